@@ -142,12 +142,17 @@ def measured(recorded: Sequence[Recorded], held: Held, unseen: Unseen | None = N
     named = len({one.person for one in recorded})
     lacking = [one for one in recorded if not held.holds(one)]
     people = told(len(who), named)
+    # of the lines that are recorded the rest of both is of who is held and does not take part
+    away = len({one.person for one in recorded if held.holds(one)} - pairs.keys())
+    may_tell_lacking = told(len({one.person for one in lacking}), named) is not None and (
+        people is None or away == 0 or told(away) is not None
+    )
     by_question = {name: _share(own, _asks(name), _is_yes) for name in sorted(_questions(own))}
     return {
         "as_of": today.isoformat(),
         "model": pack.weights_version,
         "recorded": len(recorded),
-        "not_held": None if told(len({one.person for one in lacking}), named) is None else len(lacking),
+        "not_held": len(lacking) if may_tell_lacking else None,
         "people": people,
         "pairs": None if people is None else sum(map(len, own)),
         "refused_now": _share(own, lambda _: True, lambda pair: pair.assessment.state == "no"),

@@ -15,7 +15,15 @@ from services.matching.domain.factors.certainty import likelihood
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
-from services.matching.domain.small_groups import REPORTED, may_tell_by, may_tell_mean, may_tell_share, pooled, told
+from services.matching.domain.small_groups import (
+    REPORTED,
+    may_tell_beside,
+    may_tell_by,
+    may_tell_mean,
+    may_tell_share,
+    pooled,
+    told,
+)
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack
@@ -36,7 +44,7 @@ def shadow_run(
     many entries each has before and after, and what the first five are worth (`MEASURES`); by kind how many entries;
     how unevenly openings stand. The lists are without a table of congestion, which is made for one model; beside them
     stands how many openings nobody sees with the table that each model would make of these people. None: what would
-    tell of fewer than ten people, by itself or by what is left of the whole."""
+    tell of fewer than ten people, by itself, by what is left of the whole, or by the difference to before."""
     runs = _Run(people, openings, now, today), _Run(people, openings, then, today)
     before, after = runs[0].lists, runs[1].lists
     who = [place for place, (one, other) in enumerate(zip(before, after, strict=True)) if one or other]
@@ -55,9 +63,9 @@ def shadow_run(
         "changed": told(sum(changed), len(who)),
         "stays": round(fmean(stays), 3) if may_tell_share(changed) else None,
         "best_stays": round(fmean(best_stays), 3) if may_tell_share(best_stays) else None,
-        "seen": [_seen(lists) for lists in both],
-        "kinds": [_by_kind(lists, kinds) for lists in both],
-        "congestion": [run.congestion(len(openings)) for run in runs],
+        "seen": [_seen(both[0]), _seen(both[1]) if may_tell_beside(changed) else None],
+        "kinds": _by_kind(both, kinds),
+        "congestion": _congestion(runs, len(openings)),
         "groups": {by: _by_group(pooled(some, by, today, now), stays, changed, both, worth) for by in REPORTED},
     }
 
@@ -67,13 +75,50 @@ def _seen(lists: Lists) -> int | None:
     return len({id for own in lists for id in own}) if may_tell_mean([bool(own) for own in lists]) else None
 
 
-def _by_kind(lists: Lists, kinds: Mapping[str, str]) -> Mapping[str, int | None]:
-    """How many entries are of each kind."""
-    counts = [Counter(kinds[id] for id in own) for own in lists]
-    return {
-        kind: sum(count[kind] for count in counts) if may_tell_mean([count[kind] > 0 for count in counts]) else None
-        for kind in sorted(set().union(*counts))
-    }
+def _by_kind(both: tuple[Lists, Lists], kinds: Mapping[str, str]) -> list[Mapping[str, int | None]]:
+    """How many entries are of each kind that is offered."""
+    counts = [[Counter(kinds[id] for id in own) for own in lists] for lists in both]
+    told_of = [_kinds_to_tell(each) for each in counts]
+    differ = [[one[kind] != other[kind] for one, other in zip(*counts, strict=True)] for kind in told_of[1]]
+    if not all(map(may_tell_beside, differ)):
+        told_of[1] = set()  # one kind alone would be what is left of all entries
+    return [
+        {kind: sum(one[kind] for one in each) if kind in told else None for kind in sorted(set(kinds.values()))}
+        for each, told in zip(counts, told_of, strict=True)
+    ]
+
+
+def _kinds_to_tell(counts: Sequence[Counter[str]]) -> set[str]:
+    """The entries by group give away how many there are in all: kinds are left out, those of the fewest people first,
+    until what is left out is of enough people together."""
+    having = {kind: [count[kind] > 0 for count in counts] for kind in set().union(*counts)}
+    hidden = {kind for kind, some in having.items() if not may_tell_mean(some)}
+    for kind in sorted(having, key=lambda one: (sum(having[one]), one)):
+        if not hidden or may_tell_mean([any(count[one] for one in hidden) for count in counts]):
+            break
+        hidden.add(kind)
+    return having.keys() - hidden
+
+
+def _congestion(runs: Sequence[_Run], openings: int) -> list[Mapping[str, Any]]:
+    """How unevenly openings stand, without and with the table that each model would make of these lists. Not told:
+    what differs for few people from any of it that is told."""
+    shown: list[Lists] = []
+    found: list[Mapping[str, Any]] = []
+    for run in runs:
+        spreads: dict[str, Any] = {}
+        for name, lists in (("without_table", run.lists), ("with_table", run.with_table())):
+            spreads[name] = None
+            if lists is not None and all(may_tell_beside(_differ(lists, other)) for other in shown):
+                spreads[name] = _spread(lists, openings)
+                shown.append(lists)
+        found.append(spreads)
+    return found
+
+
+def _differ(one: Lists, other: Lists) -> list[bool]:
+    """Of whom the lists hold other openings."""
+    return [set(own) != set(others) for own, others in zip(one, other, strict=True)]
 
 
 def _by_group(
@@ -83,9 +128,11 @@ def _by_group(
     both: tuple[Lists, Lists],
     worth: Sequence[Sequence[Worth]],
 ) -> Mapping[str, Any]:
-    worths = {name: [means(groups, [one[name] for one in each]) for each in worth] for name in MEASURES}
+    worths = {name: _means_of_both(groups, [[one[name] for one in each] for each in worth]) for name in MEASURES}
     tell_stays = may_tell_by(groups, changed, may_tell_share)
     tell_entries = [may_tell_by(groups, [bool(own) for own in lists], may_tell_mean) for lists in both]
+    lengths = [len(one) != len(other) for one, other in zip(*both, strict=True)]
+    tell_entries[1] &= may_tell_by(groups, lengths, may_tell_beside)
     return {
         group: {
             "people": len(members),
@@ -98,6 +145,14 @@ def _by_group(
         }
         for group, members in groups.items()
     }
+
+
+def _means_of_both(
+    groups: Mapping[str, list[int]], both: Sequence[Sequence[float | None]]
+) -> list[Mapping[str, float | None]]:
+    before, after = (means(groups, values) for values in both)
+    tell = may_tell_by(groups, [one != other for one, other in zip(*both, strict=True)], may_tell_beside)
+    return [before, {group: mean if group in tell else None for group, mean in after.items()}]
 
 
 def means(groups: Mapping[str, list[int]], values: Sequence[float | None]) -> Mapping[str, float | None]:
@@ -138,14 +193,13 @@ class _Run:
         known = {name: [one for one in values if one is not None] for name, values in found.items()}
         return {name: fmean(values) if values else None for name, values in known.items()}
 
-    def congestion(self, openings: int) -> Mapping[str, Any]:
-        """How unevenly openings stand, without and with the table that this model would make of these lists."""
-        plain, table = _spread(self.lists, openings), None
-        if self._context.pack.matching.congestion is not None:
-            self._index.set_congestion(Congestion(self._context.today, {}))
-            self._index.set_congestion(_made(self._index.next_congestion()))
-            table = _spread(self._lists(), openings)
-        return {"without_table": plain, "with_table": table}
+    def with_table(self) -> Lists | None:
+        """The lists with the table that this model would make of these; None: it makes none."""
+        if self._context.pack.matching.congestion is None:
+            return None
+        self._index.set_congestion(Congestion(self._context.today, {}))
+        self._index.set_congestion(_made(self._index.next_congestion()))
+        return self._lists()
 
 
 def _made(slices: Generator[None, None, Congestion]) -> Congestion:

@@ -72,6 +72,12 @@ def may_tell_mean(counted: Sequence[bool]) -> bool:
     return sum(counted) >= LEAST and (all(counted) or may_tell_share(counted))
 
 
+def may_tell_beside(differ: Sequence[bool]) -> bool:
+    """Whether a mean or a sum may be told beside the same of before: ``differ`` says of whom it is another one. The
+    difference of both is a sum, too, which nobody or at least `LEAST` people make."""
+    return not any(differ) or sum(differ) >= LEAST
+
+
 def may_tell_by(groups: Mapping[str, list[int]], counted: Sequence[bool], rule: Rule) -> set[str]:
     """Of which groups a figure may be told. What is left out must not come of the others and of the whole, so groups
     are left out, the smallest first, until the ones left out may be told together."""

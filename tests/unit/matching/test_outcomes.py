@@ -138,6 +138,15 @@ class TestMeasured:
         assert (found["people"], found["pairs"], found["not_held"]) == (told, told, rest)
         assert found["groups"]["sex"]["female"]["people"] == told
 
+    @pytest.mark.parametrize(("away", "not_held"), [(0, 10), (1, None), (9, None), (10, 10)])
+    def test_whose_consent_is_over_is_not_what_is_left_of_all_lines(self, away: int, not_held: int | None) -> None:
+        recorded = [said(BAKERY, "yes" if n % 2 else "no", n) for n in range(1, 31)]
+        over = {"consents": [{"purpose": "matching", "until": "2026-11-21"}]}
+        people = {numbered(n): a_person(n, **(over if n <= away else {})) for n in range(1, 21)}
+        found = measured(recorded, Held(people, OFFERED, PACK, TODAY))
+        assert (found["recorded"], found["not_held"]) == (30, 10 if found["pairs"] is None else not_held)
+        assert found["pairs"] == (20 - away if 20 - away >= 10 else None)
+
     def test_of_one_person_the_report_tells_neither_that_they_are_held_nor_what_they_did_not_say(self) -> None:
         nowhere = a_person(1, residence=None)
         assert assess_pair(nowhere, BAKERY, PACK, TODAY).state == "possible"

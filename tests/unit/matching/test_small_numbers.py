@@ -15,11 +15,13 @@ from services.matching.domain.left_out import PAIRED, Drawn, left_out
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from services.matching.domain.pooled_months import FEWER
+from services.matching.domain.shadow_run import MEASURES, lists_of, shadow_run
 from services.matching.domain.small_groups import LEAST, REPORTED, GroupBy, pooled
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
-from tests.support.matching import SEOUL, SUWON, TODAY, YEONCHEON, a_job, a_person
+from tests.support.matching import BAKER, CARE, SEOUL, SUWON, TODAY, YEONCHEON, a_job, a_person
 from tests.unit.matching.asking import PACK
+from tests.unit.matching.test_reports import CARER, FOR_BAKERS
 
 pytestmark = pytest.mark.unit
 MONTHS = st.sampled_from(["2026-11", "2026-10", ""])
@@ -180,6 +182,66 @@ class TestLeftOut:
         found = left_out(persons, jobs, PACK, TODAY, Drawn(20, 24, months))["tables"]["commute"]
         assert found["people"] == FEWER
         assert found["openings"]["sex"] == {"female": 24}  # not the twelve of November
+
+
+class TestShadowRun:
+    @settings(max_examples=15, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from([1, 9, 10, 12]), st.booleans(), st.sampled_from(["female", "male"])),
+            min_size=2,
+            max_size=4,
+        ),
+        st.integers(1, 3),
+    )
+    def test_no_difference_to_before_rests_on_fewer_than_ten_people(self, drawn: Any, jobs: int) -> None:
+        who = [(carer, sex) for count, carer, sex in drawn for _ in range(count)]
+        people = [a_person(n, sex=sex, **(CARER if carer else {})) for n, (carer, sex) in enumerate(who, 1)]
+        openings = [a_job(n) for n in range(1, jobs + 1)]
+        found = shadow_run(people, openings, PACK, FOR_BAKERS, TODAY)
+        both = [lists_of(people, openings, pack, TODAY) for pack in (PACK, FOR_BAKERS)]
+        changed = [one != other for one, other in zip(*both, strict=True)]
+        for before, after in (found["seen"], [one["job"] for one in found["kinds"]]):
+            assert before is None or after is None or beside(changed)
+        for by in REPORTED:
+            groups = pooled(people, by, TODAY, PACK)
+            for figure in ("entries_each", *MEASURES):
+                two = {group: one[figure] for group, one in found["groups"][by].items()}
+                told = {group for group, each in two.items() if None not in each}
+                assert all(beside(changed[one] for one in groups[group]) for group in told)
+                assert not told or beside(changed[one] for group in groups.keys() - told for one in groups[group])
+
+    def test_that_one_list_has_an_entry_less_is_not_told(self) -> None:
+        either = [{"code": code, "months": 24, "interest": 1.0} for code in (BAKER, CARE)]
+        people = [*(a_person(n, occupations=either) for n in range(1, 30)), a_person(30, **CARER)]
+        openings = [a_job(1), a_job(2, occupation=CARE, title="요양보호사")]
+        lists = [lists_of(people, openings, pack, TODAY) for pack in (PACK, FOR_BAKERS)]
+        assert [sorted({len(one) for one in each[:29]} | {len(each[29])}) for each in lists] == [[2], [1, 2]]
+        found = shadow_run(people, openings, PACK, FOR_BAKERS, TODAY)
+        assert found["changed"] is None
+        for group in found["groups"]["sex"].values():
+            assert group["entries_each"][0] is not None
+            assert group["entries_each"][1] is None
+        assert found["seen"] == [2, None]
+        assert found["kinds"] == [{"job": 60}, {"job": None}]
+        assert [each["without_table"] is None for each in found["congestion"]] == [False, True]
+
+    @pytest.mark.parametrize(
+        ("few", "told"), [(3, {"internship": None, "job": None}), (10, {"internship": 10, "job": 30})]
+    )
+    def test_what_few_people_have_of_a_kind_is_not_what_is_left_of_all_entries(
+        self, few: int, told: Mapping[str, int | None]
+    ) -> None:
+        people = [a_person(n, wants={"kinds": ["job", "internship"] if n <= few else ["job"]}) for n in range(1, 31)]
+        found = shadow_run(people, [a_job(1), a_job(2, kind="internship")], PACK, PACK, TODAY)
+        assert found["kinds"] == [told, told]
+        entries = found["groups"]["sex"]["female"]["entries_each"][0]
+        assert entries == round((30 + few) / 30, 2)
+
+
+def beside(differ: Iterable[bool]) -> bool:
+    """Nobody or ten people make a difference."""
+    return sum(differ) not in range(1, LEAST)
 
 
 def rest_of(alone: Sequence[set[int]], share: bool = False) -> bool:
