@@ -318,7 +318,7 @@ class Pack:
                     for label in self.lists.entries[code].labels.values()
                 ),
                 (saying for field in fields for saying in self.titles[field].written()),
-                self.additions[name].endings if name in self.additions else (),
+                self.additions.get(name),
             )
             for name, fields in NAMED_FIELDS.items()
         }

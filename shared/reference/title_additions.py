@@ -21,12 +21,20 @@ _NUMBER = 20  # signs at the end of a title among which a number is looked for
 _BRACKETS = re.compile(r"[(\[{<【『「〔《（［]([^()\[\]{}<>【】『』「」〔〕《》（）［］]*)[)\]}>】』」〕》）］]")
 
 
+class Everyday(Data):
+    """Words with a second, everyday meaning: they mean the trade only before certain endings."""
+
+    words: tuple[str, ...]
+    only_before: tuple[str, ...]
+
+
 class Additions(Data):
     """What may be added to the titles of one field.
 
     ``numbers``: rounds, years and the like, as regular expressions over folded text. ``other_brackets``: what else
     stands in brackets may be left out as well, unless it is a title of another code. ``misspelt_from``: from how many
-    signs on a title may have one stroke wrong; without it none may.
+    signs on a title may have one stroke wrong; without it none may. ``not_meant``: what looks like a title with an
+    addition and is something else. ``workplaces``: what stands before one says where the work is.
     """
 
     beginnings: tuple[str, ...] = ()
@@ -34,6 +42,9 @@ class Additions(Data):
     numbers: tuple[str, ...] = ()
     other_brackets: bool = False
     misspelt_from: int | None = Field(default=None, ge=4)
+    everyday: tuple[Everyday, ...] = ()
+    not_meant: tuple[str, ...] = ()
+    workplaces: tuple[str, ...] = ()
 
     @field_validator("numbers")
     @classmethod
@@ -52,6 +63,24 @@ class Additions(Data):
     @cached_property
     def _begins(self) -> Mapping[str, tuple[str, ...]]:
         return _by_sign((folded(word) for word in self.beginnings), 0)
+
+    @cached_property
+    def only_before(self) -> Mapping[str, tuple[str, ...]]:
+        """Folded everyday words, and the endings before which they mean the trade."""
+        return {folded(word): tuple(map(folded, group.only_before)) for group in self.everyday for word in group.words}
+
+    @cached_property
+    def _not_meant(self) -> frozenset[str]:
+        return frozenset(map(folded, self.not_meant))
+
+    def may_be_meant(self, left: str, key: str) -> bool:
+        """Whether what is left of a folded title may be what it means: no everyday word with any ending, nor a word of
+        its own that only looks like a title with an ending."""
+        if left in self._not_meant:
+            return False
+        if left == key or (endings := self.only_before.get(left)) is None:
+            return True
+        return key.rpartition(left)[2].startswith(endings)
 
     @cached_property
     def _number(self) -> str:

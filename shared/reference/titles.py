@@ -64,6 +64,8 @@ class Titles:
         wrong."""
         tried = list[str]()
         for left in self._additions.without(key):
+            if not self._additions.may_be_meant(left, key):
+                return None
             if left in self._codes:
                 return self._one(self._codes[left])
             tried.append(left)

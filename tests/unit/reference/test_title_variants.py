@@ -45,6 +45,8 @@ def variants() -> Iterator[Variant]:
 ALL = tuple(variants())
 MEANT = [one for one in ALL if one.code is not None]
 MEANT_EXACTLY = [one for one in MEANT if (one.field, one.how) != ("certificate", "misspelt")]
+GIVEN_UP = frozenset({"용접 가능자 모집", "미싱 가능자 구함"})
+"""Named once: "who can" behind a short word says as often what is asked besides ("can drive"), or what may be used."""
 NAMELESS = [one for one in ALL if one.code is None]
 
 
@@ -66,12 +68,25 @@ class TestTable:
     @pytest.mark.parametrize("field", ["course", "certificate", "skill"])
     def test_nearly_all_but_misspelt_certificates_are_found(self, field: str) -> None:
         mine = [one for one in MEANT_EXACTLY if one.field == field]
-        missed = [one.title for one in mine if one.code not in one.found]
+        missed = [one.title for one in mine if one.code not in one.found and one.title not in GIVEN_UP]
         assert len(missed) / len(mine) <= 0.02, missed
 
     def test_nothing_wrong_is_found(self) -> None:
         wrong = [one for one in MEANT if one.field != "skill" and one.found and one.code not in one.found]
         assert wrong == []
+
+    def test_what_was_given_up_is_named_by_nothing(self) -> None:
+        given_up = [one for one in ALL if one.title in GIVEN_UP]
+        assert {one.title for one in given_up} == GIVEN_UP
+        assert all(one.found == frozenset() for one in given_up)
+
+    @pytest.mark.parametrize(
+        "one", [one for one in MEANT if one.how == "everyday words" and one.field == "skill"], ids=lambda one: one.title
+    )
+    def test_no_other_class_of_courses_is_named_where_the_work_is_or_what_comes_with_it(self, one: Variant) -> None:
+        classes = {code for code in one.found if PACK.accepts("course", code)}
+        assert len(classes) <= 1
+        assert one.code not in PACK.codes("course") or classes <= {one.code}
 
     @pytest.mark.parametrize("one", NAMELESS, ids=lambda one: f"{one.field}: {one.title}")
     def test_what_names_nothing_is_none(self, one: Variant) -> None:
@@ -168,6 +183,21 @@ class TestTakingOff:
     )
     def test_any_endings_of_the_pack_leave_the_class_as_it_is(self, title: str, endings: list[str]) -> None:
         assert PACK.course(" ".join([title, *endings])) == PACK.course(title)
+
+    def test_an_everyday_word_means_the_trade_only_before_its_own_endings(self) -> None:
+        additions = Additions.model_validate(
+            {
+                "beginnings": ["free"],
+                "endings": ["course", "ter", "home"],
+                "everyday": [{"words": ["cut"], "only_before": ["ter"]}],
+                "not_meant": ["care home"],
+            }
+        )
+        titles = Titles([("Cut", "a"), ("Care", "b")], additions)
+        assert titles.find("cut") == titles.find("cutter course") == titles.find("free cutter") == "a"
+        assert titles.find("cut course") is titles.find("free cut") is None
+        assert titles.find("care course") == "b"
+        assert titles.find("care home") is titles.find("care home course") is titles.find("free care home") is None
 
     def test_brackets_of_any_form_are_taken_out(self) -> None:
         assert in_brackets("[a] b (c)") == ("  b  ", ("a", "c"))

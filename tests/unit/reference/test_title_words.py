@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.reference import load_pack
+from shared.reference.title_additions import Additions
 from shared.reference.title_words import MOST, TitleWords
 
 pytestmark = pytest.mark.unit
@@ -92,3 +95,62 @@ class TestWhatIsNotMeant:
     @pytest.mark.parametrize("title", ["화물차 운전원 제외", "병원 근무", "호텔에서 일하실 분", "학교"])
     def test_a_place_is_no_occupation(self, title: str) -> None:
         assert PACK.named("occupation", title) == ()
+
+
+class TestEverydayWords:
+    """Words with a second meaning, what only looks like a title, and workplaces; invented ones."""
+
+    WORDS = TitleWords(
+        [
+            ("cut", "재단"),
+            ("sew", "봉제"),
+            ("it", "컴퓨터"),
+            ("cook", "조리사"),
+            ("books", "ERP"),
+            ("barber", "이용사"),
+        ],
+        additions=Additions.model_validate(
+            {
+                "endings": ["사", "원", "사원", "직원", "모집"],
+                "everyday": [{"words": ["재단", "이용"], "only_before": ["사"]}],
+                "not_meant": ["봉제원"],
+                "workplaces": ["회사", "전문 업체"],
+            }
+        ),
+    )
+
+    @pytest.mark.parametrize(
+        ("title", "code"),
+        [
+            ("재단사 모집", "cut"),
+            ("재단 사", "cut"),
+            ("재단 직원 모집", None),
+            ("재단 사원", None),  # no "cutter" with an ending
+            ("재단사업", None),
+            ("재단", None),
+            ("봉제 사원", "sew"),
+            ("봉제", "sew"),
+            ("봉제원 모집", None),
+            ("이용사 모집", "barber"),
+            ("이용사항", None),
+            ("컴퓨터 배송", "it"),
+            ("컴퓨터 회사 배송", None),
+            ("컴퓨터회사 배송", None),
+            ("컴퓨터 전문업체 배송", None),
+            ("컴퓨터 회사 조리사", "cook"),
+            ("조리사 모집 컴퓨터 회사", "cook"),
+            ("컴퓨터 회사 직원 모집", "it"),
+            ("ERP, part-time", "books"),
+            ("interpreter", None),
+        ],
+    )
+    def test_name_only_where_the_trade_is_meant(self, title: str, code: str | None) -> None:
+        assert [found for found, _ in self.WORDS.named(title)] == ([] if code is None else [code])
+
+    @given(st.text(max_size=30), st.sampled_from(["직원", "사원", "모집", "원"]))
+    def test_no_ending_of_others_makes_one_mean_the_trade(self, before: str, ending: str) -> None:
+        assert "cut" not in dict(self.WORDS.named(f"{before} 재단 {ending}"))
+
+    @pytest.mark.parametrize("title", ["봉제" + "직원" * 90 + "x", "컴퓨터 회사 " + "사원" * 90 + "x"])
+    def test_a_long_row_of_endings_is_not_parted_in_all_ways(self, title: str) -> None:
+        assert PACK.named("skill", title) is not None  # it would not come to an end
