@@ -17,7 +17,8 @@ Candidates = list[RankKey]
 class AssessmentQueue:
     """Works through changes that are committed. Each thing waits once, as it is now, so what waits is bounded by what
     is held. What takes away has its effect on the index at once; what may bring something waits for its turn, people
-    and openings by turns, of the openings those that are known already first.
+    and openings by turns, and of the openings those that are known already and new ones. What comes again while it
+    waits keeps its place: however often somebody says something anew, it is assessed.
 
     Dirty sets, emptied by whoever reads them: ``dirty_lists`` (people whose list may be another), ``dirty_people`` and
     ``dirty_openings`` (what something may have been taken away from), ``candidates`` (who fits an opening best, as of
@@ -30,7 +31,7 @@ class AssessmentQueue:
         self._people: dict[str, None] = {}
         self._changed: dict[str, tuple[OpeningFacts, int]] = {}
         self._new: dict[str, tuple[OpeningFacts, int]] = {}
-        self._people_next = True
+        self._people_next, self._known_next = True, True
         self._latest = 0
         self.dirty_lists: set[str] = set()
         self.dirty_people: set[str] = set()
@@ -51,14 +52,14 @@ class AssessmentQueue:
     def put_opening(self, facts: OpeningFacts, revision: int) -> None:
         """An opening is new, changed or closed."""
         self._latest = max(self._latest, revision)
-        self._changed.pop(facts.id, None)
-        self._new.pop(facts.id, None)
-        if not facts.takes_people(self._index.today):
+        takes, known = facts.takes_people(self._index.today), self._index.has_opening(facts.id)
+        for queue, its_own in ((self._changed, known), (self._new, not known)):
+            if takes and its_own:
+                queue[facts.id] = (facts, revision)  # in its old place, if it waited
+            else:
+                queue.pop(facts.id, None)
+        if not takes:
             self.remove_opening(facts.id)
-        elif self._index.has_opening(facts.id):
-            self._changed[facts.id] = (facts, revision)
-        else:
-            self._new[facts.id] = (facts, revision)
 
     def remove_opening(self, opening: str) -> None:
         """An opening takes nobody any more."""
@@ -113,7 +114,7 @@ class AssessmentQueue:
 
     def _next(self) -> bool:
         """Assess the next thing; whether there was one."""
-        openings = self._changed or self._new
+        openings = (self._changed or self._new) if self._known_next else (self._new or self._changed)
         if self._people and (self._people_next or not openings):
             person = next(iter(self._people))
             del self._people[person]
@@ -121,6 +122,7 @@ class AssessmentQueue:
             self.dirty_lists.add(person)
         elif openings:
             id = next(iter(openings))
+            self._known_next = not self._known_next
             self._scan_opening(*openings.pop(id))
         else:
             return False

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 SHARE_IN_A_FLOOD = 0.1
+LONGEST_SECONDS = 30.0  # until the next: a database that stood still does not hold telling back for long
 
 
 class TellingPace:
@@ -28,4 +29,4 @@ class TellingPace:
     def told(self, began: float) -> None:
         """Something was told from then on until now."""
         now = self._clock()
-        self._next = now + (now - began) * (1 / SHARE_IN_A_FLOOD - 1)
+        self._next = now + min((now - began) * (1 / SHARE_IN_A_FLOOD - 1), LONGEST_SECONDS)

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
+SHARE_OF_OTHERS = 5  # one of so many that are handed out is of somebody of whom something stands, if one is due
+
 
 class _Entry(NamedTuple):
     """When somebody is due; ties in the order of arrival. ``first``: nothing stands for them yet."""
@@ -20,11 +22,11 @@ class _Entry(NamedTuple):
 class Netting:
     """Who has something to publish, and from when on. Times are any clock's seconds that only go forward.
 
-    The first change of somebody of whom nothing stands is due at once, and goes before all others that are due. Every
-    other change opens a window, if none is open; at its end what stands then is published, and what came and went in
-    between never is. Whoever had something published has no "first" again before a window has passed: one that is
-    posted and closed again and again is not published again and again. A withdrawal of what may no longer match does
-    not wait for any of this.
+    The first change of somebody of whom nothing stands is due at once, and goes before the others that are due, to
+    whom a fifth is left. Every other change opens a window, if none is open; at its end what stands then is published,
+    and what came and went in between never is. Whoever had something published has no "first" again before a window
+    has passed: one that is posted and closed again and again is not published again and again. A withdrawal of what may
+    no longer match does not wait for any of this.
 
     Two priority queues: looking costs by what is due, not by who waits. An entry of a heap that is no longer the
     person's own in ``_due`` was cancelled or moved, and is dropped when it comes to the front.
@@ -60,9 +62,11 @@ class Netting:
         """At most so many people whose changes are to be published now; those who are not ready stay. Whoever was
         handed out stays due until `published` or `cancel`."""
         found: list[str] = []
-        for heap in self._heaps.values():
+        front = self._front(self._heaps[False])
+        others = most // SHARE_OF_OTHERS if front is not None and front.due <= now else 0
+        for heap, so_many in ((self._heaps[True], most - others), (self._heaps[False], most)):
             looked_at: list[_Entry] = []
-            while len(found) < most and (entry := self._front(heap)) is not None and entry.due <= now:
+            while len(found) < so_many and (entry := self._front(heap)) is not None and entry.due <= now:
                 looked_at.append(heapq.heappop(heap))
                 if ready(entry.person):
                     found.append(entry.person)

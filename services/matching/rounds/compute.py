@@ -22,7 +22,7 @@ from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.cohort_assignment import Adjustments, Proposal, Terms, propose
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
-from services.matching.domain.small_groups import GroupBy, group_of, pooled
+from services.matching.domain.small_groups import OTHERS, GroupBy, may_tell_mean, pooled
 from services.matching.rounds.documents import GroupDocument, ResultDocument
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -71,7 +71,11 @@ def answer(question: Question, pack: Pack) -> ResultDocument:
     people = [each.person for each in question.people]
     adjustments = Adjustments(_kept(question.fixed, people, places, benefits), frozenset(question.excluded))
     terms = Terms(question.guarantee, question.floor, question.floor_cost)
-    groups = {each.person: group_of(each, question.group_by, question.today, pack) for each in question.people}
+    shown = pooled(question.people, question.group_by, question.today, pack)
+    groups = {people[place]: name for name, members in shown.items() for place in members}
+    if not groups:  # what the floor did would say who belongs together
+        terms = Terms(question.guarantee, 0.0, question.floor_cost)
+        groups = dict.fromkeys(people, OTHERS)
     made = propose(people, places, benefits, groups, terms, adjustments, cost_seconds=COST_SECONDS)
     best: dict[str, float] = {}
     for (id, _), benefit in benefits.items():
@@ -88,7 +92,7 @@ def answer(question: Question, pack: Pack) -> ResultDocument:
             if id in made.assigned
         ],
         "waiting": [{"person": id, "why": why} for id, why in made.waiting.items()],
-        "groups": _groups(pooled(question.people, question.group_by, question.today, pack), people, benefits, made),
+        "groups": [] if question.fixed or question.excluded else _groups(shown, people, benefits, made),
         "terms": [
             {
                 "terms": name,
@@ -114,12 +118,15 @@ def _groups(
     benefits: Mapping[tuple[str, str], float],
     made: Proposal,
 ) -> list[GroupDocument]:
-    """As they may be shown, and are stored: pooled. The floor was asked for by the groups as they are."""
+    """As they may be shown, and are stored. Of a group in which few gain anything, or few do not, nothing is said: its
+    mean would be theirs."""
     gained = [benefits[id, made.assigned[id]] if id in made.assigned else 0.0 for id in people]
     found: list[GroupDocument] = []
     for name, members in groups.items():
+        if not may_tell_mean([gained[one] > 0 for one in members]):
+            continue
         mean = fmean(gained[one] for one in members)
-        lacks = max(0.0, made.wanted - mean)
+        lacks = max(0.0, made.wanted - round(mean, OF_GROUPS))
         found.append(
             {"group": name, "people": len(members), "mean": round(mean, OF_GROUPS), "lacks": round(lacks, OF_GROUPS)}
         )

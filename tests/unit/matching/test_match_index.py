@@ -225,6 +225,19 @@ class TestIndex:
         [(opening, best)] = world.queue.candidates.items()
         assert (opening, [person for _, person in best or ()]) == (a_job().opportunity, [numbered(1), numbered(2)])
 
+    def test_what_comes_again_and_again_is_assessed_and_what_is_new_beside_it(self) -> None:
+        world = World(small_pack(), TODAY, reserve=1)
+        for number in range(1, 6):
+            world.queue.put_opening(opening_facts(a_job(number), PACK), number)
+        world.drain()
+        world.queue.put_opening(opening_facts(a_job(9), PACK), 6)
+        for revision in range(7, 27):
+            for number in range(1, 6):
+                world.queue.put_opening(opening_facts(a_job(number), PACK), revision)
+            world.queue.advance(0.0)
+        assert not world.queue.awaits_opening(a_job(9).opportunity)
+        assert {id for id, _ in world.queue.candidates.items()} >= {a_job(number).opportunity for number in range(1, 6)}
+
     def test_what_waits_is_assessed_once_as_it_is_now(self) -> None:
         world = World(small_pack(), TODAY, reserve=1)
         for revision in range(50):

@@ -16,6 +16,16 @@ def due(netting: Netting, now: float) -> list[str]:
 
 
 class TestNetting:
+    def test_first_matches_leave_a_fifth_to_the_others(self) -> None:
+        netting = Netting(10)
+        netting.changed("old", 0, first=False)
+        for number in range(100):
+            netting.changed(f"new-{number}", 20, first=True)
+        found = netting.due(20, 10, lambda person: True)
+        assert (len(found), "old" in found) == (9, True)
+        netting.published("old", 20)
+        assert len(netting.due(20, 10, lambda person: True)) == 10
+
     def test_the_first_match_is_told_at_once(self) -> None:
         netting = Netting(10)
         netting.changed("p", 100, first=True)

@@ -27,7 +27,7 @@ def worked_out(people: list[Person], by: GroupBy, places: int = 500, **terms: An
     job = a_job(1, places=None)
     question = Question.model_construct(
         pack=PACK.name, today=TODAY, people=people, openings=[job], places={job.opportunity: places},
-        group_by=by, fixed={}, excluded=[], **{"guarantee": 0.0, "floor": 0.0, "floor_cost": 0.1, **terms},
+        group_by=by, excluded=[], **{"fixed": {}, "guarantee": 0.0, "floor": 0.0, "floor_cost": 0.1, **terms},
     )  # fmt: skip
     return answer(question, PACK)
 
@@ -58,14 +58,14 @@ class TestGroupsOfARound:
             max_size=35,
         ),
     )
-    def test_each_has_ten_people_and_all_together_are_the_round(self, by: GroupBy, drawn: list[dict[str, Any]]) -> None:
+    def test_each_has_ten_people(self, by: GroupBy, drawn: list[dict[str, Any]]) -> None:
         people = [a_person(number, **changes) for number, changes in enumerate(drawn, 1)]
         groups = worked_out(people, by, 20)["groups"]
         assert all(group["people"] >= LEAST for group in groups)
-        assert sum(group["people"] for group in groups) == (len(people) if len(people) >= LEAST else 0)
+        assert sum(group["people"] for group in groups) <= len(people)
         assert all(round(group[figure], 2) == group[figure] for group in groups for figure in ("mean", "lacks"))
 
-    def test_the_floor_still_knows_who_is_in_a_small_group(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_floor_knows_only_the_groups_that_may_be_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[Any] = []
         propose = compute.propose
 
@@ -76,7 +76,23 @@ class TestGroupsOfARound:
         monkeypatch.setattr(compute, "propose", heard)
         people = [a_person(1, **CARING), *(a_person(number) for number in range(2, 13))]
         worked_out(people, "childcare", 3, floor=0.9)
-        assert asked == [{numbered(1): "needed"} | {numbered(number): "not-said" for number in range(2, 13)}]
+        assert asked == [dict.fromkeys([numbered(number) for number in range(1, 13)], "others")]
+
+    def test_of_two_people_no_floor_says_whether_they_belong_together(self) -> None:
+        def placed(sex: str) -> Any:
+            found = worked_out([a_person(1), a_person(2, sex=sex)], "sex", 1, floor=1.0, floor_cost=1.0)
+            return found["assigned"], found["terms"][0]["benefit"], found["benefit"]
+
+        assert placed("female") == placed("male")
+
+    def test_a_mean_that_is_one_persons_alone_is_not_told(self) -> None:
+        people = [a_person(n, sex="male" if n > 10 else "female") for n in range(1, 21)]
+        assert worked_out(people, "sex", 1)["groups"] == []  # one of them has something
+
+    def test_nothing_is_said_of_groups_where_somebody_was_decided_by_hand(self) -> None:
+        people = [a_person(n) for n in range(1, 13)]
+        assert worked_out(people, "sex", 12)["groups"] != []
+        assert worked_out(people, "sex", 12, fixed={numbered(1): None})["groups"] == []
 
     def test_what_pooled_groups_lack_is_told_by_the_floor_of_the_round(self) -> None:
         people = [
