@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.congestion import Congestion
+from services.matching.domain.congestion import Congestion, whole
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -78,13 +78,7 @@ def _prolonged(index: MatchIndex, person: str, most: int) -> list[str]:
 
 def congestion_of(index: MatchIndex) -> Congestion:
     """The next day's table, in one go."""
-    making = index.next_congestion()
-    while True:
-        try:
-            next(making)
-        except StopIteration as done:
-            table: Congestion = done.value
-            return table
+    return whole(index.next_congestion())
 
 
 def matched_before(market: World, allowed: Admitted, context: AssessmentContext) -> Lists:

@@ -103,6 +103,16 @@ def next_day(
     return Congestion(today, {id: prices[number].item() / UNIT for id, number in numbers.items() if prices[number]})
 
 
+def whole(slices: Generator[None, None, Congestion]) -> Congestion:
+    """The table that slices come to, in one piece."""
+    while True:
+        try:
+            next(slices)
+        except StopIteration as done:
+            table: Congestion = done.value
+            return table
+
+
 def _portions(pools: Iterable[Sequence[Candidate]]) -> Iterator[list[Sequence[Candidate]]]:
     left = iter(pools)
     while some := list(islice(left, AT_ONCE)):

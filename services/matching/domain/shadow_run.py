@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from statistics import fmean
 from typing import Any
 
 from services.matching.domain.assessment import assess
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.congestion import Congestion
+from services.matching.domain.congestion import Congestion, whole
 from services.matching.domain.factors.certainty import likelihood
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
@@ -198,17 +198,8 @@ class _Run:
         if self._context.pack.matching.congestion is None:
             return None
         self._index.set_congestion(Congestion(self._context.today, {}))
-        self._index.set_congestion(_made(self._index.next_congestion()))
+        self._index.set_congestion(whole(self._index.next_congestion()))
         return self._lists()
-
-
-def _made(slices: Generator[None, None, Congestion]) -> Congestion:
-    while True:
-        try:
-            next(slices)
-        except StopIteration as done:
-            table: Congestion = done.value
-            return table
 
 
 def _spread(lists: Lists, openings: int) -> Mapping[str, float] | None:

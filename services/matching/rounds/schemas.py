@@ -36,7 +36,8 @@ class AskedOpening(Asked):
 class AskedTerms(Asked):
     """Shares from 0 to 1. ``guarantee``: nobody is proposed anything worth less than this share of the best of the
     round for them; rather they wait. ``floor``: the mean benefit of each group of ``group_by`` should be at least this
-    share of everybody's; at most ``floor_cost`` of the sum is given up for it, and what a group still lacks is said."""
+    share of everybody's; at most ``floor_cost`` of the sum is given up for it. Groups are those that may be shown, of
+    ten people at least, so a smaller class has no floor."""
 
     guarantee: Share = 0.5
     floor: Share = 0.0
@@ -101,7 +102,8 @@ class Waits(Model):
 
 class SeenGroup(Model):
     """At least ten people; smaller groups go together as ``others``. ``mean``: benefit of its people to two digits,
-    those who wait count 0; ``lacks``: how far that is under the floor."""
+    those who wait count 0; ``lacks``: how far that is under the floor. Left out where fewer than ten of them gain
+    anything or fewer than ten do not, and in rounds with decisions by hand."""
 
     group: Annotated[str, FEATURE]
     people: Annotated[int, FEATURE]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from services.matching.assessment_queue import AssessmentQueue
 from services.matching.domain.columns import layout as layout_module
-from services.matching.domain.congestion import Congestion
+from services.matching.domain.congestion import Congestion, whole
 from services.matching.domain.match_index import MatchIndex, Pair
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -45,16 +45,6 @@ NEW_YEAR = date(2026, 12, 30)  # two days before the legal wage floor and everyb
 def small_pack() -> Pack:
     """The pack with so few places that ranks matter in a small world."""
     return replace(PACK, matching=SMALL)
-
-
-def made(slices: Generator[None, None, Congestion]) -> Congestion:
-    """What slices come to."""
-    while True:
-        try:
-            next(slices)
-        except StopIteration as done:
-            table: Congestion = done.value
-            return table
 
 
 class World:
@@ -101,7 +91,7 @@ class World:
                 for id in self.index.people() if change.rescan_all else ():
                     self.queue.rescan(id)
             case "congestion" if seed % 2:
-                self.index.set_congestion(made(self.index.next_congestion()))
+                self.index.set_congestion(whole(self.index.next_congestion()))
                 assert self.index.congestion is not None
                 self.prices = dict(self.index.congestion.prices)
             case "congestion":

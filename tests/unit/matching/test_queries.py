@@ -347,7 +347,7 @@ class TestWhatManyLookAt:
             return 0.1
 
         kept = Kept(FAR, NEAR)
-        kept.gives_way = gives_way  # type: ignore[method-assign]
+        kept.gives_way = gives_way  # type: ignore[method-assign]  # this repository alone
         repository, tomorrow = cast(Any, kept), TODAY + timedelta(days=1)
         coming = PACK.matching.model_copy(update={"valid_from": tomorrow, "congestion": None})
         packs, said = replace(PACK, coming=coming), list[str]()

@@ -160,7 +160,7 @@ def test_the_same_stated_facts_may_be_worth_more_or_less(
 ) -> None:
     changed = 0
     for person in people[:40]:
-        other = replace(person, life=replace(person.life, **unseen))  # type: ignore[arg-type]
+        other = replace(person, life=replace(person.life, **unseen))  # type: ignore[arg-type]  # fields by name
         assert other.shown == person.shown
         changed += sum(abs(value(person, one) - value(other, one)) > 0.01 for one in adverts[:200])
     assert changed > 10
