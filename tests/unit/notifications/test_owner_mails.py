@@ -38,6 +38,23 @@ def test_what_was_told_is_taken_back_and_what_was_not_is_forgotten() -> None:
     assert steps([endpoint()]) == []
 
 
+@pytest.mark.parametrize("told", [None, "failing", "disabled"])
+@pytest.mark.parametrize("failures", [0, 1, 20])
+@pytest.mark.parametrize("state", ["paused", "unconfirmed"])
+def test_one_that_is_not_asked_is_neither_well_nor_in_new_trouble(state: str, failures: int, told: str | None) -> None:
+    assert steps([endpoint(failures, state)], trouble(60, told)) == []
+    assert steps([endpoint(failures, state)]) == []
+
+
+@pytest.mark.parametrize("state", ["paused", "unconfirmed"])
+def test_after_a_pause_its_trouble_goes_on_or_is_taken_back_as_it_stands_then(state: str) -> None:
+    kept = trouble(60, "failing")
+    assert steps([endpoint(3, state)], kept) == []
+    assert steps([endpoint(3)], kept) == []
+    assert steps([endpoint()], kept) == [Step("s", None, "well")]
+    assert steps([endpoint(state="disabled")], kept) == [Step("s", trouble(60, "disabled"), "disabled")]
+
+
 def test_an_endpoint_that_was_disabled_is_told_at_once() -> None:
     assert steps([endpoint(state="disabled")]) == [Step("s", trouble(0, "disabled"), "disabled")]
     assert steps([endpoint(state="disabled")], trouble(9, "failing")) == [Step("s", trouble(9, "disabled"), "disabled")]

@@ -48,6 +48,8 @@ def next_steps(
     for endpoint in endpoints:
         id, trouble, there = endpoint["_id"], troubles.get(endpoint["_id"]), there | {endpoint["_id"]}
         what = _trouble_of(endpoint)
+        if what == "unknown":
+            continue  # what was told of it stands
         if what is None:
             if trouble is not None:
                 steps.append(Step(id, None, "well" if trouble["told"] is not None else None))
@@ -61,12 +63,14 @@ def next_steps(
     return steps
 
 
-def _trouble_of(endpoint: SubscriptionDocument) -> Literal["failing", "disabled"] | None:
+def _trouble_of(endpoint: SubscriptionDocument) -> Literal["failing", "disabled", "unknown"] | None:
     if endpoint["channel"] in _MAILED:  # nobody is told by mail that his mail does not arrive
         return None
     if endpoint["state"] == "disabled":
         return "disabled"
-    return "failing" if endpoint["failures"] and endpoint["state"] == "active" else None
+    if endpoint["state"] != "active":  # it is not asked, so it cannot have answered
+        return "unknown"
+    return "failing" if endpoint["failures"] else None
 
 
 class OwnerMails:
