@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 
 
 @pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[LocalStack]:
-    """A stack for one test alone, which may kill, stop and restart its parts."""
-    yield from _started(tmp_path / "stack")
+def own_stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LocalStack]:
+    """A stack for one test alone, which may kill, stop and restart its parts. Parametrized indirectly: with these
+    parameters of mongod."""
+    yield from _started(tmp_path / "stack", getattr(request, "param", None))
 
 
-def _started(folder: Path) -> Iterator[LocalStack]:
+def _started(folder: Path, parameters: Mapping[str, str] | None = None) -> Iterator[LocalStack]:
     try:
-        stack = LocalStack(folder, kind=KAFKA).start()
+        stack = LocalStack(folder, kind=KAFKA, parameters=parameters).start()
     except StartError as reason:
         cannot_run_here(f"everything on a real broker ({KAFKA}) and database", because=str(reason))
     try:

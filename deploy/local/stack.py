@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -23,8 +24,9 @@ class LocalStack:
     A port of 0 means any free one, kept over restarts. ``users``: the broker, if its kind knows users, lets each do
     only what is theirs, and `login` says how to come; without, whoever reaches the loopback may do everything.
     ``debug``: both log all they can, and the database writes its files uncompressed, for whoever searches them.
-    ``cache_gb``: the database's cache; half a gigabyte is enough for samples and tests. Either
-    part can be hurt on its own: `stack.broker.kill()`, `stack.database.pause()`, and so on, as Server says.
+    ``cache_gb``: the database's cache; half a gigabyte is enough for samples and tests. ``parameters``: more of the
+    database's. Either part can be hurt on its own: `stack.broker.kill()`, `stack.database.pause()`, and so on, as
+    Server says.
     """
 
     broker: Broker
@@ -40,6 +42,7 @@ class LocalStack:
         debug: bool = False,
         users: bool = False,
         cache_gb: float = 0.5,
+        parameters: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder.resolve()
         self._wanted = (kafka_port, mongo_port)
@@ -48,12 +51,13 @@ class LocalStack:
         self._debug = debug
         self._users = users
         self._cache_gb = cache_gb
+        self._parameters = parameters
         self._choose()
 
     def _choose(self) -> None:
         kafka_port, mongo_port = self._wanted
         self.broker = broker_of(self._kind, kafka_port or free_port(), self.folder, users=self._users)
-        self.database = EmbeddedDatabase(mongo_port or free_port(), self.folder, self._cache_gb)
+        self.database = EmbeddedDatabase(mongo_port or free_port(), self.folder, self._cache_gb, self._parameters)
         self.broker.debug = self.database.debug = self._debug
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,21 @@ class EmbeddedDatabase(Server):
 
     `start` returns when it is a writable primary: only then open your client. A motor client that connected before the
     replica set was initiated goes on saying "Sessions are not supported by this MongoDB deployment".
+    ``parameters``: more of mongod's, for a test that needs them.
     6.0 is past its support: for one machine and tests, not for production.
     """
 
     name = "the embedded database"
     variable = "MONGO_PORT"
 
-    def __init__(self, port: int, folder: Path, cache_gb: float = 0.5) -> None:
+    def __init__(
+        self, port: int, folder: Path, cache_gb: float = 0.5, parameters: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(port, folder / "mongod.log")
         self._data = folder / "mongod"
         self._binaries = folder / "bin"
         self._cache_gb = cache_gb
+        self._parameters = parameters or {}
 
     @property
     def url(self) -> str:
@@ -57,6 +62,7 @@ class EmbeddedDatabase(Server):
             "transactionLifetimeLimitSeconds": 5,  # how long a dead client's transaction blocks its successor
             "shutdownTimeoutMillisForSignaledShutdown": 100,  # no secondary would take over, so nothing to wait for
             "diagnosticDataCollectionEnabled": "false",  # only costs disk here
+            **self._parameters,
         }
         flags = [word for name, value in parameters.items() for word in ("--setParameter", f"{name}={value}")]
         return [

@@ -59,6 +59,7 @@ class Told(World):
         self.store.now = self.now
         results = self.store.perform_now([stream._routes.operation(event, anything, anything) for event in events])
         assert results == [None] * len(events)
+        self.nothing_pending_is_ever_forgotten()
 
     def match(self, opportunity: str, sequence: int = 1, **how: Any) -> Any:
         data = match_of("kim", opportunity, **how)

@@ -15,13 +15,19 @@ from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import (
+    DELIVERED,
     DELIVERIES,
+    DROPPED,
     DUE,
+    FAILED,
     FEED,
     FLOORS,
+    MATCHES,
     PEOPLE,
     RECIPIENTS,
+    RECOVERIES,
     RESYNCS,
+    RUNNING,
     SENDING,
     SUBSCRIPTIONS,
     THREADS,
@@ -31,6 +37,7 @@ from services.notifications.domain.permission import alias_to_tell
 from services.notifications.domain.webhook_url_rules import UrlRules
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob, request_resync
+from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.kafka_handlers import TOPICS, floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.mappers import subject_of
 from services.notifications.outcome_events import Outcomes
@@ -45,6 +52,19 @@ from tests.support.memory_store import MemoryStore
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
 EVER = date(2199, 12, 31)  # the contract's last day: integration tests, too, on the real clock, are about other things
+
+FINAL = frozenset({DELIVERED, FAILED, DROPPED})
+# By collection: whether a document must stay, however old it is. MongoDB forgets what has a field of a TTL index.
+MUST_STAY: dict[str, Callable[[dict[str, Any]], bool]] = {
+    DELIVERIES.name: lambda delivery: delivery["state"] not in FINAL,
+    MATCHES.name: lambda match: bool(match["stands"]),
+    RECOVERIES.name: lambda recovery: recovery["state"] == RUNNING,
+}
+FORGOTTEN_BY: dict[str, set[str]] = {
+    collection: fields
+    for collection, indexes in INDEXES.items()
+    if (fields := {next(iter(i.document["key"])) for i in indexes if "expireAfterSeconds" in i.document})
+}
 
 
 def hexid(*parts: object) -> str:
@@ -99,7 +119,18 @@ class World:
 
     def perform(self, operation: Operation[Any]) -> Any:
         self.store.now, self.store.doubt, self.store.moved = self.now, self.doubt, self.moved
-        return self.store.submit_now(operation)
+        result = self.store.submit_now(operation)
+        self.nothing_pending_is_ever_forgotten()
+        return result
+
+    def nothing_pending_is_ever_forgotten(self) -> None:
+        """Nothing that is still to be done has a date by which MongoDB deletes it, and whatever has ended is dated
+        (situation 38)."""
+        for collection, fields in FORGOTTEN_BY.items():
+            for document in self.store.all(collection):
+                assert not (MUST_STAY[collection](document) and fields & document.keys()), document
+        for delivery in self.store.all(DELIVERIES.name):
+            assert ("ended" in delivery) == (delivery["state"] in FINAL), delivery
 
     @property
     def emitted(self) -> list[Any]:
