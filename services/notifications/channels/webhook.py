@@ -8,7 +8,7 @@ import ssl
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -17,6 +17,7 @@ from services.notifications.channels.channel import Configuration, Due, PushChan
 from services.notifications.channels.client_tls import ClientTls, TlsContexts
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.ssrf_guard import REGISTERING, Resolver, guarded_connector, leads_outside
+from services.notifications.channels.webhook_post import READ_BUFFER, Poster, Response
 from services.notifications.channels.webhook_response import Answer, judge
 from services.notifications.channels.webhook_signing import signed_headers
 from services.notifications.documents import WEBHOOK, SubscriptionDocument
@@ -28,6 +29,7 @@ from shared.kit.web.problems import Problem
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 USER_AGENT = "notices/1"  # neutral, like everything else that a partner's log will keep
 ORIGIN = "notices"
+_LASTING: Final = {"user-agent": USER_AGENT, "accept-encoding": "identity"}
 _HEADERS_READ: Final = ("retry-after", "webhook-delivery", "content-type")
 
 
@@ -44,6 +46,13 @@ class Limits:
     answer_bytes: int = 16_384
     answer_seconds: float = 1.0
     longest_hold: timedelta = timedelta(hours=24)
+
+
+class _Client(NamedTuple):
+    """Two ways over the same connections; the session closes them."""
+
+    session: aiohttp.ClientSession
+    poster: Poster
 
 
 class Webhook(PushChannel):
@@ -70,7 +79,7 @@ class Webhook(PushChannel):
         self._registering = registering or Resolver(REGISTERING)
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._resolver = resolver
-        self._session: aiohttp.ClientSession | None = None
+        self._client: _Client | None = None
         self._contexts = TlsContexts()
 
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
@@ -93,26 +102,28 @@ class Webhook(PushChannel):
         try:
             url = self._credentials.target_of(endpoint) or ""
             signed = signed_headers(self._credentials.live_secrets(endpoint, now), notice, now, body)
-            headers, tls = self._credentials.headers_of(endpoint) | signed, self._tls(endpoint)
+            own, tls = self._credentials.headers_of(endpoint), self._tls(endpoint)
         except Exception:  # a wrong key of ours: the partner must not pay for it with a lost notice
             return Answer(error="secret")
         try:
             async with asyncio.timeout(self._limits.total.total_seconds()):
-                return await self._post(url, headers, body, tls)
+                return await self._post(url, own, signed, body, tls)
         except TimeoutError:
             return Answer(error="timeout")
         except Exception as error:  # whatever a partner brings about is an answer, else it would be sent for ever
             return Answer(error=reason_of(error))
 
-    async def _post(self, url: str, headers: dict[str, str], body: bytes, tls: ssl.SSLContext | bool) -> Answer:
-        async with self._open().post(
-            url, data=body, headers={"content-type": CONTENT_TYPE, **headers}, allow_redirects=False, ssl=tls
-        ) as response:
-            read = {name: response.headers.get(name, "")[:200] for name in _HEADERS_READ if name in response.headers}
-            answer = Answer(response.status, read)
+    async def _post(
+        self, url: str, own: dict[str, str], signed: dict[str, str], body: bytes, tls: ssl.SSLContext | bool
+    ) -> Answer:
+        response = await self._open().poster.post(url, own, signed, body, tls)
+        try:
+            read = {name: response.headers[name][:200] for name in _HEADERS_READ if name in response.headers}
             if not await self._drained(response):
                 response.close()  # not released: a connection with a body left in it cannot be used again
-            return answer
+            return Answer(response.status, read)
+        finally:
+            response.release()
 
     async def permitted(self, endpoint: SubscriptionDocument) -> bool:
         """The handshake of the CloudEvents HTTP webhook specification 1.0: it allows our origin, or every one."""
@@ -120,7 +131,9 @@ class Webhook(PushChannel):
             async with asyncio.timeout(self._limits.total.total_seconds()):
                 url, own = self._credentials.target_of(endpoint) or "", self._credentials.headers_of(endpoint)
                 headers = {**own, "webhook-request-origin": ORIGIN}
-                asked = self._open().options(url, headers=headers, allow_redirects=False, ssl=self._tls(endpoint))
+                asked = self._open().session.options(
+                    url, headers=headers, allow_redirects=False, ssl=self._tls(endpoint)
+                )
                 async with asked as response:
                     allowed = response.headers.get("webhook-allowed-origin", "")
                     response.close()
@@ -134,7 +147,7 @@ class Webhook(PushChannel):
             return True
         return self._contexts.of(sealed, lambda: self._credentials.tls_of(endpoint) or ClientTls())
 
-    async def _drained(self, response: aiohttp.ClientResponse) -> bool:
+    async def _drained(self, response: Response) -> bool:
         if response.content.is_eof():  # all of it came with the headers, which is nearly always so
             return True
         left = self._limits.answer_bytes
@@ -147,26 +160,29 @@ class Webhook(PushChannel):
                     left -= len(chunk)
         return False
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=guarded_connector(self._urls.allowed, self._resolver),
-                # of all that one attempt does: see _request
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect.total_seconds()),
+    def _open(self) -> _Client:
+        if self._client is None:
+            connector = guarded_connector(self._urls.allowed, self._resolver)
+            # of all that one attempt does: see _request
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect.total_seconds())
+            session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
+                headers=_LASTING,
                 auto_decompress=False,  # a bomb stays small
                 trust_env=False,  # no proxy, no .netrc
-                read_bufsize=4096,
+                read_bufsize=READ_BUFFER,
             )
-        return self._session
+            self._client = _Client(session, Poster(connector, timeout, {**_LASTING, "content-type": CONTENT_TYPE}))
+        return self._client
 
     async def close(self) -> None:
         """Close all connections."""
         await self._registering.close()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._client is not None:
+            await self._client.session.close()
+            self._client = None
 
 
 def reason_of(error: BaseException) -> str:

@@ -31,8 +31,8 @@ class Kept(Webhook):
         super().__init__(CREDENTIALS, lambda *_: None, Limits(), UrlRules())
         self.headers: dict[str, str] = {}
 
-    async def _post(self, url: str, headers: dict[str, str], body: bytes, tls: object) -> Answer:
-        self.headers = headers
+    async def _post(self, url: str, own: object, signed: dict[str, str], body: bytes, tls: object) -> Answer:
+        self.headers = signed
         return Answer(200, {})
 
 

@@ -1,0 +1,119 @@
+"""One POST over aiohttp's connections, without its session.
+
+The session does for each request what a webhook never wants: redirects, cookies, proxies, credentials in URLs, traces,
+a task that writes the body. That was half of what an attempt cost. Of aiohttp there work the connector (names, the
+guard at dial time, TLS, connections that are kept) and the reader of answers; tests/integration/notifications/
+test_hostile.py tries both. The bytes are those that the session would send (tests/unit/notifications/
+test_webhook_post.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from aiohttp.helpers import TimerNoop
+from yarl import URL
+
+MOST_DESTINATIONS = 8_192  # whose request line and lasting headers stay in memory, the last ones used
+READ_BUFFER = 4_096
+_TIMER = TimerNoop()  # whoever calls has a deadline for all of it
+_LINE_BREAK = re.compile(r"[\r\n\0]")
+Headers = Mapping[str, str]
+
+
+class _Destination(NamedTuple):
+    """``request``: what the connector wants to know of where it leads; ``head``: request line and lasting headers."""
+
+    request: ClientRequest
+    head: bytes
+
+
+class Response:
+    """An answer as far as its headers. Give the connection back or close it."""
+
+    def __init__(self, connection: Connection, message: Any, content: aiohttp.StreamReader) -> None:
+        self.status: int = message.code
+        self.headers: Headers = message.headers
+        self.content = content
+        self._connection = connection
+
+    def release(self) -> None:
+        """The connection may be used again, unless something is left in it. Safe to call twice."""
+        self._connection.release()
+
+    def close(self) -> None:
+        """The connection may not be used again. Safe to call twice."""
+        self._connection.close()
+
+
+class Poster:
+    """``lasting``: headers of every request, behind them those of `post`."""
+
+    def __init__(self, connector: aiohttp.TCPConnector, timeout: aiohttp.ClientTimeout, lasting: Headers) -> None:
+        self._connector = connector
+        self._timeout = timeout
+        self._lasting = lasting
+        self._known = lru_cache(MOST_DESTINATIONS)(self._destination)
+
+    async def post(self, url: str, own: Headers, fresh: Headers, body: bytes, tls: ssl.SSLContext | bool) -> Response:
+        """``own``: headers that are the same at the next request to this URL; ``fresh``: those that are not.
+        Never sent twice, whatever happens. Raises ClientError, OSError."""
+        # a context of its own is kept for as long as it is used, and no longer
+        find = self._known if tls is True else self._destination
+        request, head = find(url, tuple(own.items()), tls)
+        sent = b"%b%bAccept: */*\r\nContent-Length: %d\r\n\r\n%b" % (head, _lines(fresh), len(body), body)
+        try:
+            connection = await self._connector.connect(request, traces=[], timeout=self._timeout)
+        except TimeoutError:
+            raise aiohttp.ConnectionTimeoutError("no connection in time") from None
+        try:
+            return await self._answer_to(sent, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    async def _answer_to(self, sent: bytes, connection: Connection) -> Response:
+        protocol = connection.protocol
+        if protocol is None or not protocol.is_connected():
+            raise aiohttp.ServerDisconnectedError
+        protocol.set_response_params(
+            timer=_TIMER, read_until_eof=True, auto_decompress=False, read_bufsize=READ_BUFFER
+        )  # a bomb stays small
+        _write(protocol, sent)
+        while True:
+            message, content = await protocol.read()
+            if not 100 <= message.code <= 199 or message.code == 101:
+                return Response(connection, message, content)
+
+    def _destination(self, url: str, own: tuple[tuple[str, str], ...], tls: ssl.SSLContext | bool) -> _Destination:
+        try:
+            place = URL(url)
+        except ValueError:
+            raise aiohttp.InvalidURL(url) from None
+        if place.scheme not in ("http", "https"):
+            raise aiohttp.InvalidURL(url)
+        request = ClientRequest("POST", place, ssl=tls, loop=asyncio.get_running_loop())
+        head = f"POST {place.raw_path_qs} HTTP/1.1\r\n".encode()
+        return _Destination(request, head + _lines({"Host": request.headers["Host"], **self._lasting, **dict(own)}))
+
+
+def _write(protocol: ResponseHandler, sent: bytes) -> None:
+    transport = protocol.transport
+    assert transport is not None
+    transport.write(sent)
+
+
+def _lines(headers: Headers) -> bytes:
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    if any(map(_LINE_BREAK.search, lines)):  # whatever was checked before: nobody writes headers of his own
+        raise ValueError("a line break in a header")
+    return ("\r\n".join(lines) + "\r\n").encode()

@@ -1,0 +1,94 @@
+"""What leaves for a webhook is, byte for byte, what aiohttp's session would send. Real sockets, no services."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from services.notifications.channels.webhook import CONTENT_TYPE
+from services.notifications.channels.webhook_post import MOST_DESTINATIONS, Poster
+
+pytestmark = pytest.mark.integration
+LASTING = {"user-agent": "notices/1", "accept-encoding": "identity", "content-type": CONTENT_TYPE}
+FRESH = {"webhook-id": "1" * 32, "webhook-timestamp": "1795976836", "webhook-signature": "v1,abc= v1,def="}
+ANSWER = b"HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n"
+
+
+class Listener(asyncio.Protocol):
+    """Keeps what came and answers each whole request."""
+
+    def __init__(self, came: list[bytes], size: int) -> None:
+        self._came, self._size, self._read = came, size, b""
+
+    def connection_made(self, transport: Any) -> None:
+        """Somebody called."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """More of a request."""
+        self._read += data
+        _, end, body = self._read.partition(b"\r\n\r\n")
+        if end and len(body) == self._size:
+            self._came.append(self._read)
+            self._read = b""
+            self._transport.write(ANSWER)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def connector() -> AsyncIterator[aiohttp.TCPConnector]:
+    connector = aiohttp.TCPConnector()
+    yield connector
+    await connector.close()
+
+
+def poster_over(connector: aiohttp.TCPConnector) -> Poster:
+    return Poster(connector, aiohttp.ClientTimeout(total=None, sock_connect=2), LASTING)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"padding":"' + b" " * 1010 + b'"}'])
+@pytest.mark.parametrize("own", [{}, {"authorization": "Bearer a.b", "x-route": 'a "b" ~!'}])
+@pytest.mark.parametrize("path", ["", "/", "/hook", "/a%20b/?x=%26&y=1", "/a//b/../c?", "/;p=1,2:@!$'()*+?q=[]&r=%41"])
+async def test_the_bytes_are_those_of_the_session(
+    connector: aiohttp.TCPConnector, path: str, own: dict[str, str], body: bytes
+) -> None:
+    came: list[bytes] = []
+    server = await asyncio.get_running_loop().create_server(lambda: Listener(came, len(body)), "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{path}"
+        for _ in range(2):  # the second one finds its destination known, and the connection kept
+            response = await poster_over(connector).post(url, own, FRESH, body, True)
+            response.release()
+            assert (response.status, response.headers["x-a"]) == (204, "b")
+        async with aiohttp.ClientSession(connector=connector, connector_owner=False) as session:
+            headers = LASTING | own | FRESH
+            async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                assert answer.status == 204
+    assert came[0] == came[1] == came[2]
+    assert came[0].endswith(b"\r\n\r\n" + body)
+
+
+@pytest.mark.parametrize("headers", [{"x-a": "b\r\nx-c: d"}, {"x-a\n": "b"}, {"x-a": "\0"}])
+async def test_no_header_begins_another(connector: aiohttp.TCPConnector, headers: dict[str, str]) -> None:
+    for own, fresh in ((headers, {}), ({}, headers)):
+        with pytest.raises(ValueError, match="line break"):
+            await poster_over(connector).post("http://127.0.0.1:9/", own, fresh, b"", True)
+
+
+@pytest.mark.parametrize("url", ["", "/hook", "ftp://127.0.0.1/", "http://", "http://[::1"])
+async def test_what_is_no_url_of_a_webhook_is_not_called(connector: aiohttp.TCPConnector, url: str) -> None:
+    with pytest.raises(aiohttp.InvalidURL):
+        await poster_over(connector).post(url, {}, {}, b"", True)
+
+
+async def test_what_stays_in_memory_is_bounded_and_holds_no_certificate(connector: aiohttp.TCPConnector) -> None:
+    poster = poster_over(connector)
+    for tls, kept in ((ssl.create_default_context(), 0), (True, 1)):
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await poster.post("https://127.0.0.1:9/", {}, {}, b"", tls)
+        assert (poster._known.cache_info().currsize, poster._known.cache_info().maxsize) == (kept, MOST_DESTINATIONS)
