@@ -38,8 +38,19 @@ def cloudevent(told: Notice | Recall | EndpointTest) -> dict[str, Any]:
 
 
 def encoded(told: Notice | Recall | EndpointTest) -> bytes:
-    """What `encode` makes of `cloudevent`, put into words once."""
-    text = encode(_without_padding(told))
+    """What `encode` makes of `cloudevent`, for a fifth of the work: no dictionaries in between."""
+    data = told.__pydantic_serializer__.to_json(told)
+    if not data.isascii():  # JSON all the same, but not the bytes of `encode`
+        return encode(cloudevent(told))
+    # ids and months are digits and letters: nothing in them has to be escaped
+    text = (
+        (
+            f'{{"specversion":"1.0","id":"{told.notice}","source":"{NOTICE_SOURCE}","type":"{_TYPES[type(told)]}",'
+            f'"time":"{told.month}-01T00:00:00Z","datacontenttype":"application/json","data":'
+        ).encode()
+        + data
+        + b"}"
+    )
     assert text.endswith(_PADDING_END)
     return text[: -len(_PADDING_END)] + b" " * _missing(text) + _PADDING_END
 

@@ -9,14 +9,16 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from services.notifications.channels.webhook_signing import new_secret, signed_headers
 from services.notifications.documents import DELIVERIES
-from services.notifications.domain.notice_envelope import TooLong, cloudevent, encode
+from services.notifications.domain.notice_envelope import TooLong, cloudevent, encode, encoded
 from services.notifications.domain.retry_schedule import STANDARD_SCHEDULE
 from services.notifications.settings import NotificationsSettings
-from shared.events.notices import BODY_BYTES, Notice, Recall
+from shared.events.notices import BODY_BYTES, EndpointTest, Notice, Recall
 from tests.support.keys import A_KEY, ANOTHER_KEY
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
@@ -51,6 +53,22 @@ class TestBody:
         body = encode(cloudevent(told))
         assert len(body) == BODY_BYTES == 1024
         assert json.loads(body)["data"]["notice"] == json.loads(body)["id"] == told.notice
+
+    @given(st.text(max_size=150), st.integers(1, 10**30), st.sampled_from(["proposed", "ended"]))
+    def test_what_is_sent_is_the_same_event(self, ask: str, version: int, state: str) -> None:
+        recall = Recall(notice="a1" * 16, alias="2" * 32, version=version, month="2026-01", ask=ask)
+        for told in (
+            notice(ask=ask, version=version, state=state),
+            recall,
+            EndpointTest(notice="b" * 32, month="2026-12"),
+        ):
+            try:
+                expected = encode(cloudevent(told))
+            except TooLong:
+                with pytest.raises(TooLong):
+                    encoded(told)
+            else:
+                assert encoded(told) == expected
 
     def test_the_time_is_the_first_of_the_month(self) -> None:
         assert cloudevent(notice())["time"] == "2026-11-01T00:00:00Z"
@@ -175,9 +193,9 @@ class TestSettings:
 
     @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -5.0, 1e300])
     def test_no_wait_is_no_time_at_all(self, bad: float) -> None:
-        for given in ({"retry_schedule": (0.0, bad)}, {"retry_after_max_seconds": bad}):
+        for wrong in ({"retry_schedule": (0.0, bad)}, {"retry_after_max_seconds": bad}):
             with pytest.raises(ValueError, match="retry_"):
-                self.settings(**given)
+                self.settings(**wrong)
 
     def test_a_lease_outlives_an_attempt(self) -> None:
         settings = self.settings()
