@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 HEARS_WITHIN_SECONDS = 2.0
+SURE_SECONDS = 0.005  # so long a yes counts for all who ask: each delivery asks twice
 ALLOWED_SECONDS = 30.0  # so long counts what a transaction found allowed, and so long is remembered what was heard
 
 
@@ -23,11 +24,12 @@ class HeardProhibitions:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._current: Callable[[float], bool] = lambda seconds: False
+        self._sure_at = -math.inf
         self._heard: dict[str, float] = {}  # who, and when last; in the order of time
 
     def follow(self, current: Callable[[float], bool]) -> None:
         """``current`` says whether all is taken in that was there at some moment within the last so many seconds."""
-        self._current = current
+        self._current, self._sure_at = current, -math.inf
 
     def about(self, who: str) -> None:
         """Something about this person or agency is committed now."""
@@ -44,7 +46,10 @@ class HeardProhibitions:
 
     def is_sure(self) -> bool:
         """Whether this replica surely hears all that forbids."""
-        return self._current(HEARS_WITHIN_SECONDS)
+        now = self._clock()
+        if now - self._sure_at > SURE_SECONDS:
+            self._sure_at = now if self._current(HEARS_WITHIN_SECONDS - SURE_SECONDS) else -math.inf
+        return self._sure_at > -math.inf
 
     def nothing_since(self, allowed_at: float, *about: str) -> bool:
         """Whether nothing was heard of these since a transaction began that found it allowed. It only means something

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.notifications.delivery.heard_prohibitions import HeardProhibitions
+from services.notifications.delivery.heard_prohibitions import HEARS_WITHIN_SECONDS, SURE_SECONDS, HeardProhibitions
 
 pytestmark = pytest.mark.unit
 
@@ -85,4 +85,31 @@ def test_a_stream_that_may_not_have_heard_all_makes_nothing_sure(clock: Clock) -
 
     heard.follow(current)
     assert not heard.is_sure()
-    assert asked == [2.0]
+    assert asked == [HEARS_WITHIN_SECONDS - SURE_SECONDS]
+
+
+def test_a_yes_counts_for_a_moment_and_a_no_is_asked_again_at_once(clock: Clock) -> None:
+    heard, asked, answer = HeardProhibitions(clock), list[tuple[float, float]](), False
+
+    def current(seconds: float) -> bool:
+        asked.append((clock.now, seconds))
+        return answer
+
+    heard.follow(current)
+    assert not heard.is_sure()
+    answer = True
+    for _ in range(8):
+        assert heard.is_sure()
+        last, seconds = asked[-1]
+        assert clock.now - last + seconds <= HEARS_WITHIN_SECONDS, "no longer ago than it promises"
+        clock.now += SURE_SECONDS / 4
+    assert len(asked) == 3
+    answer = False
+    clock.now += SURE_SECONDS
+    assert not heard.is_sure()
+
+
+def test_another_stream_is_asked_at_once(heard: HeardProhibitions) -> None:
+    assert heard.is_sure()
+    heard.follow(lambda seconds: False)
+    assert not heard.is_sure()
