@@ -95,6 +95,27 @@ def next_offset(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | 
     return int(state.position) if state.has_valid_position else None
 
 
+class Heard(NamedTuple):
+    """Of one partition: when the broker told of it last (ms since 1970), where its log ended, which offset is next."""
+
+    told: int | None
+    end: int | None
+    next: int | None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all that the broker had is taken in."""
+        return self.end is not None and (self.next or 0) >= self.end
+
+
+def heard(consumer: AIOKafkaConsumer) -> list[Heard]:
+    """The same of every partition that is ours; by the consumer's own methods each number takes several calls."""
+    subscription = consumer._subscription.subscription
+    assignment = subscription.assignment if subscription is not None else None
+    states: Any = assignment._tp_state.values() if assignment is not None else ()
+    return [Heard(state.timestamp, state.highwater, state._position) for state in states]
+
+
 async def leave_group(consumer: AIOKafkaConsumer) -> None:
     """Leave now, also as a static member, also while a join waits, and drop the connections. Its own ``stop`` keeps a
     static member's place."""
@@ -153,6 +174,27 @@ class _TolerantConsumer(AIOKafkaConsumer):
             # and wait at the broker, and until it is answered nothing more of the first one is asked for
             made._prefetch_backoff = 2 * made._fetch_max_wait_ms / 1000
             made._fetcher_timeout = made._prefetch_backoff  # answers wake it: its own 0.2 s wake it for nothing
+            vars(made)["_get_actions_per_node"] = MethodType(_actions_unless_held, self)
+
+    held = False  # whether nothing is fetched
+
+
+def hold_fetches(consumer: AIOKafkaConsumer) -> None:
+    """Fetch nothing more until `resume_fetches`. What is under way comes, and lies ready."""
+    vars(consumer)["held"] = True
+
+
+def resume_fetches(consumer: AIOKafkaConsumer) -> None:
+    """Fetch as ever, from now on."""
+    parts: Any = consumer
+    if parts.held:
+        parts.held = False
+        parts._fetcher._notify(parts._fetcher._wait_consume_future)
+
+
+def _actions_unless_held(consumer: _TolerantConsumer, assignment: Any) -> Any:
+    nothing: Any = ((), {}, None, False, ())  # to fetch, to reset; seconds to wait; whether metadata is old; paused
+    return nothing if consumer.held else _GET_ACTIONS_PER_NODE(consumer._fetcher, assignment)
 
 
 def wait_at_most(consumer: AIOKafkaConsumer, fetch_wait_ms: int) -> None:
@@ -219,10 +261,10 @@ class _Bytes(bytearray):
         return super().decode(encoding, errors)
 
 
-# the fetcher's own method, which finds ReadableRecords under the name by which it makes what it has fetched
-_PROC_FETCH_REQUEST = FunctionType(
-    fetcher.Fetcher._proc_fetch_request.__code__, vars(fetcher) | {"MemoryRecords": ReadableRecords}
-)
+# the fetcher's own methods, which find ReadableRecords under the name by which they make what they have fetched
+_INSTEAD = vars(fetcher) | {"MemoryRecords": ReadableRecords}
+_PROC_FETCH_REQUEST = FunctionType(fetcher.Fetcher._proc_fetch_request.__code__, _INSTEAD)
+_GET_ACTIONS_PER_NODE = FunctionType(fetcher.Fetcher._get_actions_per_node.__code__, _INSTEAD)
 
 
 # --- the one request that aiokafka lacks: Metadata v12, which tells a topic's id (its own stops at v5). Works on Apache

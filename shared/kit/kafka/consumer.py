@@ -20,7 +20,16 @@ from faststream.kafka import TopicPartition as AssignedPartition
 from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 
 from shared.kit.base.clock import machine_time
-from shared.kit.kafka.aiokafka_internals import close, consumer_of, leave_group, next_offset, wait_at_most
+from shared.kit.kafka.aiokafka_internals import (
+    close,
+    consumer_of,
+    heard,
+    hold_fetches,
+    leave_group,
+    next_offset,
+    resume_fetches,
+    wait_at_most,
+)
 from shared.kit.kafka.client import KAFKA_ERRORS, faststream_security
 from shared.kit.kafka.cluster_state import assigned_in, log_ends
 from shared.kit.kafka.settings import KafkaSettings
@@ -182,6 +191,7 @@ class Consumer:
         the broker's next answer, at most so long."""
         if self.kafka is None:
             return ()
+        resume_fetches(self.kafka)
         # not ours, which waits until there are some
         polled = await AIOKafkaConsumer.getmany(self.kafka, timeout_ms=wait_ms, max_records=most)
         return [record for records in polled.values() for record in records]
@@ -194,16 +204,12 @@ class Consumer:
     def is_current(self, seconds: float) -> bool:
         """Whether the broker has told of every partition of ours within so many seconds where its log ends, and all
         before that is taken in."""
-        if self.kafka is None or self._in_hand or not (partitions := self.kafka.assignment()):
+        if self.kafka is None or self._in_hand or not (partitions := heard(self.kafka)):
             return False
         now = machine_time().timestamp() * 1_000  # as aiokafka notes it; a clock that was set makes this false
-        for partition in partitions:
-            told, end = self.kafka.last_poll_timestamp(partition), self.kafka.highwater(partition)
-            if told is None or end is None or abs(now - told) > 1_000 * seconds:
-                return False
-            if (self.position(partition) or 0) < end:
-                return False
-        return True
+        return all(
+            each.is_read and each.told is not None and abs(now - each.told) <= 1_000 * seconds for each in partitions
+        )
 
     async def ends_before(self, partition: TopicPartition, offset: int) -> bool:
         """Whether the log's end is below this offset. What this consumer has heard may be old: as long as it has
@@ -251,7 +257,8 @@ class Consumer:
         consumer: Any = self.subscriber.consumer or FAKE_CONSUMER
         if self._group is None:
             consumer = _NoCommits(consumer)
-        return KafkaAckableMessage(body=b"", raw_message=records, consumer=consumer, headers={})
+        # a constant id, which nobody asks for: FastStream would draw a random one
+        return KafkaAckableMessage(body=b"", raw_message=records, consumer=consumer, headers={}, correlation_id="batch")
 
 
 async def _raw(message: KafkaAckableMessage) -> Any:
@@ -261,7 +268,13 @@ async def _raw(message: KafkaAckableMessage) -> Any:
 def _waiting_consumer(kafka: KafkaSettings, asked: Callable[[bool], None], **arguments: Any) -> AIOKafkaConsumer:
     """A consumer whose ``getmany`` returns when there are records. FastStream sleeps after an empty one for as long as
     that one waited: short waits were a third of what an idle service cost, and in long sleeps records would lie there.
-    ``asked`` is told whether some lay there already. ``commit`` tells the group's position, a hint, once a second.
+    ``asked`` is told whether some lay there already.
+
+    When it returns all that the broker had, nothing is fetched until it is asked again. A fetch beside the batch in
+    hand would be answered with the first record that comes, and those that come after it would need another one; the
+    fetch after the batch brings all of them at once. Whoever is behind fetches as ever.
+
+    ``commit`` tells the group's position, a hint, once a second.
     """
     consumer = consumer_of(**arguments)
     poll, commit = consumer.getmany, cast(Callable[[], Awaitable[None]], consumer.commit)
@@ -275,6 +288,7 @@ def _waiting_consumer(kafka: KafkaSettings, asked: Callable[[bool], None], **arg
             told, untold = time.monotonic(), False
 
     async def until_records(**how: Any) -> Mapping[TopicPartition, Sequence[Any]]:
+        resume_fetches(consumer)
         records = await poll(**(how | {"timeout_ms": 0}))
         asked(bool(records))
         while not records:
@@ -284,6 +298,8 @@ def _waiting_consumer(kafka: KafkaSettings, asked: Callable[[bool], None], **arg
                     with contextlib.suppress(*KAFKA_ERRORS):
                         await now_and_then()
         wait_at_most(consumer, kafka.busy_fetch_wait_ms)
+        if all(each.is_read for each in heard(consumer)):
+            hold_fetches(consumer)
         return records
 
     vars(consumer).update(getmany=until_records, commit=now_and_then)

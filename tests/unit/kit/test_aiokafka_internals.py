@@ -6,6 +6,7 @@ on both brokers, then change its ``VERSION``.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import math
 import struct
@@ -32,14 +33,18 @@ from aiokafka.record.memory_records import MemoryRecords
 from shared.kit.kafka import aiokafka_internals as internals
 from shared.kit.kafka.aiokafka_internals import (
     VERSION,
+    Heard,
     ReadableRecords,
     abandon,
     consumer_of,
     decoded_assignment,
+    heard,
     heartbeat_of_nobody,
+    hold_fetches,
     leave_group,
     never_expire,
     next_offset,
+    resume_fetches,
     topic_ids,
     wait_at_most,
 )
@@ -171,6 +176,56 @@ async def test_the_next_fetch_waits_as_long_as_was_said_last(consumer: Any) -> N
     assert consumer._fetcher._fetch_max_wait_ms == 10
     assert "_fetch_max_wait_ms" in Fetcher._get_actions_per_node.__code__.co_names  # read for every request anew
     assert 0.0 <= consumer._fetcher._prefetch_backoff == 0.02
+
+
+async def test_nothing_is_fetched_while_it_is_held(consumer: Any) -> None:
+    asked: list[Any] = []
+
+    async def send(node: int, request: Any) -> Any:
+        asked.append(request.topics)
+        await asyncio.Event().wait()
+
+    consumer._client.send = send
+    consumer._client.cluster.leader_for_partition = lambda partition: 0
+    hold_fetches(consumer)
+    consumer.assign([PEOPLE])
+    consumer.seek(PEOPLE, 5)
+    consumer._fetcher._notify(consumer._fetcher._wait_consume_future)  # as whoever takes records
+    await idle()
+    assert not asked
+    resume_fetches(consumer)
+    await idle()
+    assert asked == [[("people", [(0, 5, 1_048_576)])]]
+
+
+async def idle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_what_is_held_is_what_the_fetchers_loop_asks_for() -> None:
+    theirs = Fetcher._get_actions_per_node
+    assert "_get_actions_per_node" in Fetcher._fetch_requests_routine.__code__.co_names
+    assert not theirs.__code__.co_freevars
+    assert theirs.__defaults__ is theirs.__kwdefaults__ is None
+    assert internals._GET_ACTIONS_PER_NODE.__code__ is theirs.__code__
+
+
+async def test_what_was_heard_of_its_partitions(consumer: Any) -> None:
+    assert heard(consumer) == []
+    consumer.assign([PEOPLE])
+    assert heard(consumer) == [(None, None, None)]
+    await fetched(consumer, batch(0, odd=False))
+    ((told, end, next),) = heard(consumer)
+    assert (told, end, next) == (consumer.last_poll_timestamp(PEOPLE), consumer.highwater(PEOPLE), 3)
+    assert end == 3
+
+
+@pytest.mark.parametrize(
+    ("end", "next", "is_read"), [(None, 3, False), (0, None, True), (3, None, False), (3, 2, False), (3, 3, True)]
+)
+def test_a_partition_is_read_when_the_broker_had_no_more(end: int | None, next: int | None, is_read: bool) -> None:
+    assert Heard(0, end, next).is_read is is_read
 
 
 async def test_nobody_elses_consumer_is_touched() -> None:

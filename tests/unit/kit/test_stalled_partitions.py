@@ -10,6 +10,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from shared.kit.kafka import consumer
+from shared.kit.kafka.aiokafka_internals import Heard
 from shared.kit.kafka.consumer import Consumer
 from shared.kit.kafka.settings import KafkaSettings
 
@@ -44,8 +45,8 @@ class Reading(Consumer):
     def kafka(self) -> Any:
         return self
 
-    def last_poll_timestamp(self, partition: TopicPartition) -> int | None:
-        return self.polled[partition]
+    def all_heard(self, kafka: Any) -> list[Heard]:
+        return [Heard(self.polled[each], self.heard, position) for each, position in self.positions.items()]
 
     def assignment(self) -> set[TopicPartition]:
         return set(self.positions)
@@ -134,6 +135,7 @@ class TestIsCurrent:
 
     @pytest.fixture
     def current(self, reading: Reading, monkeypatch: pytest.MonkeyPatch) -> Reading:
+        monkeypatch.setattr(consumer, "heard", reading.all_heard)
         monkeypatch.setattr(consumer, "machine_time", lambda: datetime.fromtimestamp(1_000, UTC))
         reading.polled = {ONE: 999_000, OTHER: 1_000_000}
         reading.heard = 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError
 
 from shared.kit.kafka import consumer as consumer_module
+from shared.kit.kafka.aiokafka_internals import Heard
 from shared.kit.kafka.consumer import _waiting_consumer
 from shared.kit.kafka.settings import KafkaSettings
 
@@ -20,6 +22,7 @@ PEOPLE = TopicPartition("people", 0)
 class Polled:
     def __init__(self, **arguments: Any) -> None:
         self.arguments, self.asked = arguments, list[dict[str, Any]]()
+        self.held = False
         self._answers: list[Any] = [{}, {}, {PEOPLE: ["a record"]}, {PEOPLE: ["another"]}, {}, ConsumerStoppedError()]
         self.told = 0
 
@@ -27,6 +30,7 @@ class Polled:
         self.told += 1
 
     async def getmany(self, **how: Any) -> Any:
+        assert not self.held, "what is asked for is fetched"
         self.asked.append(how)
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
@@ -34,8 +38,24 @@ class Polled:
         return answer
 
 
-async def test_polls_until_there_are_records_and_ends_when_the_consumer_does(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def partitions(monkeypatch: pytest.MonkeyPatch) -> list[Heard]:
+    """What the consumer has heard of its partitions; a test may change it."""
+    found = [Heard(1_000, 5, 5), Heard(1_000, 0, None)]
+
+    def held(consumer: Any, now: bool) -> None:
+        consumer.held = now
+
     monkeypatch.setattr(consumer_module, "consumer_of", Polled)
+    monkeypatch.setattr(consumer_module, "heard", lambda consumer: found)
+    monkeypatch.setattr(consumer_module, "hold_fetches", partial(held, now=True))
+    monkeypatch.setattr(consumer_module, "resume_fetches", partial(held, now=False))
+    monkeypatch.setattr(consumer_module, "wait_at_most", lambda consumer, milliseconds: None)
+    return found
+
+
+@pytest.mark.usefixtures("partitions")
+async def test_polls_until_there_are_records_and_ends_when_the_consumer_does(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[int] = []
     monkeypatch.setattr(consumer_module, "wait_at_most", lambda consumer, milliseconds: waits.append(milliseconds))
     lay_ready: list[bool] = []
@@ -50,13 +70,31 @@ async def test_polls_until_there_are_records_and_ends_when_the_consumer_does(mon
         await made.getmany(timeout_ms=7, max_records=3)
 
 
+@pytest.mark.parametrize(
+    ("last", "held"),
+    [
+        (Heard(1_000, 7, 7), True),
+        (Heard(1_000, 8, 7), False),
+        (Heard(None, None, 7), False),
+        (Heard(1, 7, None), False),
+    ],
+)
+async def test_fetches_nothing_beside_a_batch_that_is_all_there_is(
+    partitions: list[Heard], last: Heard, held: bool
+) -> None:
+    partitions.append(last)
+    made: Any = _waiting_consumer(settings_of(idempotent=True), lambda lay_ready: None)
+    for _ in range(2):
+        await made.getmany(timeout_ms=7, max_records=3)
+        assert made.held is held
+
+
+@pytest.mark.usefixtures("partitions")
 async def test_tells_the_position_once_a_second_and_what_is_left_when_nothing_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock, told = [100.0], list[int]()
     monkeypatch.setattr(consumer_module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr(consumer_module, "consumer_of", Polled)
-    monkeypatch.setattr(consumer_module, "wait_at_most", lambda consumer, milliseconds: None)
     made: Any = _waiting_consumer(settings_of(idempotent=False), lambda lay_ready: None, group_id="g")
     for seconds in (0.0, 0.5, 0.4, 0.2, 0.9):
         clock[0] += seconds
