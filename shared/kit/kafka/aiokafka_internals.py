@@ -13,6 +13,7 @@ import math
 import uuid
 from collections.abc import Iterator, Sequence
 from io import BytesIO
+from struct import Struct
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple, SupportsIndex
 
@@ -22,6 +23,7 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.consumer import fetcher
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.protocol import fetch
 from aiokafka.protocol.abstract import AbstractType
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.group import HeartbeatRequest
@@ -261,8 +263,79 @@ class _Bytes(bytearray):
         return super().decode(encoding, errors)
 
 
-# the fetcher's own methods, which find ReadableRecords under the name by which they make what they have fetched
-_INSTEAD = vars(fetcher) | {"MemoryRecords": ReadableRecords}
+# --- fetches, in fewer steps. aiokafka writes and reads each number by some calls of its own: seen, a third of what a
+# --- fetch costs that finds nothing. Format: Kafka's protocol guide, "Fetch API", versions 4 to 11.
+
+_COUNT, _LENGTH, _ABORTED = Struct(">i"), Struct(">h"), Struct(">qq")
+
+
+class _QuickFetch(fetch.FetchRequest):
+    """Says what aiokafka's own says, byte for byte, and gets the same answer; other versions are left to it."""
+
+    def build(self, request_struct_class: Any) -> Any:
+        return super().build(_QUICK.get(request_struct_class.API_VERSION, request_struct_class))
+
+
+def _quick(theirs: type[RequestStruct]) -> type[RequestStruct]:
+    version, names, fields = theirs.API_VERSION, theirs.SCHEMA.names, theirs.SCHEMA.fields
+    start = Struct(">iiiib" if version < 7 else ">iiiibii")  # up to the topics
+    asked = Struct(">iqi" if version < 5 else ">iqqi" if version < 9 else ">iiqqi")  # a partition
+    answered = Struct(">i" if version < 7 else ">ihi")
+    told = Struct(">ihqqi" if version < 5 else ">ihqqqi")  # a partition, up to how many transactions were aborted
+    rest = Struct(">i" if version < 11 else ">ii")  # behind those, up to how long its records are
+    whole = Struct(told.format + rest.format[1:])
+    aborted_at = 4 if version < 5 else 5
+    topics_at = names.index("topics")
+
+    def encode(self: Any) -> bytes:
+        values = [getattr(self, name) for name in names]
+        parts = [start.pack(*values[:topics_at]), _COUNT.pack(len(self.topics))]
+        for topic, partitions in self.topics:
+            name = topic.encode()
+            parts += [_LENGTH.pack(len(name)), name, _COUNT.pack(len(partitions))]
+            parts += [asked.pack(*partition) for partition in partitions]
+        parts += [fields[n].encode(values[n]) for n in range(topics_at + 1, len(fields))]
+        return b"".join(parts)
+
+    def decode(cls: Any, data: BytesIO) -> Any:
+        raw, at = data.getvalue(), data.tell()
+        first, at = answered.unpack_from(raw, at), at + answered.size
+        (count,), at = _COUNT.unpack_from(raw, at), at + 4
+        topics: list[Any] = []
+        for _ in range(count):
+            (length,), at = _LENGTH.unpack_from(raw, at), at + 2
+            name, at = raw[at : at + length].decode(), at + length
+            (many,), at = _COUNT.unpack_from(raw, at), at + 4
+            partitions: list[Any] = []
+            pairs: Any
+            for _ in range(many):
+                row = whole.unpack_from(raw, at)
+                if (aborted := row[aborted_at]) <= 0:
+                    at += whole.size
+                    pairs = [] if aborted == 0 else None
+                else:
+                    at += told.size
+                    pairs = [_ABORTED.unpack_from(raw, at + 16 * n) for n in range(aborted)]
+                    at += 16 * aborted
+                    row = (*row[: aborted_at + 1], *rest.unpack_from(raw, at))
+                    at += rest.size
+                length = row[-1]
+                if at + length > len(raw):
+                    raise ValueError("Buffer underrun decoding records")
+                records = None if length < 0 else raw[at : at + length]
+                at += max(0, length)
+                partitions.append((*row[:aborted_at], pairs, *row[aborted_at + 1 : -1], records))
+            topics.append((name, partitions))
+        return cls(*first, topics)
+
+    answer = type(theirs.RESPONSE_TYPE.__name__, (theirs.RESPONSE_TYPE,), {"decode": classmethod(decode)})
+    return type(theirs.__name__, (theirs,), {"encode": encode, "RESPONSE_TYPE": answer})
+
+
+_QUICK = {each.API_VERSION: _quick(each) for each in fetch.FetchRequest._CLASSES if 4 <= each.API_VERSION <= 11}
+
+# the fetcher's own methods, which find other classes under the names by which they make what they ask and have fetched
+_INSTEAD = vars(fetcher) | {"MemoryRecords": ReadableRecords, "FetchRequest": _QuickFetch}
 _PROC_FETCH_REQUEST = FunctionType(fetcher.Fetcher._proc_fetch_request.__code__, _INSTEAD)
 _GET_ACTIONS_PER_NODE = FunctionType(fetcher.Fetcher._get_actions_per_node.__code__, _INSTEAD)
 

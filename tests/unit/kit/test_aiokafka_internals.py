@@ -26,15 +26,19 @@ from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.producer.message_accumulator import MessageBatch
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.group import HeartbeatRequest, LeaveGroupRequest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.record.memory_records import MemoryRecords
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.kit.kafka import aiokafka_internals as internals
 from shared.kit.kafka.aiokafka_internals import (
     VERSION,
     Heard,
     ReadableRecords,
+    _QuickFetch,
     abandon,
     consumer_of,
     decoded_assignment,
@@ -206,6 +210,7 @@ async def idle() -> None:
 async def test_what_is_held_is_what_the_fetchers_loop_asks_for() -> None:
     theirs = Fetcher._get_actions_per_node
     assert "_get_actions_per_node" in Fetcher._fetch_requests_routine.__code__.co_names
+    assert "FetchRequest" in theirs.__code__.co_names
     assert not theirs.__code__.co_freevars
     assert theirs.__defaults__ is theirs.__kwdefaults__ is None
     assert internals._GET_ACTIONS_PER_NODE.__code__ is theirs.__code__
@@ -242,6 +247,53 @@ def test_only_the_name_of_the_records_is_another_one() -> None:
     assert not theirs.__code__.co_freevars
     assert theirs.__defaults__ is theirs.__kwdefaults__ is None
     assert internals._PROC_FETCH_REQUEST.__code__ is theirs.__code__
+
+
+# --- fetches
+
+
+PARTITIONS = st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(-1, 2**63 - 1), st.integers(0, 2**31 - 1)))
+TOPICS = st.lists(st.tuples(st.text(max_size=5), PARTITIONS), max_size=3)
+VERSIONS = range(4, 12)
+
+
+def asked(kind: type, version: int, topics: Any) -> Any:
+    return kind(10, 1, 52_428_800, 1, topics, rack_id="r").prepare({1: (0, version)})
+
+
+@given(st.sampled_from(VERSIONS), TOPICS)
+def test_a_fetch_is_asked_for_as_aiokafka_does_it(version: int, topics: Any) -> None:
+    ours, theirs = asked(_QuickFetch, version, topics), asked(FetchRequest, version, topics)
+    assert ours.API_VERSION == ours.RESPONSE_TYPE.API_VERSION == version
+    assert ours.encode() == theirs.encode()
+    assert ours == theirs
+
+
+@given(st.sampled_from(VERSIONS), st.data())
+def test_an_answer_is_read_as_aiokafka_does_it(version: int, data: st.DataObject) -> None:
+    numbers = st.integers(-(2**31), 2**31 - 1)
+    records = data.draw(st.sampled_from([None, b"", b"records"]))
+    aborted = data.draw(st.none() | st.lists(st.tuples(numbers, numbers), max_size=3))
+    partition = [data.draw(numbers), 0, *(data.draw(numbers) for _ in range(2 if version < 5 else 3)), aborted]
+    partition += [*([data.draw(numbers)] if version == 11 else []), records]
+    topics = data.draw(st.lists(st.tuples(st.text(max_size=5), st.just([tuple(partition)] * 2)), max_size=3))
+    theirs = asked(FetchRequest, version, []).RESPONSE_TYPE
+    ours = asked(_QuickFetch, version, []).RESPONSE_TYPE
+    raw = b"head" + theirs(*((7,) if version < 7 else (7, 0, 3)), topics).encode()
+    of_ours, of_theirs = BytesIO(raw), BytesIO(raw)
+    of_ours.seek(4)
+    of_theirs.seek(4)
+    assert ours.decode(of_ours) == theirs.decode(of_theirs)
+    for cut in range(4, len(raw)):
+        with pytest.raises((ValueError, struct.error)):
+            ours.decode(BytesIO(raw[4:cut]))
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_older_versions_are_left_to_aiokafka(version: int) -> None:
+    made = _QuickFetch(10, 1, 52_428_800, 0, []).prepare({1: (0, version)})
+    assert type(made).__module__ == FetchRequest.__module__
+    assert version == made.API_VERSION
 
 
 # --- producers
