@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.webhook_url_rules import UrlRules
 from shared.kit.base.sealing import Sealer
-from tests.integration.notifications.parts import OK
+from tests.integration.notifications.parts import OK, eventually
 from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.integration
@@ -119,6 +120,77 @@ async def test_a_server_of_another_authority_or_of_none_that_is_named_is_not_tol
             verdict = await parts.send(parts.endpoint(url, ClientTls(certificate, key, ca)))
             assert (verdict.reason, verdict.possibly_sent) == ("tls", False)
     assert parts.server.seen == []
+
+
+class Old(Server):
+    """Speaks TLS 1.0 and nothing newer, and says so to who wants better: asyncio's own server hangs up instead."""
+
+    def __init__(self, own: tuple[Path, Path]) -> None:
+        super().__init__(own, None)
+        only_tls_1_0(self.context)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        async with await asyncio.start_server(self._serve, "127.0.0.1", 0) as server:
+            yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self.context.wrap_bio(came, goes, server_side=True)
+        try:
+            while True:
+                try:
+                    tls.do_handshake()
+                except ssl.SSLWantReadError:
+                    writer.write(goes.read())
+                    came.write(await reader.read(65_536))
+                else:
+                    self.seen.append(None)
+                    break
+        except ssl.SSLError:
+            pass  # refused: what it says to that is in ``goes``
+        writer.write(goes.read())
+        await writer.drain()
+        writer.close()
+
+
+def only_tls_1_0(context: ssl.SSLContext) -> None:
+    context.set_ciphers("ALL:@SECLEVEL=0")  # OpenSSL itself speaks it at no other level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+
+
+@pytest.mark.parametrize("trusts", ["its own authority", "the system's"])
+@pytest.mark.parametrize("wrong", ["expired", "for another host", "self-signed", "TLS 1.0"])
+async def test_a_server_whose_certificate_or_version_is_wrong_is_sent_nothing(
+    parts: Parts, wrong: str, trusts: str
+) -> None:
+    own = {
+        "expired": lambda: parts.servers.signed("late", valid=timedelta(seconds=-1)),
+        "for another host": lambda: parts.servers.signed("elsewhere", "127.0.0.9"),
+        "self-signed": lambda: Authority(parts.servers.folder.parent / "itself").signed("itself"),
+        "TLS 1.0": lambda: parts.servers.signed("old"),
+    }[wrong]()
+    server = Old(own) if wrong == "TLS 1.0" else Server(own, None)
+    async with server.running() as url:
+        tls = ClientTls(ca=parts.servers.file.read_text()) if trusts == "its own authority" else None
+        verdict = await parts.send(parts.endpoint(url, tls))
+        assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "tls", False)
+        assert server.seen == []
+        # who asks for less comes in: it is what is wrong that keeps us out
+        careless = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
+        if wrong == "TLS 1.0":
+            only_tls_1_0(careless)
+        port = int(url.rpartition(":")[2].partition("/")[0])
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=careless)
+        await eventually(lambda: came(server))
+        writer.close()
+
+
+async def came(server: Server) -> bool:
+    return server.seen == [None]
 
 
 async def test_a_renewed_certificate_is_shown_from_the_next_request_on(parts: Parts) -> None:

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.webhook_url_rules import UrlRules
 from shared.kit.base.sealing import Sealer
-from tests.integration.notifications.parts import OK, Answering, Partner, Request, answer_of
+from tests.integration.notifications.parts import OK, Answering, Partner, Request, answer_of, eventually
 
 pytestmark = pytest.mark.integration
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -35,9 +36,9 @@ def endpoint(url: str) -> Any:
     return {"_id": "e" * 32, "target": CREDENTIALS.sealed_target("e" * 32, url), "secrets": [kept]}
 
 
-def webhook_to(allowed: tuple[Any, ...], resolver: Any = None) -> Webhook:
+def webhook_to(allowed: tuple[Any, ...], resolver: Any = None, limits: Limits = LIMITS) -> Webhook:
     urls = UrlRules(plain_http=True, ports=frozenset(), allowed=allowed)
-    return Webhook(CREDENTIALS, lambda *_: None, LIMITS, urls, resolver=resolver)
+    return Webhook(CREDENTIALS, lambda *_: None, limits, urls, resolver=resolver)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -166,6 +167,21 @@ class TestMisbehaviour:
         assert "ieum" not in str(request.headers).lower()
 
 
+def found(host: str, port: int, addresses: list[str]) -> list[ResolveResult]:
+    """As a resolver says it."""
+    return [
+        ResolveResult(
+            hostname=host,
+            host=address,
+            port=port,
+            family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+            proto=0,
+            flags=0,
+        )
+        for address in addresses
+    ]
+
+
 class Fake(AbstractResolver):
     """Answers every name with these addresses, the next set at every question."""
 
@@ -175,21 +191,74 @@ class Fake(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return [
-            ResolveResult(
-                hostname=host,
-                host=a,
-                port=port,
-                family=socket.AF_INET6 if ":" in a else socket.AF_INET,
-                proto=0,
-                flags=0,
-            )
-            for a in found
-        ]
+        return found(host, port, self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
 
     async def close(self) -> None:
         """Nothing to close."""
+
+
+class Listener:
+    """Counts who comes to it, at as many addresses as it was started at."""
+
+    def __init__(self) -> None:
+        self._came: list[tuple[str, int]] = []
+
+    def come(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._came.append(writer.get_extra_info("peername")[:2])
+        writer.close()
+
+    async def strangers(self, host: str, port: int) -> list[tuple[str, int]]:
+        """Who has come so far. Somebody of ours goes there last: whoever dialled before is counted before."""
+        _, writer = await asyncio.open_connection(host, port)
+        own = writer.get_extra_info("sockname")[1]
+        await eventually(lambda: self._has_come(own))
+        writer.close()
+        came = self._came[: [at for _, at in self._came].index(own)]
+        self._came.clear()
+        return came
+
+    async def _has_come(self, port: int) -> bool:
+        return port in [at for _, at in self._came]
+
+
+@asynccontextmanager
+async def listener_everywhere() -> AsyncIterator[tuple[int, Listener]]:
+    """A port at every address of this machine, of both families; and who came."""
+    listener = Listener()
+    if socket.has_dualstack_ipv6():
+        listening = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    else:
+        listening = socket.create_server(("0.0.0.0", 0))
+    async with await asyncio.start_server(listener.come, sock=listening):
+        yield listening.getsockname()[1], listener
+
+
+@asynccontextmanager
+async def listener_at(port: int, *hosts: str) -> AsyncIterator[Listener]:
+    """One at this port of these addresses; those of a family that this machine does not have are left out."""
+    listener = Listener()
+    async with AsyncExitStack() as servers:
+        for host in hosts:
+            if ":" not in host or socket.has_dualstack_ipv6():
+                await servers.enter_async_context(await asyncio.start_server(listener.come, host, port))
+        yield listener
+
+
+@asynccontextmanager
+async def dialled() -> AsyncIterator[list[str]]:
+    """Where this process connects to meanwhile, whether somebody is there or not."""
+    loop: Any = asyncio.get_running_loop()
+    dials: list[str] = []
+
+    async def connect(sock: socket.socket, address: Any) -> None:
+        dials.append(str(address[0]))
+        await type(loop).sock_connect(loop, sock, address)
+
+    loop.sock_connect = connect
+    try:
+        yield dials
+    finally:
+        del loop.sock_connect
 
 
 LITERALS = [
@@ -246,56 +315,60 @@ class TestRegistration:
 
 
 class TestInnerAddresses:
-    async def dialled(self, url: str, *answers: list[str]) -> tuple[int, Verdict]:
-        """Connections that a listener on every local address counts, and what the attempt came to."""
-        async with Partner() as partner:
+    async def dialled(self, url: str, *answers: list[str]) -> tuple[list[Any], Verdict]:
+        """Where we dialled, whether a listener at every local address saw it or not; and what the attempt came to."""
+        async with listener_everywhere() as (port, listener):
             channel = webhook_to((), Fake(*answers) if answers else None)
             try:
-                verdict = await channel.send(
-                    endpoint(url.replace("{port}", str(partner.port))), NOTICE, BODY, datetime.now(UTC)
-                )
+                async with dialled() as dials:
+                    verdict = await channel.send(
+                        endpoint(url.replace("{port}", str(port))), NOTICE, BODY, datetime.now(UTC)
+                    )
             finally:
                 await channel.close()
-            await asyncio.sleep(0)
-            return partner.connections, verdict
+            return [*dials, *await listener.strangers("127.0.0.1", port)], verdict
 
     @pytest.mark.parametrize("host", LITERALS)
     async def test_no_spelling_of_this_machine_is_dialled(self, host: str) -> None:
         connections, verdict = await self.dialled(f"http://{host}:{{port}}/hook")
-        assert connections == 0
+        assert connections == []
         assert not verdict.possibly_sent
 
     @pytest.mark.parametrize("address", RESOLVED)
     async def test_no_name_leads_inside(self, address: str) -> None:
         connections, verdict = await self.dialled("http://partner.example:{port}/hook", [address])
-        assert connections == 0
+        assert connections == []
         assert verdict.reason == "no-connection"
 
     async def test_of_good_and_bad_answers_the_bad_one_is_not_dialled(self) -> None:
-        connections, _ = await self.dialled("http://partner.example:{port}/hook", ["192.0.2.1", "127.0.0.1"])
-        assert connections == 0
+        for answers in (["127.0.0.2", "127.0.0.1"], ["127.0.0.1", "127.0.0.2"], ["127.0.0.1", "127.0.0.2", "::1"]):
+            async with Partner(host="127.0.0.2") as partner, listener_at(partner.port, "127.0.0.1", "::1") as listener:
+                channel = webhook_to((ipaddress.ip_network("127.0.0.2/32"),), Fake(answers))
+                url = f"http://partner.example:{partner.port}/hook"
+                async with dialled() as dials:
+                    verdict = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
+                await channel.close()
+                assert await listener.strangers("127.0.0.1", partner.port) == []
+            assert (dials, verdict.outcome) == (["127.0.0.2"], "delivered")
 
     async def test_the_guard_lets_pass_what_is_allowed_so_the_count_can_fail(self) -> None:
-        async with Partner() as partner:
+        async with listener_everywhere() as (port, listener):
             channel = webhook_to(LOOPBACK, Fake(["127.0.0.1"]))
-            verdict = await channel.send(
-                endpoint(f"http://partner.example:{partner.port}/"), NOTICE, BODY, datetime.now(UTC)
-            )
+            async with dialled() as dials:
+                await channel.send(endpoint(f"http://partner.example:{port}/"), NOTICE, BODY, datetime.now(UTC))
             await channel.close()
-        assert (partner.connections, verdict.outcome) == (1, "delivered")
+            assert len(await listener.strangers("127.0.0.1", port)) == len(dials) == 1
 
     async def test_a_name_that_turns_inward_the_second_time_is_not_dialled(self) -> None:
-        async with Partner() as partner:
-            resolver = Fake(["127.0.0.1"], ["127.0.0.2"])
-            only_one = (ipaddress.ip_network("127.0.0.1/32"),)
-            channel = webhook_to(only_one, resolver)
+        async def last(request: Request) -> bytes:
+            return answer_of(204, "connection: close")
+
+        async with Partner(last) as partner, listener_at(partner.port, "127.0.0.2") as listener:
+            channel = webhook_to((ipaddress.ip_network("127.0.0.1/32"),), Fake(["127.0.0.1"], ["127.0.0.2"]))
             url = f"http://partner.example:{partner.port}/"
-
-            async def close(request: Request) -> bytes:
-                return answer_of(204, "connection: close")
-
-            partner._answer = close
             first = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
-            second = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
+            async with dialled() as dials:
+                second = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
             await channel.close()
-        assert (first.outcome, second.reason) == ("delivered", "no-connection")
+            assert (dials, await listener.strangers("127.0.0.2", partner.port)) == ([], [])
+        assert (first.outcome, second.reason, second.possibly_sent) == ("delivered", "no-connection", False)
