@@ -40,7 +40,7 @@ def cloudevent(told: Notice | Recall | EndpointTest) -> dict[str, Any]:
 def encoded(told: Notice | Recall | EndpointTest) -> bytes:
     """What `encode` makes of `cloudevent`, for a fifth of the work: no dictionaries in between."""
     data = told.__pydantic_serializer__.to_json(told)
-    if not data.isascii():  # JSON all the same, but not the bytes of `encode`
+    if not data.isascii() or b"\x7f" in data:  # JSON all the same, but not the bytes of `encode`
         return encode(cloudevent(told))
     # ids and months are digits and letters: nothing in them has to be escaped
     text = (

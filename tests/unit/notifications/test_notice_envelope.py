@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -54,6 +54,7 @@ class TestBody:
         assert len(body) == BODY_BYTES == 1024
         assert json.loads(body)["data"]["notice"] == json.loads(body)["id"] == told.notice
 
+    @example("/\x7f", 1, "proposed")
     @given(st.text(max_size=150), st.integers(1, 10**30), st.sampled_from(["proposed", "ended"]))
     def test_what_is_sent_is_the_same_event(self, ask: str, version: int, state: str) -> None:
         recall = Recall(notice="a1" * 16, alias="2" * 32, version=version, month="2026-01", ask=ask)
