@@ -20,6 +20,7 @@ from services.notifications.documents import (
     DELIVERIES,
     DROPPED,
     DUE,
+    ENDED,
     FAILED,
     POSTED,
     SENDING,
@@ -54,6 +55,12 @@ def forget_retry(delivery: DeliveryDocument) -> None:
     """It is due for another reason than its retry."""
     for field in ("planned", "probe", "waits"):
         delivery.pop(field, None)  # type: ignore[misc]  # fields that need not be there
+
+
+def not_awaited(work: UnitOfWork, delivery: DeliveryDocument) -> None:
+    """Nobody has to acknowledge it any more: if it has ended, the time it is kept for begins. It is not saved."""
+    if delivery.pop("unacknowledged_since", None) is not None and delivery["state"] in ENDED:
+        delivery["ended"] = work.trusted
 
 
 def ordered_with(entry: QueueEntry, opportunity: str | None) -> bool:
@@ -135,10 +142,10 @@ class Queues:
     def requeue(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
         """Make a webhook's delivery due now: one that waits for its retry, or one that had ended."""
         forget_retry(delivery)
-        if "ended" in delivery:
+        if delivery["state"] in ENDED:
             delivery.update({"attempts": 0, "reason": None, "listed": True})
             delivery.pop("blocks_since", None)
-            del delivery["ended"]
+            delivery.pop("ended", None)
         self._append(work, thread, delivery)
 
     def _append(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
@@ -190,7 +197,11 @@ class Queues:
         state: Literal["delivered", "failed", "dropped"],
         reason: str | None,
     ) -> None:
-        delivery.update({"state": state, "reason": reason, "owner": None, "ended": work.trusted})
+        delivery.update({"state": state, "reason": reason, "owner": None})
+        if self._is_awaited(thread, delivery):
+            delivery.setdefault("unacknowledged_since", work.trusted)
+        else:
+            delivery["ended"] = work.trusted
         # that it was to be told, and then was not, would tell its recipient of a consent that ended
         needless = delivery["about"] == "notice" or reason == NOTHING_LEFT
         delivery["listed"] = not (state == DROPPED and needless and not delivery["possibly_sent"])
@@ -217,6 +228,16 @@ class Queues:
             if waiting is not None and waiting["state"] == WAITING:
                 self._channels[waiting["channel"]].accept(work, waiting, first=True)
                 DELIVERIES.save(work, waiting)
+
+    @staticmethod
+    def _is_awaited(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
+        """Whether its acknowledgement is: of a recall that has arrived, now or before it was sent again."""
+        if delivery["about"] != "recall" or delivery["acknowledged"]:
+            return False
+        recall = thread["recall"]
+        if recall is not None and recall["version"] == delivery["version"] and recall["taken"]:
+            return False
+        return delivery["state"] == DELIVERED or "unacknowledged_since" in delivery
 
     def _settle_recall(self, work: UnitOfWork, thread: ThreadDocument, ended: DeliveryDocument) -> None:
         """What was claimed when the recall was said has ended: when nothing of it has left, there is nothing to recall,

@@ -6,7 +6,8 @@ agencies      _id agency; as in every service (shared.access.agencies)
 subscriptions _id; agency, channel, state; target and secrets sealed
 recipients    _id agency; the last feed position, and what two requests of one agency must agree on
 threads       _id recipient:person; what the recipient holds of the person, and its queues of open deliveries
-deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer
+deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer; a recall that
+              arrived until it is acknowledged and 90 days longer, however long that takes
 floors        _id person; what older states may not be used for any more; as in every service (shared.access)
 resyncs       _id agency; how far the resync of this agency has come
 recoveries    _id subscription; how far the recovery of this subscription has come (recovery/recovery_job.py), 90 days
@@ -52,6 +53,7 @@ FAILED: Final = "failed"
 DROPPED: Final = "dropped"
 DeliveryState = Literal["waiting", "due", "sending", "posted", "served", "delivered", "failed", "dropped"]
 STATES = frozenset({WAITING, DUE, SENDING, POSTED, SERVED, DELIVERED, FAILED, DROPPED})
+ENDED = frozenset({DELIVERED, FAILED, DROPPED})
 
 
 # A subscription's states. Unconfirmed: new, and told nothing until its partner says that it is ready. Paused: what it
@@ -256,7 +258,9 @@ class DeliveryFields(OutcomeFields):
     thread (queues.py); ``blocks_since``: its first attempt that failed while its endpoint was not down.
     ``reason``: why it ended, or of an open one what its last attempt came to. ``since``: from when on it is to be with
     its recipient, however often it is put off. ``resent``: when it was last taken up again after its end.
-    ``log``: how its last attempts went, oldest first. ``ended``: by the clock of MongoDB's TTL."""
+    ``log``: how its last attempts went, oldest first. ``ended``: by the clock of MongoDB's TTL, also the next.
+    ``unacknowledged_since``: only of a recall that has arrived and was not acknowledged, when it first did; such a one
+    has no ``ended``, whatever its state."""
 
     notice: str
     thread: str
@@ -286,6 +290,7 @@ class DeliveryFields(OutcomeFields):
     resent: NotRequired[datetime]
     log: NotRequired[list[AttemptEntry]]
     ended: NotRequired[datetime]
+    unacknowledged_since: NotRequired[datetime]
 
 
 class DeliveryDocument(DeliveryFields):

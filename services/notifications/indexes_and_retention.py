@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
@@ -48,9 +49,10 @@ LATER = "later"  # what waits for its retry, by endpoint
 DOWN = "down"  # endpoints in an outage
 LISTED = "listed"  # what a recipient may look up
 BY_ID = [("_id", ASCENDING)]
+BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)  # a bound that lets the planner look at a date in the index
 BY_ALIAS = "by_alias"
 UNREAD = "unread"  # in feeds: not known to have arrived
-UNACKNOWLEDGED = "unacknowledged"  # recalls
+UNACKNOWLEDGED = "unacknowledged_since"  # recalls
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     **prohibition_floors.INDEXES,
@@ -81,13 +83,14 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             partialFilterExpression={"state": {"$in": [POSTED, SERVED]}},
         ),
         _index(
-            *("state", "about", "acknowledged", "recipient", "ended"),
+            *("recipient", "thread", "unacknowledged_since", "subscription"),
             name=UNACKNOWLEDGED,
-            partialFilterExpression={"about": "recall", "acknowledged": False},
+            partialFilterExpression={"unacknowledged_since": {"$exists": True}},
         ),
         _index("recipient", "notice"),
         _index("recipient", "state", "_id", name=LISTED, partialFilterExpression={"listed": True}),
-        # only what has ended has this field: never the open, which are not in it either
+        # only what has ended has this field: never the open, which are not in it either, nor recalls that arrived and
+        # were not acknowledged: those stay, one for each recall and subscription that nobody answered for
         _index("ended", expireAfterSeconds=KEEP_ENDED_SECONDS, sparse=True),
     ],
     RECOVERIES.name: [

@@ -17,7 +17,6 @@ from typing import Any
 from services.notifications import metrics
 from services.notifications.documents import (
     AGENCIES,
-    DELIVERED,
     DELIVERIES,
     DUE,
     FEED,
@@ -28,7 +27,7 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.domain.retry_schedule import OUTAGE
-from services.notifications.indexes_and_retention import HELD, NEXT, UNACKNOWLEDGED, UNREAD
+from services.notifications.indexes_and_retention import BEFORE_ALL, HELD, NEXT, UNACKNOWLEDGED, UNREAD
 from services.notifications.repository import Repository
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
@@ -163,8 +162,8 @@ class DeliveryMonitor:
 
     async def unacknowledged(self) -> list[Open]:
         """Recalls that arrived, by whatever channel."""
-        match = {"state": DELIVERED, "about": "recall", "acknowledged": False}
-        found = await self._grouped(match, "recipient", "ended", UNACKNOWLEDGED)
+        match: Document = {"recipient": {"$gte": ""}, "unacknowledged_since": {"$gte": BEFORE_ALL}}
+        found = await self._grouped(match, "recipient", "unacknowledged_since", UNACKNOWLEDGED)
         return [Open("any", each["_id"], "recall", each["count"], each["first"]) for each in found]
 
     async def _grouped(self, match: Document, by: str, since: str, index: str) -> list[dict[str, Any]]:

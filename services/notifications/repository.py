@@ -25,9 +25,7 @@ from services.notifications.documents import (
     ResyncDocument,
     SubscriptionDocument,
 )
-from services.notifications.indexes_and_retention import (
-    TIME_LIMIT_MS,
-)
+from services.notifications.indexes_and_retention import BEFORE_ALL, TIME_LIMIT_MS, UNACKNOWLEDGED
 from services.notifications.recovery.recovery_queries import RecoveryQueries
 from shared.kit.store.mongo import Database, Document
 from shared.kit.store.typed_collection import Collection
@@ -104,3 +102,13 @@ class Repository(DeliveryQueries, FeedQueries, RecoveryQueries):
         """Deliveries of these notices to this recipient, one for each of its subscriptions that was told of it."""
         found = DELIVERIES.of(self._database).find({"recipient": recipient, "notice": {"$in": list(notices)}})
         return sorted(await found.max_time_ms(TIME_LIMIT_MS).to_list(None), key=lambda delivery: delivery["_id"])
+
+    async def unacknowledged(self, recipient: str, threads: Sequence[str]) -> list[str]:
+        """Recalls (ids of their deliveries) that arrived and were not acknowledged, of these threads of a recipient."""
+        query: Document = {
+            "recipient": recipient,
+            "thread": {"$in": list(threads)},
+            "unacknowledged_since": {"$gte": BEFORE_ALL},
+        }
+        found = DELIVERIES.of(self._database).find(query, {"_id": 1}, hint=UNACKNOWLEDGED)
+        return [each["_id"] async for each in found.max_time_ms(TIME_LIMIT_MS)]

@@ -20,6 +20,7 @@ from services.notifications.delivery_queues import Queues
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
+    ENDED,
     FAILED,
     RECOVERIES,
     RUNNING,
@@ -195,7 +196,7 @@ class RecoveryJob:
             if "since" not in delivery:
                 self._queues.requeue(work, thread, delivery)
                 self._count(now, delivery, True)
-            elif "ended" in delivery and _wanted(delivery, now["since"]):
+            elif delivery["state"] in ENDED and _wanted(delivery, now["since"]):
                 self._count(now, delivery, send_again(work, self._queues, thread, delivery))
 
     def _deliveries(self, thread: ThreadDocument, subscription: str) -> list[tuple[int, str]]:
@@ -261,4 +262,5 @@ def _wanted(delivery: DeliveryDocument, since: datetime | None) -> bool:
     """What ended since then, and what waits for a retry."""
     if delivery["state"] == DUE:
         return delivery["attempts"] > 0
-    return since is None or ("ended" in delivery and delivery["ended"] >= since)
+    ended = delivery.get("ended", delivery.get("unacknowledged_since"))
+    return since is None or (ended is not None and ended >= since)

@@ -51,7 +51,7 @@ async def test_the_oldest_that_is_open_is_found_recalls_apart(database: Any, mon
             delivery(20, DUE, about="recall", due=NOW),
             delivery(900, "sending", owner="x/1"),
             delivery(5_000, "delivered", ended=NOW),
-            delivery(6_000, "delivered", about="recall", ended=NOW - timedelta(hours=3)),
+            delivery(6_000, "delivered", about="recall", thread="t", unacknowledged_since=NOW - timedelta(hours=3)),
             delivery(7_000, "delivered", about="recall", ended=NOW - timedelta(hours=9), acknowledged=True),
             delivery(300, POSTED, channel=FEED, position=4),
             delivery(400, SERVED, channel=FEED, position=3),
@@ -80,7 +80,7 @@ async def test_its_looks_read_no_document_that_is_open_and_none_that_has_ended(
         {"state": DUE, "due": NOW},
         {"state": POSTED, "channel": FEED, "position": 1},
         {"state": "delivered", "ended": NOW},
-        {"state": "delivered", "ended": NOW, "about": "recall"},
+        {"state": "delivered", "about": "recall", "thread": "t", "unacknowledged_since": NOW},
     ]
     await database[DELIVERIES.name].insert_many(
         delivery(4 * n + k, **changes) for n in range(100) for k, changes in enumerate(states)

@@ -12,6 +12,7 @@ from services.notifications import metrics
 from services.notifications.acknowledgements import Deliveries
 from services.notifications.documents import DELIVERIES
 from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.recovery.resend import Resend
 from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
@@ -124,6 +125,84 @@ class TestARecallThatArrived:
         await told.acknowledge(told.world.partners["gjf"][-1]["id"])
         recalls = told.world.all(DELIVERIES, about="recall")
         assert [recall["acknowledged"] for recall in recalls] == [True, True]
+
+
+class TestHowLongARecallIsKept:
+    """MongoDB deletes by `ended`, 90 days later: what has not got it stays."""
+
+    def recalled(self) -> Told:
+        told = Told()
+        told.consent(False)
+        told.finish()
+        return told
+
+    def recall(self, told: Told, n: int = -1) -> dict[str, Any]:
+        return sorted(told.world.all(DELIVERIES, about="recall"), key=lambda each: int(each["version"]))[n]
+
+    async def test_one_that_arrived_begins_to_end_only_once_it_is_acknowledged_however_late(self) -> None:
+        told = self.recalled()
+        arrived, kept = told.world.now, self.recall(told)
+        assert (kept["state"], kept["unacknowledged_since"], "ended" in kept) == ("delivered", arrived, False)
+        told.world.now += timedelta(days=400)
+        assert await told.acknowledge(kept["notice"]) == [kept["notice"]]
+        kept = self.recall(told)
+        assert (kept["ended"], "unacknowledged_since" in kept) == (told.world.now, False)
+
+    async def test_one_that_was_acknowledged_before_we_noted_that_it_arrived_ends_then(self) -> None:
+        told = Told()
+        told.world.subscribe("gjf", "feed")
+        told.finish()
+        told.consent(False)
+        told.finish()  # by the webhook; the feed is not read
+        await told.acknowledge(self.recall(told)["notice"])
+        _, position = told.world.pull("gjf")
+        told.world.pull("gjf", position)
+        recalls = told.world.all(DELIVERIES, about="recall")
+        assert [recall["state"] for recall in recalls] == ["delivered", "delivered"]
+        assert all("ended" in recall and "unacknowledged_since" not in recall for recall in recalls)
+
+    async def test_sent_again_it_is_awaited_since_it_came_first_whatever_comes_of_that(self) -> None:
+        told = self.recalled()
+        since = self.recall(told)["unacknowledged_since"]
+        told.world.now += timedelta(hours=1)
+        over: Any = OverTheWorld(told.world)
+        await Resend(over, over, told.world.reconciler.queues).resend("gjf", self.recall(told)["_id"])
+        assert (self.recall(told)["state"], self.recall(told)["attempts"]) == ("due", 0)
+        told.world.attempt(self.recall(told)["_id"], Verdict("failed", "aborted"))
+        kept = self.recall(told)
+        assert (kept["state"], kept["unacknowledged_since"], "ended" in kept) == ("failed", since, False)
+        await told.acknowledge(kept["notice"])
+        assert self.recall(told)["ended"] == told.world.now
+
+    async def test_one_that_was_given_up_without_having_arrived_ends_then(self) -> None:
+        told = Told()
+        told.consent(False)
+        [recall] = told.world.due()
+        told.world.attempt(recall["_id"], Verdict("failed", "aborted"), reaches=False)
+        assert "ended" in self.recall(told)
+
+    @pytest.mark.parametrize("acknowledges", ["the first", "the second"])
+    async def test_who_obeys_one_is_not_asked_for_those_before_it_but_for_those_after(self, acknowledges: str) -> None:
+        told = self.recalled()
+        told.match("x", stands=False)
+        told.consent(True)
+        told.match("y")
+        told.finish()
+        told.consent(False)
+        told.finish()
+        first, second = self.recall(told, 0), self.recall(told, 1)
+        assert (first["alias"], first["version"] < second["version"]) == (second["alias"], True)
+        assert "unacknowledged_since" in first
+        assert "unacknowledged_since" in second
+        await told.acknowledge((first if acknowledges == "the first" else second)["notice"])
+        kept = ["unacknowledged_since" in self.recall(told, n) for n in (0, 1)]
+        assert kept == ([False, True] if acknowledges == "the first" else [False, False])
+        assert ["ended" in self.recall(told, n) for n in (0, 1)] == [not each for each in kept]
+
+    def test_a_notice_ends_when_it_has_arrived(self) -> None:
+        (notice,) = Told().world.all(DELIVERIES)
+        assert "ended" in notice
+        assert "unacknowledged_since" not in notice
 
 
 class TestARecallThatAPageForPeopleAnswered:

@@ -56,7 +56,7 @@ EVER = date(2199, 12, 31)  # the contract's last day: integration tests, too, on
 FINAL = frozenset({DELIVERED, FAILED, DROPPED})
 # By collection: whether a document must stay, however old it is. MongoDB forgets what has a field of a TTL index.
 MUST_STAY: dict[str, Callable[[dict[str, Any]], bool]] = {
-    DELIVERIES.name: lambda delivery: delivery["state"] not in FINAL,
+    DELIVERIES.name: lambda delivery: delivery["state"] not in FINAL or "unacknowledged_since" in delivery,
     MATCHES.name: lambda match: bool(match["stands"]),
     RECOVERIES.name: lambda recovery: recovery["state"] == RUNNING,
 }
@@ -125,12 +125,23 @@ class World:
 
     def nothing_pending_is_ever_forgotten(self) -> None:
         """Nothing that is still to be done has a date by which MongoDB deletes it, and whatever has ended is dated
-        (situation 38)."""
+        (situation 38), but for recalls that have arrived and nobody has answered for."""
         for collection, fields in FORGOTTEN_BY.items():
             for document in self.store.all(collection):
                 assert not (MUST_STAY[collection](document) and fields & document.keys()), document
-        for delivery in self.store.all(DELIVERIES.name):
-            assert ("ended" in delivery) == (delivery["state"] in FINAL), delivery
+        deliveries = self.store.all(DELIVERIES.name)
+        obeyed = [d for d in deliveries if d["about"] == "recall" and d["acknowledged"]]
+        for delivery in deliveries:
+            final, awaited = delivery["state"] in FINAL, "unacknowledged_since" in delivery
+            assert ("ended" in delivery) == (final and not awaited), delivery
+            answered = any(
+                (d["thread"], d["alias"]) == (delivery["thread"], delivery["alias"])
+                and d["version"] >= delivery["version"]
+                for d in obeyed
+            )
+            arrived = delivery["about"] == "recall" and delivery["state"] == DELIVERED
+            assert awaited or answered or not arrived, delivery
+            assert not (awaited and delivery["acknowledged"]), delivery
 
     @property
     def emitted(self) -> list[Any]:
