@@ -344,7 +344,7 @@ class TroubleDocument(TypedDict):
 
     _id: str
     since: datetime
-    told: Literal["failing", "disabled", "well"] | None
+    told: Literal["failing", "ending", "disabled", "well"] | None
 
 
 class CalendarDocument(TypedDict):

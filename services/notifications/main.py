@@ -201,7 +201,14 @@ def build(settings: NotificationsSettings) -> FastAPI:
     async def tell_owners() -> None:
         assert relay is not None
         mails = OwnerMails(
-            runtime.database, endpoints.repository, credentials, relay, texts, runtime.clock, settings.instance
+            runtime.database,
+            endpoints.repository,
+            credentials,
+            relay,
+            texts,
+            runtime.clock,
+            settings.instance,
+            settings.breaker,
         )
         await mails.run(runtime.stopping)
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from services.notifications.domain.retry_schedule import OUTAGE
 
+WARNED_BEFORE = timedelta(days=1)  # its end; half of the whole time where that is less
 MOST_COUNTED = 20  # bad answers in a row; fewer never end a subscription, however long ago the first was
 
 
@@ -34,6 +35,11 @@ class Breaker:
     def gives_up_at(self, failures: int, since: datetime | None) -> datetime | None:
         """When the subscription ends if nothing changes: told from the beginning of an outage on."""
         return None if since is None or failures < OUTAGE else since + self.give_up_after
+
+    def warns_at(self, failures: int, since: datetime | None) -> datetime | None:
+        """From when on its owner is to be told that it is about to end."""
+        ends = self.gives_up_at(failures, since)
+        return None if ends is None else ends - min(WARNED_BEFORE, self.give_up_after / 2)
 
     def gives_up(self, failures: int, since: datetime | None, now: datetime) -> bool:
         """Whether it ends now: by count and by time."""

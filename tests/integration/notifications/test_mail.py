@@ -8,6 +8,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -214,6 +215,63 @@ async def test_the_owner_of_an_endpoint_is_told_that_it_fails_and_that_it_is_wel
                 well = "수신 시스템이 다시 응답합니다 / Your system answers again"
                 await eventually(lambda: true(subjects() == [failing, well]))
                 assert await app.state.database.troubles.count_documents({}) == 0
+
+
+async def test_the_owner_is_told_when_a_subscription_will_end_the_day_before_and_why_it_did(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner_alerts, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(owner_alerts, "TELL_AFTER", timedelta(0))
+
+    async def refuses(request: Any) -> bytes:
+        return answer_of(503)
+
+    with MailServer() as server:
+        async with (
+            Partner(refuses) as partner,
+            setup.running(retry_schedule=(0.0, *[0.2] * 49), breaker_seconds=0.2, **mailing(server)) as app,
+        ):
+            subscriptions = app.state.database.subscriptions
+            await setup.publish(setup.agency("gjf"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                made = await gjf.subscribed("webhook", partner.url)
+                await gjf.subscribed("email", f"mailto:{TO}")
+                await setup.publish(person("a", "gjf"), match("a", "x"))
+
+                async def shown() -> dict[str, Any]:
+                    found = (await gjf.get("/subscriptions")).json()["subscriptions"]
+                    return next(dict(each) for each in found if each["channel"] == "webhook")
+
+                async def with_its_end() -> bool:
+                    return (await shown())["ends_at"] is not None
+
+                def mails() -> list[Any]:
+                    return [each.mail for each in server.received if not list(each.mail.iter_attachments())]
+
+                def said(subject: str) -> bool:
+                    return any(str(mail["Subject"]).endswith(subject) for mail in mails())
+
+                async def failing_for(days: float) -> datetime:
+                    since = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+                    await subscriptions.update_one(
+                        {"_id": made["subscription"]}, {"$set": {"failing_since": since, "failures": 20}}
+                    )
+                    return since
+
+                await eventually(with_its_end)
+                assert (await shown())["state"] == "active"
+                since = await failing_for(4.5)
+                ends = datetime.fromisoformat((await shown())["ends_at"])
+                assert ends == since + timedelta(days=5)
+                await eventually(lambda: true(said("Your subscription is about to end")))
+                local = f"{ends.astimezone(ZoneInfo('Asia/Seoul')):%Y-%m-%d %H:%M} (Asia/Seoul)"
+                (warning,) = [mail for mail in mails() if str(mail["Subject"]).endswith("about to end")]
+                assert _text(warning).count(local) == 2
+                await failing_for(5.1)
+                await eventually(lambda: true(said("Your subscription has ended")))
+                assert "given no good answer since" in _text(mails()[-1])
+                ended = await shown()
+                assert (ended["state"], ended["reason"]) == ("disabled", "failing")
 
 
 def _text(mail: EmailMessage) -> str:

@@ -49,6 +49,16 @@ def test_when_is_told_from_the_beginning_of_an_outage_on() -> None:
     assert BREAKER.gives_up_at(5, START) == START + timedelta(days=5)
 
 
+@pytest.mark.parametrize(
+    ("whole", "before"), [(timedelta(days=5), timedelta(days=1)), (timedelta(hours=2), timedelta(hours=1))]
+)
+def test_its_owner_is_warned_a_day_before_or_at_half_of_the_time(whole: timedelta, before: timedelta) -> None:
+    breaker = Breaker(give_up_after=whole)
+    assert breaker.warns_at(5, START) == START + whole - before
+    assert breaker.warns_at(4, START) is None
+    assert breaker.warns_at(5, None) is None
+
+
 class Failing:
     """gjf has a webhook that fails, and one notice that is due to it again and again."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.channels.mail.composer import MailComposer
+from services.notifications.channels.mail.composer import EndpointTrouble, MailComposer
 from services.notifications.channels.mail.smtp_relay import MailAnswer, RelaySettings, judge
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.domain.mail_address_rules import check_mailto
@@ -143,6 +143,49 @@ class TestText:
         event = {"id": "1", "type": "test", "data": {"padding": ""}}
         mail = texts.told("jobs@partner.example", [event], NOW)
         assert "This is a test" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one
+
+
+class TestAboutAnEndpoint:
+    @staticmethod
+    def mail(pack: str, what: Any, **more: Any) -> Any:
+        trouble = EndpointTrouble("s-1", "webhook", what, NOW, NOW - timedelta(days=4), 7, **more)
+        mail = MailComposer(load_pack(pack), "notices@ieum.example").about_endpoint(
+            "jobs@partner.example", trouble, NOW
+        )
+        return message_from_bytes(mail.as_bytes(), policy=default)
+
+    def text(self, what: Any, **more: Any) -> str:
+        return str(self.mail("kr-gyeonggi", what, **more).get_body(("plain",)).get_content())
+
+    @pytest.mark.parametrize("pack", available_packs())
+    @pytest.mark.parametrize("what", ["failing", "ending", "given-up", "disabled", "well"])
+    def test_every_pack_can_say_it_in_its_languages(self, pack: str, what: str) -> None:
+        mail = self.mail(pack, what, ends_at=NOW, reason="gone")
+        languages = load_pack(pack).languages
+        assert mail.get_body(("plain",)).get_content().count("s-1") >= len(languages)
+        assert mail["Subject"].count(" / ") == len(languages) - 1
+
+    def test_of_one_that_fails_says_when_it_ends_if_that_is_known(self) -> None:
+        ends = "2026-12-01 21:00 (Asia/Seoul)"
+        said = self.text("failing", ends_at=datetime(2026, 12, 1, 12, tzinfo=UTC))
+        assert f"구독은 {ends}에 중지됩니다" in said
+        assert f"the subscription ends at {ends}." in said
+        assert "ends" not in self.text("failing")
+
+    def test_why_one_was_disabled_is_said_as_it_was(self) -> None:
+        by_answer, by_time = self.text("disabled", reason="gone"), self.text("given-up", reason="failing")
+        assert "by what its system answered (gone)" in by_answer
+        assert "응답(gone)에 따라" in by_answer
+        assert "answered" not in by_time
+        assert "has given no good answer since" in by_time
+        assert "한 번도 제대로 응답하지 않아" in by_time
+
+    def test_the_same_is_the_same_letter_and_another_end_is_another(self) -> None:
+        def id(**more: Any) -> str:
+            return str(self.mail("kr-gyeonggi", "failing", **more)["Message-ID"])
+
+        assert id() == id()
+        assert id() != id(ends_at=NOW)
 
 
 class TestAnswer:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from services.notifications.channels.mail.owner_alerts import Step, next_steps
+from services.notifications.domain.circuit_breaker import Breaker
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+BREAKER = Breaker(give_up_after=timedelta(days=5))
 
 
 def endpoint(failures: int = 0, state: str = "active", channel: str = "webhook") -> Any:
@@ -22,7 +24,7 @@ def trouble(minutes: float, told: str | None = None) -> Any:
 
 
 def steps(endpoints: list[Any], kept: Any = None) -> list[Step]:
-    return next_steps(endpoints, {"s": kept} if kept else {}, NOW)
+    return next_steps(endpoints, {"s": kept} if kept else {}, BREAKER, NOW)
 
 
 def test_a_trouble_is_noted_at_once_and_told_after_five_minutes_once() -> None:
@@ -59,6 +61,34 @@ def test_an_endpoint_that_was_disabled_is_told_at_once() -> None:
     assert steps([endpoint(state="disabled")]) == [Step("s", trouble(0, "disabled"), "disabled")]
     assert steps([endpoint(state="disabled")], trouble(9, "failing")) == [Step("s", trouble(9, "disabled"), "disabled")]
     assert steps([endpoint(state="disabled")], trouble(9, "disabled")) == []
+
+
+class TestADayBeforeItsEnd:
+    @staticmethod
+    def failing(days: float, failures: int = 20) -> Any:
+        return endpoint(failures) | {"failing_since": NOW - timedelta(days=days)}
+
+    def test_it_is_told_once_more_and_once(self) -> None:
+        kept = trouble(5_000, "failing")
+        assert steps([self.failing(3.99)], kept) == []
+        assert steps([self.failing(4)], kept) == [Step("s", trouble(5_000, "ending"), "ending")]
+        assert steps([self.failing(4.9)], trouble(5_000, "ending")) == []
+
+    def test_who_was_told_nothing_yet_is_told_that_alone(self) -> None:
+        assert steps([self.failing(4.5)], trouble(5)) == [Step("s", trouble(5, "ending"), "ending")]
+        assert steps([self.failing(4.5)], trouble(4)) == []
+
+    def test_then_it_is_well_or_has_ended(self) -> None:
+        kept = trouble(5_000, "ending")
+        assert steps([endpoint()], kept) == [Step("s", None, "well")]
+        ended = self.failing(5) | {"state": "disabled"}
+        assert steps([ended], kept) == [Step("s", trouble(5_000, "disabled"), "disabled")]
+
+    def test_a_new_outage_that_was_not_seen_to_begin_is_told_with_its_own_end(self) -> None:
+        assert steps([self.failing(0.1)], trouble(5_000, "ending")) == [Step("s", trouble(5_000, "failing"), "failing")]
+
+    def test_without_an_outage_nothing_ends(self) -> None:
+        assert steps([self.failing(30, failures=4)], trouble(5_000, "failing")) == []
 
 
 def test_nobody_is_told_by_mail_that_mail_does_not_arrive() -> None:

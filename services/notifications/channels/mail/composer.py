@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from shared.events.notices import NOTICE, RECALL
 from shared.reference.pack import Pack
@@ -22,6 +24,22 @@ from shared.reference.pack import Pack
 CONTENT_TYPE = "cloudevents-batch+json"  # of application/, CloudEvents JSON format 1.0, section 4
 RULE = "-" * 20
 MOST_TOLD = 200  # notices in one mail
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointTrouble:
+    """``noted``: when we first looked at this trouble, which names the letter. ``since``: its first bad answer;
+    ``minutes``: since it was noted. ``ends_at``: when its subscription ends if nothing changes. ``reason``: why it was
+    disabled."""
+
+    subscription: str
+    channel: str
+    what: Literal["failing", "ending", "given-up", "disabled", "well"]
+    noted: datetime
+    since: datetime
+    minutes: int = 0
+    ends_at: datetime | None = None
+    reason: str | None = None
 
 
 class MailComposer:
@@ -47,17 +65,27 @@ class MailComposer:
         )
         return mail
 
-    def about_endpoint(
-        self, to: str, what: str, subscription: str, values: Mapping[str, object], now: datetime
-    ) -> EmailMessage:
-        """A mail to the owner of an endpoint: ``what`` is ``failing``, ``disabled`` or ``well``."""
-        stamp = f"{what}/{subscription}/{values.get('since', '')}"
+    def about_endpoint(self, to: str, trouble: EndpointTrouble, now: datetime) -> EmailMessage:
+        """A mail to the owner of an endpoint."""
+        what, ends_at = trouble.what, trouble.ends_at
+        said = {
+            "subscription": trouble.subscription,
+            "channel": trouble.channel,
+            "minutes": trouble.minutes,
+            "since": self._moment(trouble.since),
+            "ends_at": self._moment(ends_at) if ends_at else "",
+            "reason": trouble.reason or "",
+        }
+        texts = [f"mail.endpoint.{what}.text", *(["mail.endpoint.ends"] if what == "failing" and ends_at else [])]
+        stamp = f"{what}/{trouble.subscription}/{trouble.noted.isoformat()}/{said['ends_at']}"
         mail = self._letter(to, self._each(f"mail.endpoint.{what}.subject"), stamp, now)
-        said = {"subscription": subscription, **values}
-        mail.set_content(
-            self._body([lambda lang: [self._pack.sentence(f"mail.endpoint.{what}.text", lang, **said)]], None)
-        )
+        mail.set_content(self._body([lambda lang: [self._pack.sentence(text, lang, **said) for text in texts]], None))
         return mail
+
+    def _moment(self, moment: datetime) -> str:
+        """By the clock that its readers have."""
+        local = moment.astimezone(ZoneInfo(self._pack.timezone))
+        return f"{local:%Y-%m-%d %H:%M} ({self._pack.timezone})"
 
     def _letter(self, to: str, subject: str, identity: str, now: datetime) -> EmailMessage:
         mail = EmailMessage(policy=SMTP)
