@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path
 
 from services.notifications.acknowledgements import Deliveries
 from services.notifications.domain.circuit_breaker import Breaker
+from services.notifications.monitoring import DeliveryMonitor
 from services.notifications.recovery.recovery_requests import Recoveries
 from services.notifications.recovery.resend import Resend
 from services.notifications.repository import Repository
@@ -35,6 +36,7 @@ class Endpoints:
     repository: Repository
     clock: Clock
     breaker: Breaker
+    monitor: DeliveryMonitor
 
     def __getattr__(self, name: str) -> NoReturn:
         """Only called for what is not there yet."""

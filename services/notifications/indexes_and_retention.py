@@ -8,6 +8,7 @@ from typing import Any
 
 from pymongo import ASCENDING, IndexModel
 
+from services.notifications.channels.webhook_response import DOUBTFUL as ANSWERED_WITH_A_PAGE
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
@@ -53,6 +54,7 @@ BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)  # a bound that lets the planner l
 BY_ALIAS = "by_alias"
 UNREAD = "unread"  # in feeds: not known to have arrived
 UNACKNOWLEDGED = "unacknowledged_since"  # recalls
+DOUBTFUL = "doubtful"  # what a page for people answered
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     **prohibition_floors.INDEXES,
@@ -86,6 +88,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             *("recipient", "thread", "unacknowledged_since", "subscription"),
             name=UNACKNOWLEDGED,
             partialFilterExpression={"unacknowledged_since": {"$exists": True}},
+        ),
+        _index(
+            *("reason", "state", "ended", "subscription"),
+            name=DOUBTFUL,
+            partialFilterExpression={"reason": ANSWERED_WITH_A_PAGE},
         ),
         _index("recipient", "notice"),
         _index("recipient", "state", "_id", name=LISTED, partialFilterExpression={"listed": True}),

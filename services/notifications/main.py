@@ -44,6 +44,7 @@ from services.notifications.files_api import make_files_router
 from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.kafka_handlers import floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.monitoring import DeliveryMonitor
+from services.notifications.operators_api import make_operators_router
 from services.notifications.outcome_events import Outcomes
 from services.notifications.recovery.api import make_recovery_router
 from services.notifications.recovery.recovery_job import RecoveryJob
@@ -115,6 +116,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     async def put_together() -> None:
         store, repository = runtime.store, Repository(runtime.database)
         endpoints.repository, endpoints.clock, endpoints.breaker = repository, runtime.clock, settings.breaker
+        endpoints.monitor = DeliveryMonitor(runtime.database, repository, runtime.clock, sorted(channels))
         endpoints.resend = Resend(store, repository, queues)
         endpoints.recoveries = Recoveries(store, repository, recovery_asked.set)
         endpoints.subscriptions = Subscriptions(
@@ -189,9 +191,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         await follow_up.run(runtime.stopping)
 
     async def monitor() -> None:
-        await DeliveryMonitor(runtime.database, endpoints.repository, runtime.clock, sorted(channels)).run(
-            runtime.stopping
-        )
+        await endpoints.monitor.run(runtime.stopping)
 
     async def send_digests() -> None:
         assert relay is not None
@@ -220,6 +220,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             make_recovery_router(endpoints),
             make_feed_router(feed_endpoints),
             make_files_router(feed_endpoints),
+            make_operators_router(endpoints, lambda: runtime.database),
         ),
         before_streams=(put_together,),
         loops=(

@@ -11,12 +11,14 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.notifications import metrics
+from services.notifications.channels.webhook_response import DOUBTFUL as ANSWERED_WITH_A_PAGE
 from services.notifications.documents import (
     AGENCIES,
+    DELIVERED,
     DELIVERIES,
     DUE,
     FEED,
@@ -27,7 +29,7 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.domain.retry_schedule import OUTAGE
-from services.notifications.indexes_and_retention import BEFORE_ALL, HELD, NEXT, UNACKNOWLEDGED, UNREAD
+from services.notifications.indexes_and_retention import BEFORE_ALL, DOUBTFUL, HELD, NEXT, UNACKNOWLEDGED, UNREAD
 from services.notifications.repository import Repository
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
@@ -36,6 +38,7 @@ from shared.kit.store.mongo import Database, Document
 LOOK_SECONDS = 10.0
 SHARE = 20  # a look that took a second is followed by 20 without one
 TIME_LIMIT_MS = 10_000
+DOUBTFUL_FOR = timedelta(days=1)
 ABOUT: tuple[About, ...] = ("notice", "recall")
 CLASSES = ("case", "service")  # those that may receive
 STATUSES = ("well", "failing", "down", "held", "disabled", "paused", "unconfirmed")
@@ -43,13 +46,29 @@ STATUSES = ("well", "failing", "down", "held", "disabled", "paused", "unconfirme
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """So many of one kind that are open for one recipient by one channel, and since when the oldest is."""
+    """So many of one kind that are open for one recipient by one channel, and since when the oldest is.
+    ``subscription``: None of what lies in a feed."""
 
     channel: str
     recipient: str
     about: About
     count: int
     since: datetime | None
+    subscription: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look saw. ``subscriptions``: without what they keep sealed. ``undelivered``: what has not arrived, feeds
+    included; ``unacknowledged``: recalls; ``doubtful``: what a page for people answered in the last day, and recalls
+    that one answered last. ``at``, ``trusted``: when, by the calendar and by the database's clock."""
+
+    at: datetime
+    trusted: datetime
+    subscriptions: Mapping[str, SubscriptionDocument]
+    undelivered: Sequence[Open]
+    unacknowledged: Sequence[Open]
+    doubtful: Sequence[Open]
 
 
 def status_of(subscription: SubscriptionDocument, now: datetime) -> str:
@@ -114,6 +133,7 @@ class DeliveryMonitor:
         self._repository = repository
         self._clock = clock
         self._channels = tuple(channels)
+        self._last: Look | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until stopped."""
@@ -124,15 +144,22 @@ class DeliveryMonitor:
             if await wait_or_stop(stopping, max(LOOK_SECONDS, SHARE * (clock() - began))):
                 return
 
-    async def look(self) -> None:
+    async def last_look(self) -> Look:
+        """What the last look saw: asking for it costs nothing, however often it is done."""
+        return self._last or await self.look()
+
+    async def look(self) -> Look:
         """Once."""
         subscriptions = {each["_id"]: each for each in await self._repository.all_subscriptions()}
         classes = await self.recipient_classes()
         found = [*await self.pushed(subscriptions), *await self.unread()]
-        unacknowledged, now = await self.unacknowledged(), self._clock.calendar()
+        unacknowledged, doubtful = await self.unacknowledged(), await self.doubtful(subscriptions)
+        now, trusted = self._clock.calendar(), self._clock.trusted()
         show_endpoints(subscriptions.values(), self._channels, now)
         show_open(found, classes, self._channels, now)
-        show_unacknowledged(unacknowledged, classes, self._clock.trusted())
+        show_unacknowledged(unacknowledged, classes, trusted)
+        self._last = Look(now, trusted, subscriptions, found, unacknowledged, doubtful)
+        return self._last
 
     async def recipient_classes(self) -> dict[str, str]:
         """Of every agency."""
@@ -147,7 +174,7 @@ class DeliveryMonitor:
             flying = await self._grouped({"state": SENDING, "about": about}, "subscription", "since", HELD)
             for each in (*waiting, *flying):
                 if (of := subscriptions.get(each["_id"])) is not None:
-                    found.append(Open(of["channel"], of["agency"], about, each["count"], each["first"]))
+                    found.append(Open(of["channel"], of["agency"], about, each["count"], each["first"], of["_id"]))
         return found
 
     async def unread(self) -> list[Open]:
@@ -163,13 +190,32 @@ class DeliveryMonitor:
     async def unacknowledged(self) -> list[Open]:
         """Recalls that arrived, by whatever channel."""
         match: Document = {"recipient": {"$gte": ""}, "unacknowledged_since": {"$gte": BEFORE_ALL}}
-        found = await self._grouped(match, "recipient", "unacknowledged_since", UNACKNOWLEDGED)
-        return [Open("any", each["_id"], "recall", each["count"], each["first"]) for each in found]
+        found = await self._grouped(match, ("recipient", "subscription"), "unacknowledged_since", UNACKNOWLEDGED)
+        return [
+            Open("any", of["recipient"], "recall", each["count"], each["first"], of["subscription"])
+            for each in found
+            if (of := each["_id"])
+        ]
 
-    async def _grouped(self, match: Document, by: str, since: str, index: str) -> list[dict[str, Any]]:
+    async def doubtful(self, subscriptions: Mapping[str, SubscriptionDocument]) -> list[Open]:
+        """What a page for people answered lately."""
+        lately: Document = {"state": DELIVERED, "ended": {"$gte": self._clock.trusted() - DOUBTFUL_FOR}}
+        queries: dict[About, Document] = {"notice": lately, "recall": {"state": DUE}}
+        found = []
+        for about, match in queries.items():
+            query = {"reason": ANSWERED_WITH_A_PAGE, **match}
+            for each in await self._grouped(query, "subscription", "ended", DOUBTFUL):
+                if (of := subscriptions.get(each["_id"])) is not None:
+                    found.append(Open(of["channel"], of["agency"], about, each["count"], each["first"], of["_id"]))
+        return found
+
+    async def _grouped(
+        self, match: Document, by: str | tuple[str, ...], since: str, index: str
+    ) -> list[dict[str, Any]]:
+        group = f"${by}" if isinstance(by, str) else {field: f"${field}" for field in by}
         pipeline: list[Document] = [
             {"$match": match},
-            {"$group": {"_id": f"${by}", "count": {"$sum": 1}, "first": {"$min": f"${since}"}}},
+            {"$group": {"_id": group, "count": {"$sum": 1}, "first": {"$min": f"${since}"}}},
         ]
         found = DELIVERIES.of(self._database).aggregate(pipeline, hint=index, maxTimeMS=TIME_LIMIT_MS)
         return [each async for each in found]

@@ -37,6 +37,9 @@ async def test_every_documented_answer(
         async with service.http:
             await ask_what_the_kit_answers(service)
             await ask_without_the_right(service, own)
+            await service.ask("GET /endpoints", 200)
+            await service.ask("GET /endpoints", 403, headers=own)
+            await service.ask("GET /endpoints", 422, params={"status": "odd"})
             await subscriptions(service, own, shop, endpoint.url)
             await feed_and_deliveries(service, setup, database, own, shop, refusing)
             assert service.unseen(NEVER) == []

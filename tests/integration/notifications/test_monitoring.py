@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.notifications.channels.webhook_response import DOUBTFUL
 from services.notifications.documents import DELIVERIES, DUE, FEED, POSTED, SERVED, WEBHOOK
 from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.monitoring import DeliveryMonitor, Open
@@ -70,7 +71,28 @@ async def test_the_oldest_that_is_open_is_found_recalls_apart(database: Any, mon
         Open(FEED, "gjf", "notice", 2, NOW - timedelta(seconds=400)),
         Open(FEED, "gjf", "recall", 1, NOW - timedelta(seconds=40)),
     ]
-    assert await monitor.unacknowledged() == [Open("any", "gjf", "recall", 1, NOW - timedelta(hours=3))]
+    assert await monitor.unacknowledged() == [Open("any", "gjf", "recall", 1, NOW - timedelta(hours=3), "s1")]
+
+
+async def test_what_a_page_for_people_answered_lately_is_found(database: Any, monitor: DeliveryMonitor) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    doubtful = {"reason": DOUBTFUL}
+    await database[DELIVERIES.name].insert_many(
+        [
+            delivery(1, "delivered", ended=now - timedelta(hours=20), **doubtful),
+            delivery(2, "delivered", ended=now - timedelta(hours=3), **doubtful),
+            delivery(3, "delivered", ended=now - timedelta(hours=25), **doubtful),
+            delivery(4, "delivered", ended=now, reason=None),
+            delivery(5, DUE, about="recall", due=now, **doubtful),
+            delivery(6, "failed", about="recall", ended=now, **doubtful),
+            delivery(7, "delivered", subscription="gone", ended=now, **doubtful),
+        ]
+    )
+    found = await monitor.doubtful({each["_id"]: each for each in await Repository(database).all_subscriptions()})
+    assert found == [
+        Open(WEBHOOK, "gjf", "notice", 2, now - timedelta(hours=20), "s1"),
+        Open(WEBHOOK, "gjf", "recall", 1, None, "s1"),
+    ]
 
 
 async def test_its_looks_read_no_document_that_is_open_and_none_that_has_ended(
@@ -81,9 +103,10 @@ async def test_its_looks_read_no_document_that_is_open_and_none_that_has_ended(
         {"state": POSTED, "channel": FEED, "position": 1},
         {"state": "delivered", "ended": NOW},
         {"state": "delivered", "about": "recall", "thread": "t", "unacknowledged_since": NOW},
+        {"state": "delivered", "reason": DOUBTFUL, "ended": datetime.now(UTC)},
     ]
     await database[DELIVERIES.name].insert_many(
-        delivery(4 * n + k, **changes) for n in range(100) for k, changes in enumerate(states)
+        delivery(5 * n + k, **changes) for n in range(100) for k, changes in enumerate(states)
     )
     await database.command("profile", 2)
     try:
@@ -95,8 +118,8 @@ async def test_its_looks_read_no_document_that_is_open_and_none_that_has_ended(
         async for entry in database["system.profile"].find({"ns": f"{database.name}.{DELIVERIES.name}"})
         if "planSummary" in entry
     ]
-    assert len(looks) == 7
-    assert [(look["docsExamined"], look["keysExamined"] <= 102) for look in looks] == [(0, True)] * 7
+    assert len(looks) == 9
+    assert [(look["docsExamined"], look["keysExamined"] <= 102) for look in looks] == [(0, True)] * 9
 
 
 def value(name: str, **labels: str) -> float:
