@@ -23,6 +23,7 @@ from tests.integration.notifications.parts import (
     person,
     stored,
 )
+from tests.unit.notifications.world import hexid
 
 pytestmark = pytest.mark.integration
 PEOPLE = [f"p{number}" for number in range(12)]
@@ -153,6 +154,26 @@ class TestRecovery:
                 shown = (await gjf.get(recovery)).json()
         assert (shown["again"], shown["passed_over"]) == (len(PEOPLE), 0)
         assert set(Counter(event["id"] for event in partner.told).values()) == {2}
+
+    async def test_what_is_new_arrives_while_most_of_a_long_recovery_is_still_to_come(self, setup: Setup) -> None:
+        names = [f"p{number}" for number in range(200)]
+        async with setup.running(recovery_per_second=4.0) as app, Partner() as partner:
+            await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in [*names, "new"]))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                made = await gjf.subscribed("webhook", partner.url)
+                await setup.publish(*(match(name, "x") for name in names))
+                await eventually(lambda: stored(app, len(names), state="delivered"))
+                recovery = f"/subscriptions/{made['subscription']}/recovery"
+                assert (await gjf.post(recovery, json={"what": "all"})).status_code == 202
+                await eventually(lambda: _again(gjf, recovery, 1))
+                await setup.publish(match("new", "x"))
+                await eventually(lambda: stored(app, 1, state="delivered", alias=hexid("alias", "new", "gjf")))
+                shown = (await gjf.get(recovery)).json()
+                assert (await gjf.delete(recovery)).status_code in (200, 204)
+        told = [event["data"]["alias"] for event in partner.told]
+        behind = told.index(hexid("alias", "new", "gjf")) - len(names)
+        assert shown["state"] == "running"
+        assert 0 < behind <= shown["again"] < len(names)
 
     async def test_failed_since_comes_again_and_nothing_else(self, setup: Setup) -> None:
         well: set[str] = set()

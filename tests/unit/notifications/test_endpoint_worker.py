@@ -187,6 +187,31 @@ class FakeDependencies(AlongStore):
         return found
 
 
+class Counted(FakeDependencies):
+    """One of several; ``order``: who sent, of all. Each group is written down when one more may be (``may_write``)."""
+
+    def __init__(self, who: str, order: list[str], waiting: int) -> None:
+        super().__init__(DELIVERED, about="notice")
+        self.waiting = [delivery(number, "notice") for number in range(1, waiting + 1)]
+        self.who, self.order = who, order
+        self.may_write = asyncio.Semaphore(0)
+
+    async def send(self, endpoint: Any, notice: str, *_: Any) -> Verdict:
+        self.order.append(self.who)
+        return await super().send(endpoint, notice)
+
+    async def commit(self, tasks: Sequence[Any]) -> list[None]:
+        await self.may_write.acquire()
+        return [None for _ in tasks]
+
+    async def until_stuck(self) -> int:
+        before = -1
+        while before != len(self.order):
+            before = len(self.order)
+            await asyncio.sleep(0.1)
+        return before
+
+
 class TestSlots:
     async def test_what_was_taken_does_not_wait_to_be_written_down_but_not_without_bound(self) -> None:
         deps = FakeDependencies(DELIVERED)
@@ -216,6 +241,28 @@ class TestSlots:
             deps.recorder = several[0].recorder
         found = await asyncio.gather(*(deps.run_until_stuck() for deps in several))
         assert sum(found) == MOST_UNRECORDED
+
+    async def test_one_that_floods_takes_no_more_of_what_is_freed_than_one_with_little(self) -> None:
+        order: list[str] = []
+        flood, little = Counted("flood", order, 10_000), Counted("little", order, 10)
+        little.recorder = flood.recorder
+        workers = [EndpointWorker("s", each.dependencies(each)) for each in (flood, little)]
+        recording = asyncio.create_task(flood.recorder.run())
+        running = [asyncio.create_task(workers[0].run())]
+        await flood.until_stuck()
+        assert len(order) == MOST_UNRECORDED, "all that could be written down is taken"
+        running.append(asyncio.create_task(workers[1].run()))
+        await flood.until_stuck()
+        assert order.count("little") == 0
+        while order.count("little") < 10:
+            assert len(order) < MOST_UNRECORDED + 60, "of all that was freed it got too little"
+            flood.may_write.release()  # one group of ten more
+            await flood.until_stuck()
+        assert order.count("flood") < MOST_UNRECORDED + 50
+        for worker in workers:
+            worker.stop()
+        recording.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def test_an_endpoint_that_wants_less_gets_less_and_what_waits_is_released_at_the_end(self) -> None:
         deps = FakeDependencies(DELIVERED)
