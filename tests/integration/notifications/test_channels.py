@@ -93,13 +93,20 @@ async def test_who_was_away_hears_everything_in_order_and_nothing_that_was_taken
 
 
 async def test_what_was_told_is_reported_once(setup: Setup, kind: Kind) -> None:
-    async with begun(setup, kind) as (_app, driver, _client):
-        await setup.publish(person("a", "gjf"), *(match("a", opportunity) for opportunity in "vwxyz"))
+    """Also when every event comes twice, at once and again behind all others."""
+    async with begun(setup, kind) as (app, driver, _client):
+        events = [person("a", "gjf"), *(match("a", opportunity) for opportunity in "vwxyz")]
+        await setup.publish(*(each for event in events for each in (event, event)))
         await until(lambda: len(holding(driver.heard)) == 5)
         await eventually(lambda: _outcomes(setup, "notice-delivered", 5))
+        await setup.publish(*events, match("a", "behind"))
+        await until(lambda: len(holding(driver.heard)) == 6)
+        await eventually(lambda: _outcomes(setup, "notice-delivered", 6))
         kinds = Counter(outcome.type for outcome in await setup.outcomes())
-        assert kinds["notice-delivered"] == 5
+        assert kinds["notice-delivered"] == 6
         assert kinds["notice-failed"] == 0
+        assert await app.state.database.deliveries.count_documents({}) == 6
+        assert len({event["id"] for event in driver.heard}) == 6
 
 
 async def test_after_the_end_of_the_subscription_nothing_comes(setup: Setup, kind: Kind) -> None:

@@ -70,6 +70,12 @@ class TestClaims:
         assert await repository.waiting_endpoints("notice", NOW) == []
         assert await repository.waiting_endpoints("notice", NOW + timedelta(minutes=2)) == ["s"]
 
+    async def test_what_is_due_at_this_very_moment_is_claimed_once(self, repository: Repository, database: Any) -> None:
+        """As what came just before the edge of a digest's window; what came at the edge is due with the next."""
+        await database.deliveries.insert_many([delivery(1), delivery(2, minutes=24 * 60)])
+        for moment, expected in ((NOW, ["0001"]), (NOW, []), (NOW + timedelta(days=1), ["0002"])):
+            assert [d["_id"] for d in await repository.claim("s", "notice", "a", "c", moment, 10)] == expected
+
     async def test_what_is_given_back_has_not_left_and_what_was_held_when_somebody_died_may_have(
         self, repository: Repository, database: Any
     ) -> None:

@@ -64,6 +64,21 @@ class TestRetries:
                 log = (await gjf.get(f"/deliveries/{delivery['delivery']}")).json()["log"]
                 assert [a["reason"] for a in log] == ["refused-500", "refused-404", "connection-lost", "redirect", None]
 
+    async def test_each_attempt_is_signed_at_its_own_time(self, setup: Setup) -> None:
+        async def twice_busy(request: Request) -> bytes:
+            return OK if len(partner.requests) > 2 else answer_of(503)
+
+        async with setup.running(retry_schedule=(0.0, 1.5, 1.5)) as app, Partner(twice_busy) as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                made = await gjf.subscribed("webhook", partner.url)
+                await until(lambda: _all_ended(app))
+        times = [int(request.headers["webhook-timestamp"]) for request in partner.requests]
+        assert len(set(times)) == 3
+        assert times == sorted(times)
+        assert len({request.headers["webhook-signature"] for request in partner.requests}) == 3
+        partner.verify(made["secret"])
+
     async def test_a_used_up_schedule_is_told_and_can_be_tried_again_by_hand(self, setup: Setup) -> None:
         well = False
 

@@ -114,6 +114,45 @@ class TestMisbehaviour:
         partner, (verdict,) = await sent(webhook, reset)
         assert (verdict.reason, len(partner.requests)) == ("connection-lost", 1)
 
+    async def test_a_reset_before_the_request_was_read_is_not_posted_again_blindly(self, webhook: Webhook) -> None:
+        reset = Listener()
+
+        def come(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            reset.come(reader, writer)
+            writer.transport.abort()
+
+        async with await asyncio.start_server(come, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            verdict = await webhook.send(endpoint(f"http://127.0.0.1:{port}/"), NOTICE, BODY, datetime.now(UTC))
+            assert (verdict.outcome, verdict.reason) == ("again", "connection-lost")
+            assert verdict.possibly_sent, "who knows"
+            assert len(await reset.strangers("127.0.0.1", port)) == 1
+
+    async def test_a_kept_connection_that_was_half_closed_is_not_used_again(self, webhook: Webhook) -> None:
+        came: list[int] = []  # how many bytes, over each connection
+        gone = asyncio.Event()
+
+        async def half_closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            request = await reader.readuntil(b"\r\n\r\n") + await reader.readexactly(len(BODY))
+            place = len(came)
+            came.append(len(request))
+            writer.write(OK)
+            writer.write_eof()
+            came[place] += len(await reader.read())  # until our side has closed its own half
+            gone.set()
+            writer.close()
+
+        async with await asyncio.start_server(half_closes, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+            verdicts = []
+            for _ in range(2):
+                verdicts.append(await webhook.send(endpoint(url), NOTICE, BODY, datetime.now(UTC)))
+                await asyncio.wait_for(gone.wait(), 60)
+                gone.clear()
+        assert [verdict.outcome for verdict in verdicts] == ["delivered", "delivered"]
+        assert len(came) == 2
+        assert came[0] == came[1], "nothing came over a half-closed one"
+
     async def test_a_kept_connection_that_was_closed_is_not_posted_to_twice(self, webhook: Webhook) -> None:
         async def once(request: Request) -> bytes | None:
             return OK if len(partner.requests) == 1 else None

@@ -162,6 +162,35 @@ class TestTheDigest:
                     await eventually(lambda: true(len(server.received) == 2))
                     assert [event["type"] for event in told(server)[2:]] == ["recall"]
 
+    async def test_who_has_nothing_left_to_be_told_gets_no_mail(
+        self, setup: Setup, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing came, or all that came may not be told any more when it is time."""
+        monkeypatch.setattr(digest, "LOOK_SECONDS", 0.1)
+        moment = datetime(2090, 1, 1, tzinfo=UTC)
+        monkeypatch.setattr(main, "next_window", lambda after, zone, at: moment)
+        with MailServer() as server:
+            async with setup.running(**mailing(server)) as app:
+                database = app.state.database
+                await setup.publish(*(setup.agency(name) for name in ("gjf", "hana", "portal")))
+                await setup.publish(person("a", "gjf", "portal"), person("b", "portal"))
+                for name in ("gjf", "hana", "portal"):
+                    async with Client(app, setup.tokens[name]) as client:
+                        await client.subscribed("email-digest", f"mailto:{name}@partner.example")
+                await setup.publish(match("a", "x"), match("b", "x"))
+                await eventually(lambda: _count(database, 3, due=moment))
+                # its end is in the database, and no event of it has been reconciled
+                await database.people.update_one({"_id": hexid("person", "a")}, {"$set": {"consents": []}})
+                await database.deliveries.update_many({}, {"$set": {"due": datetime.now(UTC)}})
+                await eventually(lambda: _count(database, 2, reason="consent-ended"))
+                await eventually(lambda: _count(database, 1, state="delivered"))
+                await setup.publish(match("b", "y"))
+                await eventually(lambda: _count(database, 1, due=moment))
+                await database.deliveries.update_many({"state": "due"}, {"$set": {"due": datetime.now(UTC)}})
+                await eventually(lambda: _count(database, 2, state="delivered"))
+        assert [received.to for received in server.received] == [["portal@partner.example"]] * 2
+        assert [len(list(received.mail.iter_attachments())) for received in server.received] == [1, 1]
+
     async def test_that_was_put_off_is_one_mail_again(self, setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(digest, "LOOK_SECONDS", 0.1)
         monkeypatch.setattr(main, "next_window", lambda after, zone, at: moment)
@@ -175,6 +204,10 @@ class TestTheDigest:
                     moment = datetime.now(UTC) + timedelta(seconds=2)
                     await setup.publish(*(match(name, "x") for name in "abc"))
                     await eventually(lambda: true(len(holding(told(server))) == 3))
+
+
+async def _count(database: Any, count: int, **query: Any) -> bool:
+    return bool(await database.deliveries.count_documents(query) == count)
 
 
 async def _known(client: Client) -> bool:

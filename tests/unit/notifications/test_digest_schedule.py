@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.notifications.channels.mail.digest import EmailDigest
 from services.notifications.domain.digest_schedule import next_window
+from shared.kit.store.unit_of_work import UnitOfWork
+from tests.support.memory_store import CODEC
 
 pytestmark = pytest.mark.unit
 SEOUL, BERLIN = ZoneInfo("Asia/Seoul"), ZoneInfo("Europe/Berlin")
@@ -35,6 +39,18 @@ def utc(text: str) -> datetime:
 )
 def test_is_at_that_time_of_the_local_day(after: str, zone: ZoneInfo, at: time, expected: str) -> None:
     assert next_window(utc(after), zone, at) == utc(expected)
+
+
+def test_what_comes_at_the_very_moment_is_in_the_next_one_and_in_no_other() -> None:
+    moment, instant = utc("2026-11-29T00:00"), timedelta(microseconds=1)
+    nothing: Any = None
+    channel = EmailDigest(nothing, nothing, lambda after: next_window(after, SEOUL, time(9)))
+    due = []
+    for now in (moment - instant, moment, moment + instant):
+        delivery: Any = {"about": "notice"}
+        channel.accept(UnitOfWork(now, codec=CODEC, earliest=now, latest=now, trusted=now), delivery, True)
+        due.append(delivery["due"])
+    assert due == [moment, moment + timedelta(days=1), moment + timedelta(days=1)]
 
 
 @given(
