@@ -11,7 +11,7 @@ deliveries    _id; one notice or recall for one subscription, until its outcome 
 floors        _id person; what older states may not be used for any more; as in every service (shared.access)
 resyncs       _id agency; how far the resync of this agency has come
 recoveries    _id subscription; how far the recovery of this subscription has come (recovery/recovery_job.py), 90 days
-troubles      _id subscription; since when its endpoint fails, and what its owner was told of it
+troubles      _id subscription, or kind of trouble/subscription or agency; since when, and what its owner was told of it
 calendar      _id LATEST_DAY; the latest day that was believed
 
 Threads and people stay until a person is erased: a thread is the only thing that knows who ever received somebody, whom
@@ -132,7 +132,8 @@ class SubscriptionDocument(TypedDict):
     ``per_second``: the most that its endpoint wants. ``order``: of what it is told from then on;
     ``blocked_head_seconds``: how long one that is not taken may keep those behind it waiting. ``retry_schedule``: waits
     before attempt 1, 2, ... in seconds, in the place of ours. ``tls``: its client certificate and own CA, sealed
-    (channels/client_tls.py). All of it is in one document: who sends reads it once."""
+    (channels/client_tls.py). ``alerts_to``: whom to tell by mail of trouble with it, sealed. All of it is in one
+    document: who sends reads it once."""
 
     _id: str
     agency: str
@@ -153,6 +154,7 @@ class SubscriptionDocument(TypedDict):
     order: NotRequired[Order | None]
     blocked_head_seconds: NotRequired[int | None]
     retry_schedule: NotRequired[list[float] | None]
+    alerts_to: NotRequired[bytes | None]
 
 
 class DayEntry(TypedDict):
@@ -339,12 +341,15 @@ class RecoveryDocument(TypedDict):
     ended: NotRequired[datetime]
 
 
+Told = Literal["failing", "ending", "disabled", "unread", "unacknowledged", "doubtful", "well"]
+
+
 class TroubleDocument(TypedDict):
     """``told``: what its owner was told last."""
 
     _id: str
     since: datetime
-    told: Literal["failing", "ending", "disabled", "well"] | None
+    told: Told | None
 
 
 class CalendarDocument(TypedDict):

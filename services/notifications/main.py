@@ -129,6 +129,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             settings.secret_overlap,
             resync_requested.set,
             recovery_asked.set,
+            sends_mail=relay is not None,
         )
         endpoints.deliveries = Deliveries(store, repository, queues, outcomes)
         reader = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
@@ -209,6 +210,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             runtime.clock,
             settings.instance,
             settings.breaker,
+            endpoints.monitor,
         )
         await mails.run(runtime.stopping)
 

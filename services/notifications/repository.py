@@ -69,8 +69,9 @@ class Repository(DeliveryQueries, FeedQueries, RecoveryQueries):
         return await found.sort("_id", ASCENDING).to_list(100)
 
     async def all_subscriptions(self) -> list[SubscriptionDocument]:
-        """Every subscription, without what it keeps sealed."""
-        found = SUBSCRIPTIONS.of(self._database).find({}, {"target": 0, "secrets": 0}, max_time_ms=TIME_LIMIT_MS)
+        """Every subscription, without what it keeps sealed of its endpoint."""
+        without = {"target": 0, "secrets": 0, "headers": 0, "tls": 0}
+        found = SUBSCRIPTIONS.of(self._database).find({}, without, max_time_ms=TIME_LIMIT_MS)
         return [each async for each in found]
 
     async def subscription(self, subscription: str) -> SubscriptionDocument | None:

@@ -13,7 +13,7 @@ from services.notifications.documents import SecretEntry, SubscriptionDocument
 from shared.kit.base.sealing import Sealer
 
 _TARGET, _HEADERS, _SECRET = "subscription-target", "subscription-headers", "subscription-secret"
-_TLS = "subscription-tls"
+_TLS, _ALERTS_TO = "subscription-tls", "subscription-alerts-to"
 MOST_OPENED = 8_192  # seals whose content stays in memory, the last ones used
 
 
@@ -56,6 +56,15 @@ class Credentials:
         """What its partner wants of TLS beyond what everybody gets."""
         sealed = subscription.get("tls")
         return None if sealed is None else ClientTls(*json.loads(self._sealer.open(sealed, _TLS, subscription["_id"])))
+
+    def sealed_alerts_to(self, subscription: str, address: str | None) -> bytes | None:
+        """Whom to tell of its trouble, as it is kept."""
+        return None if address is None else self._sealer.seal(address.encode(), _ALERTS_TO, subscription)
+
+    def alerts_to_of(self, subscription: SubscriptionDocument) -> str | None:
+        """Whom to tell of its trouble, as it was said."""
+        sealed = subscription.get("alerts_to")
+        return None if sealed is None else self._opened(sealed, _ALERTS_TO, subscription["_id"]).decode()
 
     def new_secret(self, subscription: str, own: str | None = None) -> tuple[str, SecretEntry]:
         """A new secret, to be shown once, and as it is kept; the partner's ``own`` if it gave one."""

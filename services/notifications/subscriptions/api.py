@@ -41,12 +41,14 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
     def shown(document: SubscriptionDocument) -> SubscriptionShown:
         own = endpoints.subscriptions
         url, names, tls = own.target_of(document), own.header_names(document), own.tls_summary(document)
-        return SubscriptionShown.of(document, url, names, ends_at(document), tls)
+        alerts_to = own.alerts_to_of(document)
+        return SubscriptionShown.of(document, url, names, ends_at(document), tls, alerts_to=alerts_to)
 
     def made(document: SubscriptionDocument, secret: str | None) -> SubscriptionMade:
         own = endpoints.subscriptions
         url, names, tls = own.target_of(document), own.header_names(document), own.tls_summary(document)
-        return SubscriptionMade.of(document, url, names, ends_at(document), tls, secret=secret)
+        more = {"secret": secret, "alerts_to": own.alerts_to_of(document)}
+        return SubscriptionMade.of(document, url, names, ends_at(document), tls, **more)
 
     @router.post("/subscriptions", status_code=201, responses=errors(403, 409))
     @bounded(WITH_CERTIFICATES)

@@ -55,7 +55,7 @@ class Subscriptions:
     A webhook whose secret we make is told nothing until `resume`: its partner has to install the secret first.
     ``resync_requested`` is called once a resync of the agency was asked for (fan_out/resync.py), ``recovery_asked``
     once a recovery was. ``nobody_believes``: so long after a change it answers, when nothing starts any more by what
-    stood before, whichever replica had read it (delivery/pre_send_check.py).
+    stood before, whichever replica had read it (delivery/pre_send_check.py). ``sends_mail``: there is a mail server.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Subscriptions:
         resync_requested: Callable[[], None],
         recovery_asked: Callable[[], None],
         nobody_believes: timedelta = timedelta(seconds=NOBODY_BELIEVES_SECONDS),
+        sends_mail: bool = False,
     ) -> None:
         self._store = store
         self._repository = repository
@@ -81,10 +82,11 @@ class Subscriptions:
         self._resync_requested = resync_requested
         self._recovery_asked = recovery_asked
         self._nobody_believes = nobody_believes.total_seconds()
+        self._sends_mail = sends_mail
 
     async def subscribe(self, agency: str, channel: ChannelName, wishes: Wishes) -> CreatedSubscription:
         """Raises a 422 problem for what the channel cannot use, 409 when there is one that leads there."""
-        self._only_if_we_call(channel, wishes)
+        self._only_what_there_is(channel, wishes)
         subscription = random_id()
         configured = await self._channels[channel].configure(subscription, agency, wishes.url)
         kept_secrets, secret = configured.secrets, configured.secret
@@ -102,6 +104,7 @@ class Subscriptions:
             "secrets": kept_secrets,
             "headers": self._credentials.sealed_headers(subscription, wishes.headers),
             "tls": self._credentials.sealed_tls(subscription, self._tls_of(wishes)),
+            "alerts_to": self._credentials.sealed_alerts_to(subscription, wishes.alerts_to),
         }
         document = {**document, **wishes.plain}
 
@@ -131,7 +134,7 @@ class Subscriptions:
         """Change what is ``named``. A new address is asked first whether it wants to be told; until it says so the old
         one stands. What waits then goes to the new one. Raises 404, 409, 422."""
         kept = await self._of_agency(agency, subscription)
-        self._only_if_we_call(kept["channel"], wishes)
+        self._only_what_there_is(kept["channel"], wishes)
         changes: _Changes = {}
         if "url" in named:
             changes["target"] = (
@@ -149,6 +152,8 @@ class Subscriptions:
             verdict = await self._check.check({**kept, **changes})
             if verdict.outcome != "delivered":
                 raise problems.check_failed(kept["channel"], verdict)
+        if "alerts_to" in named:
+            changes["alerts_to"] = self._credentials.sealed_alerts_to(subscription, wishes.alerts_to)
         if "target" in changes:
             changes.update({"failures": 0, "failing_since": None, "held_until": None})
         options: PlainOptions = {**wishes.plain}
@@ -292,6 +297,10 @@ class Subscriptions:
         tls = self._credentials.tls_of(subscription)
         return None if tls is None else summary_of(tls)
 
+    def alerts_to_of(self, subscription: SubscriptionDocument) -> str | None:
+        """Whom to tell of its trouble."""
+        return self._credentials.alerts_to_of(subscription)
+
     def _tls_of(self, wishes: Wishes) -> ClientTls | None:
         return None if wishes.tls is None else checked_tls_of(wishes.tls, self._clock.calendar())
 
@@ -302,14 +311,16 @@ class Subscriptions:
     def _same_way(self, one: SubscriptionDocument, other: SubscriptionDocument) -> bool:
         return one["channel"] == other["channel"] and self.target_of(one) == self.target_of(other)
 
-    def _only_if_we_call(self, channel: ChannelName, wishes: Wishes) -> None:
+    def _only_what_there_is(self, channel: ChannelName, wishes: Wishes) -> None:
         if (
             not isinstance(self._channels[channel], PushChannel)
-            and replace(wishes, url=None, filter=None, recalls_only=False) != Wishes()
+            and replace(wishes, url=None, filter=None, recalls_only=False, alerts_to=None) != Wishes()
         ):
             raise problems.only_if_we_call()
         if channel != WEBHOOK and (wishes.secret is not None or wishes.headers or wishes.tls is not None):
             raise problems.only_over_http()
+        if wishes.alerts_to is not None and not self._sends_mail:
+            raise problems.no_mail_here()
 
     async def _of_agency(self, agency: str, subscription: str) -> SubscriptionDocument:
         found = await self._repository.subscription(subscription)
@@ -336,11 +347,13 @@ def _origin(target: str | None) -> tuple[str, str]:
 
 
 class _Changes(TypedDict, total=False):
-    """Fields of a subscription about which its endpoint is asked first, and what follows from a yes."""
+    """Fields of a subscription that are kept sealed, about most of which its endpoint is asked first, and what follows
+    from a yes."""
 
     target: bytes | None
     headers: bytes | None
     tls: bytes | None
+    alerts_to: bytes | None
     failures: int
     failing_since: None
     held_until: None

@@ -78,6 +78,11 @@ def only_if_we_call() -> Problem:
     )
 
 
+def no_mail_here() -> Problem:
+    """``alerts_to`` where the operator has no mail server."""
+    return Problem(422, "no-mail-here", "This service sends no e-mail", field="/alerts_to", rule="no-mail-server")
+
+
 def only_over_http() -> Problem:
     """``secret``, ``headers``, ``tls`` on a mailbox or topic."""
     return Problem(

@@ -26,6 +26,7 @@ Secret = Annotated[str, StringConstraints(max_length=100)]
 PerSecond = Annotated[float, Field(ge=0.1, le=1_000, allow_inf_nan=False)]
 BlockedHeadSeconds = Annotated[int, Field(ge=60, le=30 * 86_400)]
 RetryWaits = Annotated[tuple[Annotated[float, Field(ge=1, le=86_400)], ...], Field(min_length=1, max_length=20)]
+AlertsTo = Annotated[str, StringConstraints(min_length=8, max_length=300)]
 Headers = Annotated[dict[str, str], Field(max_length=20)]
 
 
@@ -50,7 +51,8 @@ class SubscriptionChanges(Schema):
     """What is named is changed; null is as if it had never been said. ``headers`` are replaced as a whole. ``order``:
     ``alias``: all that is told of one alias comes one after another, and one that is not taken by an endpoint that is
     well keeps the others waiting no longer than ``blocked_head_seconds``. ``retry_schedule``: waits before the second
-    attempt and those after it, in seconds, in the place of ours."""
+    attempt and those after it, in seconds, in the place of ours. ``alerts_to``: ``mailto:`` and an address of e-mail
+    that is told of trouble with this subscription, and when it is over."""
 
     url: Url | None = None
     headers: Headers | None = Field(default=None, repr=False)
@@ -61,6 +63,7 @@ class SubscriptionChanges(Schema):
     order: Order | None = None
     blocked_head_seconds: BlockedHeadSeconds | None = None
     retry_schedule: RetryWaits | None = None
+    alerts_to: AlertsTo | None = Field(default=None, repr=False)
 
     def wishes(self, secret: str | None = None) -> subscription_options.Wishes:
         """Checked. Raises a 422 problem."""
@@ -75,12 +78,14 @@ class SubscriptionChanges(Schema):
             order=self.order,
             blocked_head_seconds=self.blocked_head_seconds,
             retry_waits=self.retry_schedule,
+            alerts_to=subscription_options.alerts_to_of(self.alerts_to),
         )
 
 
 class SubscriptionWanted(SubscriptionChanges):
-    """``url`` and all that follows for a webhook only, but for ``filter`` and ``recalls_only``. With a ``secret`` of
-    your own it begins at once; else it begins with ``resume``, once you have installed the one that is answered."""
+    """``url`` and all that follows for a webhook only, but for ``filter``, ``recalls_only`` and ``alerts_to``. With a
+    ``secret`` of your own it begins at once; else it begins with ``resume``, once you have installed the one that is
+    answered."""
 
     channel: ChannelName
     secret: Secret | None = Field(default=None, repr=False)
@@ -110,6 +115,7 @@ class SubscriptionShown(Schema):
     order: Order | None = None
     blocked_head_seconds: int | None = None
     retry_schedule: list[float] | None = None
+    alerts_to: str | None = None
     failing: int
     failing_since: datetime | None = None
     ends_at: datetime | None = None

@@ -15,6 +15,7 @@ from services.notifications.channels.client_tls import ClientTls, checked_tls
 from services.notifications.channels.webhook_signing import is_secret
 from services.notifications.documents import Order, SubscriptionDocument
 from services.notifications.domain.custom_headers import checked_headers
+from services.notifications.domain.mail_address_rules import SCHEME, check_mailto
 from services.notifications.domain.notice_threads import Wants
 from services.notifications.domain.refused_option import OptionRefused
 from services.notifications.domain.subscription_filters import FIELDS, NOTHING, FilterRefused, checked, compiled
@@ -25,7 +26,7 @@ from shared.kit.web.problems import Problem
 class Wishes:
     """What was said, checked; a default where nothing was. ``per_second``: the most that the endpoint wants.
     ``tls``: as it was said, to be checked with `checked_tls_of`. ``retry_waits``: before the second attempt and those
-    after it, in seconds."""
+    after it, in seconds. ``alerts_to``: a ``mailto:`` URL."""
 
     url: str | None = None
     secret: str | None = field(default=None, repr=False)
@@ -37,6 +38,7 @@ class Wishes:
     order: Order | None = None
     blocked_head_seconds: int | None = None
     retry_waits: tuple[float, ...] | None = None
+    alerts_to: str | None = field(default=None, repr=False)
 
     @property
     def plain(self) -> PlainOptions:
@@ -107,6 +109,18 @@ def checked_tls_of(wanted: ClientTls, now: datetime) -> ClientTls:
     except OptionRefused as refused:
         raise Problem(
             422, "tls-refused", "These certificates cannot be used", field="/tls", rule=refused.rule
+        ) from None
+
+
+def alerts_to_of(wanted: str | None) -> str | None:
+    """One plain mailbox as a ``mailto:`` URL. Raises a 422 problem."""
+    if wanted is None:
+        return None
+    try:
+        return SCHEME + check_mailto(wanted)
+    except OptionRefused as refused:
+        raise Problem(
+            422, "address-refused", "This address cannot be written to", field="/alerts_to", rule=refused.rule
         ) from None
 
 

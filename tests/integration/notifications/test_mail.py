@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.notifications import main
+from services.notifications import main, monitoring, owner_troubles
 from services.notifications.channels.mail import digest, owner_alerts
 from services.notifications.channels.mail.smtp_relay import Relay, RelaySettings, judge
 from tests.integration.notifications.parts import Client, Partner, Setup, answer_of, eventually, match, person
@@ -218,7 +218,7 @@ async def test_the_owner_of_an_endpoint_is_told_that_it_fails_and_that_it_is_wel
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(owner_alerts, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(owner_alerts, "TELL_AFTER", timedelta(seconds=0.5))
+    monkeypatch.setattr(owner_troubles, "TELL_AFTER", timedelta(seconds=0.5))
     refusing = True
 
     async def refuses(request: Any) -> bytes:
@@ -254,7 +254,7 @@ async def test_the_owner_is_told_when_a_subscription_will_end_the_day_before_and
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(owner_alerts, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(owner_alerts, "TELL_AFTER", timedelta(0))
+    monkeypatch.setattr(owner_troubles, "TELL_AFTER", timedelta(0))
 
     async def refuses(request: Any) -> bytes:
         return answer_of(503)
@@ -305,6 +305,81 @@ async def test_the_owner_is_told_when_a_subscription_will_end_the_day_before_and
                 assert "given no good answer since" in _text(mails()[-1])
                 ended = await shown()
                 assert (ended["state"], ended["reason"]) == ("disabled", "failing")
+
+
+async def test_an_address_for_alerts_is_sealed_checked_and_told_whatever_the_channel(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, value in (
+        (owner_alerts, "LOOK_SECONDS", 0.1),
+        (monitoring, "LOOK_SECONDS", 0.1),
+        (monitoring, "SHARE", 1),
+        (owner_troubles, "TELL_AFTER", timedelta(seconds=0.2)),
+        (owner_troubles, "RECALL_UNREAD", timedelta(seconds=0.2)),
+        (owner_troubles, "UNACKNOWLEDGED", timedelta(seconds=0.2)),
+    ):
+        monkeypatch.setattr(module, name, value)
+    hook, reader = "hooks@partner.example", "feeds@partner.example"
+    refusing, page = True, b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 0\r\n\r\n"
+
+    async def answers(request: Any) -> bytes:
+        return answer_of(503) if refusing else page
+
+    with MailServer() as server:
+        async with (
+            Partner(answers) as partner,
+            setup.running(retry_schedule=(0.0, *[0.3] * 49), **mailing(server)) as app,
+        ):
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                made = await gjf.subscribed("webhook", partner.url, alerts_to=f"mailto:{hook}")
+                assert made["alerts_to"] == f"mailto:{hook}"
+                feed = await gjf.subscribed("feed")
+                assert feed["alerts_to"] is None
+                at_feed = f"/subscriptions/{feed['subscription']}"
+                for odd in (f"mailto:{reader},{TO}", "https://partner.example"):
+                    answer = await gjf.patch(at_feed, json={"alerts_to": odd})
+                    assert (answer.status_code, answer.json()["field"]) == (422, "/alerts_to")
+                    assert odd not in answer.text
+                changed = (await gjf.patch(at_feed, json={"alerts_to": f"mailto:{reader}"})).json()
+                assert changed["alerts_to"] == f"mailto:{reader}"
+                kept = [each async for each in app.state.database.subscriptions.find({})]
+                assert not [each for each in kept if "partner.example" in str(each)]
+
+                def told(to: str) -> list[str]:
+                    mails = [each for each in server.received if each.to == [to]]
+                    return [str(each.mail["Subject"]).partition(" / ")[2] for each in mails]
+
+                await setup.publish(match("a", "x"))
+                await eventually(lambda: true("Your system does not answer" in told(hook)))
+                refusing = False
+                await eventually(lambda: true("Your system answers again" in told(hook)))
+                await eventually(lambda: true("A web page answered in the place of your system" in told(hook)))
+                first = (await gjf.get("/feed")).json()
+                await gjf.get("/feed", params={"after": first["cursor"]})
+                assert told(reader) == []
+                await setup.publish(person("a", sequence=2))
+                await eventually(lambda: true("Your feed is not read" in told(reader)))
+                read = (await gjf.get("/feed", params={"after": first["cursor"]})).json()
+                await gjf.get("/feed", params={"after": read["cursor"]})
+                await eventually(lambda: true("Your feed is read again" in told(reader)))
+                for to in (hook, reader):
+                    await eventually(lambda to=to: true("A recall was not acknowledged" in told(to)))
+                (recall,) = [event["id"] for event in read["events"] if event["type"] == "recall"]
+                await gjf.post("/acknowledgements", json={"notices": [recall]})
+                for to in (hook, reader):
+                    await eventually(lambda to=to: true("All recalls were acknowledged" in told(to)))
+                assert not [each for each in told(hook) if "feed" in each]
+
+
+async def test_without_a_mail_server_nobody_can_be_named_for_alerts(setup: Setup) -> None:
+    async with setup.running() as app:
+        await setup.publish(setup.agency("gjf"))
+        async with Client(app, setup.tokens["gjf"]) as gjf:
+            await eventually(lambda: _known(gjf))
+            answer = await gjf.post("/subscriptions", json={"channel": "feed", "alerts_to": f"mailto:{TO}"})
+            assert (answer.status_code, answer.json()["field"]) == (422, "/alerts_to")
+            assert answer.json()["type"].rpartition("/")[2] == "no-mail-here"
 
 
 def _text(mail: EmailMessage) -> str:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.channels.mail.composer import EndpointTrouble, MailComposer
+from services.notifications.channels.mail.composer import RULE, MailComposer, TroubleTold
 from services.notifications.channels.mail.smtp_relay import MailAnswer, RelaySettings, judge
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.domain.mail_address_rules import check_mailto
@@ -145,35 +145,43 @@ class TestText:
         assert "This is a test" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one
 
 
-class TestAboutAnEndpoint:
+class TestAboutTrouble:
+    CASES = (
+        *(f"endpoint.{what}" for what in ("failing", "ending", "given-up", "disabled", "well")),
+        *(f"{kind}.{what}" for kind in ("unread", "unacknowledged", "doubtful") for what in (kind, "well")),
+    )
+
     @staticmethod
-    def mail(pack: str, what: Any, **more: Any) -> Any:
-        trouble = EndpointTrouble("s-1", "webhook", what, NOW, NOW - timedelta(days=4), 7, **more)
-        mail = MailComposer(load_pack(pack), "notices@ieum.example").about_endpoint(
-            "jobs@partner.example", trouble, NOW
-        )
+    def mail(pack: str, case: Any, **more: Any) -> Any:
+        told = TroubleTold("s-1", "webhook", case, NOW, NOW - timedelta(days=4), 7, **more)
+        mail = MailComposer(load_pack(pack), "notices@ieum.example").about_trouble("jobs@partner.example", told, NOW)
         return message_from_bytes(mail.as_bytes(), policy=default)
 
-    def text(self, what: Any, **more: Any) -> str:
-        return str(self.mail("kr-gyeonggi", what, **more).get_body(("plain",)).get_content())
+    def text(self, case: Any, **more: Any) -> str:
+        return str(self.mail("kr-gyeonggi", case, **more).get_body(("plain",)).get_content())
 
     @pytest.mark.parametrize("pack", available_packs())
-    @pytest.mark.parametrize("what", ["failing", "ending", "given-up", "disabled", "well"])
-    def test_every_pack_can_say_it_in_its_languages(self, pack: str, what: str) -> None:
-        mail = self.mail(pack, what, ends_at=NOW, reason="gone")
-        languages = load_pack(pack).languages
-        assert mail.get_body(("plain",)).get_content().count("s-1") >= len(languages)
+    @pytest.mark.parametrize("case", CASES)
+    def test_every_pack_can_say_it_in_its_languages(self, pack: str, case: str) -> None:
+        mail = self.mail(pack, case, ends_at=NOW, reason="gone", count=12)
+        languages, text = load_pack(pack).languages, mail.get_body(("plain",)).get_content()
+        assert text.count(RULE) == len(languages) - 1
+        if not case.startswith("unacknowledged"):
+            assert text.count("s-1") >= len(languages)
+        if case.partition(".")[2] in ("unread", "unacknowledged", "doubtful"):
+            assert text.count("12") >= len(languages)
         assert mail["Subject"].count(" / ") == len(languages) - 1
 
     def test_of_one_that_fails_says_when_it_ends_if_that_is_known(self) -> None:
         ends = "2026-12-01 21:00 (Asia/Seoul)"
-        said = self.text("failing", ends_at=datetime(2026, 12, 1, 12, tzinfo=UTC))
+        said = self.text("endpoint.failing", ends_at=datetime(2026, 12, 1, 12, tzinfo=UTC))
         assert f"구독은 {ends}에 중지됩니다" in said
         assert f"the subscription ends at {ends}." in said
-        assert "ends" not in self.text("failing")
+        assert "ends" not in self.text("endpoint.failing")
 
     def test_why_one_was_disabled_is_said_as_it_was(self) -> None:
-        by_answer, by_time = self.text("disabled", reason="gone"), self.text("given-up", reason="failing")
+        by_answer = self.text("endpoint.disabled", reason="gone")
+        by_time = self.text("endpoint.given-up", reason="failing")
         assert "by what its system answered (gone)" in by_answer
         assert "응답(gone)에 따라" in by_answer
         assert "answered" not in by_time
@@ -182,7 +190,7 @@ class TestAboutAnEndpoint:
 
     def test_the_same_is_the_same_letter_and_another_end_is_another(self) -> None:
         def id(**more: Any) -> str:
-            return str(self.mail("kr-gyeonggi", "failing", **more)["Message-ID"])
+            return str(self.mail("kr-gyeonggi", "endpoint.failing", **more)["Message-ID"])
 
         assert id() == id()
         assert id() != id(ends_at=NOW)

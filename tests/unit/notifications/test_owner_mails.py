@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 
-from services.notifications.channels.mail.owner_alerts import Step, next_steps
+from services.notifications import owner_troubles
+from services.notifications.channels.credentials import Credentials
+from services.notifications.channels.mail.owner_alerts import addresses
 from services.notifications.domain.circuit_breaker import Breaker
+from services.notifications.endpoint_overview import overview
+from services.notifications.monitoring import Look, Open
+from services.notifications.owner_troubles import Step, matters, next_steps
+from shared.kit.base.sealing import Sealer
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -24,7 +30,8 @@ def trouble(minutes: float, told: str | None = None) -> Any:
 
 
 def steps(endpoints: list[Any], kept: Any = None) -> list[Step]:
-    return next_steps(endpoints, {"s": kept} if kept else {}, BREAKER, NOW)
+    found = [owner_troubles.endpoint(each, BREAKER, NOW) for each in endpoints]
+    return next_steps(found, {"s": kept} if kept else {}, NOW)
 
 
 def test_a_trouble_is_noted_at_once_and_told_after_five_minutes_once() -> None:
@@ -93,7 +100,103 @@ class TestADayBeforeItsEnd:
 
 def test_nobody_is_told_by_mail_that_mail_does_not_arrive() -> None:
     assert steps([endpoint(5, channel="email")]) == []
+    assert steps([endpoint(5, "disabled", channel="email")]) == []
+
+
+def test_another_mailbox_is_told_of_one_that_does_not_exist_and_not_of_a_mail_server_that_is_away() -> None:
+    with_another = {"alerts_to": b"sealed"}
+    assert steps([endpoint(5, channel="email") | with_another]) == []
+    disabled = endpoint(0, "disabled", channel="email-digest") | with_another
+    assert steps([disabled]) == [Step("s", trouble(0, "disabled"), "disabled")]
 
 
 def test_a_subscription_that_has_gone_is_forgotten() -> None:
     assert steps([], trouble(9, "failing")) == [Step("s", None)]
+
+
+class TestWhatElseMayBeWrong:
+    """Seen by the monitor; the database's clock, which dated acknowledgements, is 100 days behind."""
+
+    TRUSTED = NOW - timedelta(days=100)
+
+    def told(self, *subscriptions: Any, **seen: Any) -> dict[str, str | None]:
+        empty: dict[str, Any] = {"undelivered": (), "unacknowledged": (), "doubtful": ()}
+        look = Look(NOW, self.TRUSTED, {each["_id"]: each for each in subscriptions}, **(empty | seen))
+        return {each.id: each.what for each in matters(overview(look), look, BREAKER, NOW + timedelta(hours=9))}
+
+    def test_nothing_is_wrong(self) -> None:
+        feed = endpoint(channel="feed") | {"_id": "f"}
+        expected = ("s", "doubtful/s", "unread/f", "unacknowledged/gjf")
+        assert self.told(endpoint(), feed) == dict.fromkeys(expected)
+        assert self.told() == {}
+
+    @pytest.mark.parametrize(
+        ("about", "age", "told"),
+        [
+            ("recall", timedelta(hours=1), None),
+            ("recall", timedelta(hours=1, seconds=1), "unread"),
+            ("notice", timedelta(days=2), None),
+            ("notice", timedelta(days=2, seconds=1), "unread"),
+        ],
+    )
+    def test_a_feed_is_not_read(self, about: Any, age: timedelta, told: str | None) -> None:
+        opened = Open("feed", "gjf", about, 1, NOW - age)
+        assert self.told(endpoint(channel="feed"), undelivered=[opened])["unread/s"] == told
+
+    @pytest.mark.parametrize(("minutes", "told"), [(60, None), (61, "unacknowledged")])
+    def test_a_recall_was_not_acknowledged_by_whatever_subscription_it_came(
+        self, minutes: float, told: str | None
+    ) -> None:
+        old = Open("any", "gjf", "recall", 1, self.TRUSTED - timedelta(minutes=minutes), "gone")
+        assert self.told(endpoint(), unacknowledged=[old])["unacknowledged/gjf"] == told
+        assert self.told(unacknowledged=[old]) == {}, "nobody is there any more who could be told"
+
+    def test_a_page_for_people_has_answered(self) -> None:
+        doubtful = Open("webhook", "gjf", "notice", 1, self.TRUSTED, "s")
+        assert self.told(endpoint(), doubtful=[doubtful])["doubtful/s"] == "doubtful"
+
+    @pytest.mark.parametrize("what", ["unread", "unacknowledged", "doubtful"])
+    def test_it_is_told_at_once_and_once_and_taken_back(self, what: Any) -> None:
+        there = owner_troubles.Matter("s", what, "gjf", None, what, 1, NOW)
+        well = owner_troubles.Matter("s", what, "gjf", None, None)
+        assert next_steps([there], {}, NOW) == [Step("s", trouble(0, what), what)]
+        assert next_steps([there], {"s": trouble(9_000, what)}, NOW) == []
+        assert next_steps([well], {"s": trouble(9_000, what)}, NOW) == [Step("s", None, "well")]
+        assert next_steps([well], {}, NOW) == []
+
+
+class TestWhomToTell:
+    CREDENTIALS = Credentials(Sealer(b"k" * 32))
+
+    def owner(self, id: str, mailbox: str | None = None, alerts_to: str | None = None, state: str = "active") -> Any:
+        return {
+            "_id": id,
+            "channel": "email" if mailbox else "webhook",
+            "state": state,
+            "target": self.CREDENTIALS.sealed_target(id, f"mailto:{mailbox}") if mailbox else None,
+            "alerts_to": self.CREDENTIALS.sealed_alerts_to(id, f"mailto:{alerts_to}" if alerts_to else None),
+        }
+
+    def told(self, about: Any, *owners: Any) -> dict[str, str]:
+        return dict(addresses(self.CREDENTIALS, about, owners))
+
+    def test_the_address_of_the_subscription_and_the_agencys_mailboxes(self) -> None:
+        one, other = self.owner("1", alerts_to="one@x.example"), self.owner("2", alerts_to="two@x.example")
+        mailbox = self.owner("3", mailbox="jobs@x.example")
+        assert self.told(one, one, other, mailbox) == {"one@x.example": "1", "jobs@x.example": "3"}
+
+    def test_without_one_those_of_its_other_subscriptions(self) -> None:
+        bare, other = self.owner("1"), self.owner("2", alerts_to="two@x.example")
+        assert self.told(bare, bare, other) == {"two@x.example": "2"}
+        assert self.told(bare, bare) == {}
+
+    def test_about_all_of_an_agency_everybody_is_told_once(self) -> None:
+        one, other = self.owner("1", alerts_to="one@x.example"), self.owner("2", alerts_to="one@x.example")
+        mailbox = self.owner("3", mailbox="one@x.example")
+        assert self.told(None, one, other, mailbox) == {"one@x.example": "1"}
+
+    def test_a_mailbox_is_not_told_about_itself_nor_one_that_was_disabled(self) -> None:
+        ended = self.owner("1", mailbox="gone@x.example", alerts_to="two@x.example", state="disabled")
+        assert self.told(ended, ended) == {"two@x.example": "1"}
+        failing = self.owner("1", mailbox="gone@x.example")
+        assert self.told(failing, failing) == {}

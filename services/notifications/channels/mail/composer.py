@@ -15,7 +15,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.events.notices import NOTICE, RECALL
@@ -27,19 +27,20 @@ MOST_TOLD = 200  # notices in one mail
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointTrouble:
-    """``noted``: when we first looked at this trouble, which names the letter. ``since``: its first bad answer;
-    ``minutes``: since it was noted. ``ends_at``: when its subscription ends if nothing changes. ``reason``: why it was
-    disabled."""
+class TroubleTold:
+    """``about``: a subscription, or an agency. ``case``: which sentences. ``noted``: when we first saw this trouble,
+    which names the letter; ``minutes`` have passed since. ``since``: when it began. ``ends_at``: when its subscription
+    ends if nothing changes. ``reason``: why it was disabled. ``count``: of what the trouble is with."""
 
-    subscription: str
+    about: str
     channel: str
-    what: Literal["failing", "ending", "given-up", "disabled", "well"]
+    case: str
     noted: datetime
     since: datetime
     minutes: int = 0
     ends_at: datetime | None = None
     reason: str | None = None
+    count: int = 0
 
 
 class MailComposer:
@@ -65,20 +66,22 @@ class MailComposer:
         )
         return mail
 
-    def about_endpoint(self, to: str, trouble: EndpointTrouble, now: datetime) -> EmailMessage:
-        """A mail to the owner of an endpoint."""
-        what, ends_at = trouble.what, trouble.ends_at
+    def about_trouble(self, to: str, told: TroubleTold, now: datetime) -> EmailMessage:
+        """A mail to the owner of a subscription."""
+        case, ends_at = told.case, told.ends_at
         said = {
-            "subscription": trouble.subscription,
-            "channel": trouble.channel,
-            "minutes": trouble.minutes,
-            "since": self._moment(trouble.since),
+            "subscription": told.about,
+            "channel": told.channel,
+            "minutes": told.minutes,
+            "since": self._moment(told.since),
             "ends_at": self._moment(ends_at) if ends_at else "",
-            "reason": trouble.reason or "",
+            "reason": told.reason or "",
+            "count": told.count,
         }
-        texts = [f"mail.endpoint.{what}.text", *(["mail.endpoint.ends"] if what == "failing" and ends_at else [])]
-        stamp = f"{what}/{trouble.subscription}/{trouble.noted.isoformat()}/{said['ends_at']}"
-        mail = self._letter(to, self._each(f"mail.endpoint.{what}.subject"), stamp, now)
+        ends = ["mail.endpoint.ends"] if case == "endpoint.failing" and ends_at else []
+        texts = [f"mail.{case}.text", *ends]
+        stamp = f"{case}/{told.about}/{told.noted.isoformat()}/{said['ends_at']}"
+        mail = self._letter(to, self._each(f"mail.{case}.subject"), stamp, now)
         mail.set_content(self._body([lambda lang: [self._pack.sentence(text, lang, **said) for text in texts]], None))
         return mail
 

@@ -1,25 +1,26 @@
-"""The owner of an endpoint is told by e-mail that it fails, after some minutes, and once more when it is well; a day
-before its subscription ends for that, and when it has ended.
+"""The owner of a subscription is told by e-mail of trouble with it, and once more when it is over (owner_troubles.py).
 
-Told is whoever the same agency named in a subscription of the channel ``email``; without one only the operator's alerts
-say it (deploy/prometheus/alerts.yml). What was told is kept, so that every trouble is told once by all replicas
-together; a crash between mail and note tells it again, as the same letter.
+Told is the address in ``alerts_to`` of the subscription, without one those of the agency's other subscriptions, and
+whoever the agency named in a subscription of the channel ``email``; where there is nobody only the operator's alerts
+say it (deploy/prometheus/alerts.yml). A crash between mail and note tells it again, as the same letter.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.mail.composer import EndpointTrouble, MailComposer
+from services.notifications.channels.mail.composer import MailComposer, TroubleTold
 from services.notifications.channels.mail.smtp_relay import Relay, judge
-from services.notifications.documents import EMAIL, EMAIL_DIGEST, TROUBLES, SubscriptionDocument, TroubleDocument
+from services.notifications.documents import TROUBLES, SubscriptionDocument, Told
 from services.notifications.domain.circuit_breaker import Breaker
 from services.notifications.domain.mail_address_rules import check_mailto
+from services.notifications.endpoint_overview import overview
+from services.notifications.monitoring import DeliveryMonitor
+from services.notifications.owner_troubles import MAILED, Matter, matters, next_steps
 from services.notifications.repository import Repository
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
@@ -27,60 +28,11 @@ from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database
 
 LOOK_SECONDS = 15.0
-TELL_AFTER = timedelta(minutes=5)
 LEASE_SECONDS = 120.0
-_MAILED = frozenset({EMAIL, EMAIL_DIGEST})
-Told = Literal["failing", "ending", "disabled", "well"]
-_Trouble = Literal["failing", "ending", "disabled", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What follows for one endpoint: its trouble as it is to be kept (None: forgotten), and what to tell first."""
-
-    subscription: str
-    trouble: TroubleDocument | None
-    tell: Told | None = None
-
-
-def next_steps(
-    endpoints: Iterable[SubscriptionDocument], troubles: Mapping[str, TroubleDocument], breaker: Breaker, now: datetime
-) -> list[Step]:
-    """For every endpoint where something is to be done."""
-    steps, there = [], set[str]()
-    for endpoint in endpoints:
-        id, trouble, there = endpoint["_id"], troubles.get(endpoint["_id"]), there | {endpoint["_id"]}
-        what = _trouble_of(endpoint, breaker, now)
-        if what == "unknown":
-            continue  # what was told of it stands
-        if what is None:
-            if trouble is not None:
-                steps.append(Step(id, None, "well" if trouble["told"] is not None else None))
-        elif trouble is None:
-            kept: TroubleDocument = {"_id": id, "since": now, "told": None}
-            told = what == "disabled"
-            steps.append(Step(id, {**kept, "told": what} if told else kept, what if told else None))
-        elif trouble["told"] != what and (what == "disabled" or now - trouble["since"] >= TELL_AFTER):
-            steps.append(Step(id, {**trouble, "told": what}, what))
-    steps += [Step(id, None) for id in troubles if id not in there]
-    return steps
-
-
-def _trouble_of(endpoint: SubscriptionDocument, breaker: Breaker, now: datetime) -> _Trouble | None:
-    if endpoint["channel"] in _MAILED:  # nobody is told by mail that his mail does not arrive
-        return None
-    if endpoint["state"] == "disabled":
-        return "disabled"
-    if endpoint["state"] != "active":  # it is not asked, so it cannot have answered
-        return "unknown"
-    if not endpoint["failures"]:
-        return None
-    warns = breaker.warns_at(endpoint["failures"], endpoint.get("failing_since"))
-    return "failing" if warns is None or now < warns else "ending"
 
 
 class OwnerMails:
-    """Looks every few seconds, in one replica at a time."""
+    """Looks every few seconds, in one replica at a time. ``monitor``: what it saw last of what has not arrived."""
 
     def __init__(
         self,
@@ -92,6 +44,7 @@ class OwnerMails:
         clock: Clock,
         instance: str,
         breaker: Breaker,
+        monitor: DeliveryMonitor,
     ) -> None:
         self._database = database
         self._repository = repository
@@ -100,6 +53,7 @@ class OwnerMails:
         self._texts = texts
         self._clock = clock
         self._breaker = breaker
+        self._monitor = monitor
         self._lease = Lease(database, "owner-mails", instance, LEASE_SECONDS)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -112,37 +66,59 @@ class OwnerMails:
         """Once."""
         kept = TROUBLES.of(self._database)
         troubles = {each["_id"]: each async for each in kept.find({})}
-        endpoints = {each["_id"]: each for each in await self._repository.all_subscriptions()}
+        subscriptions = {each["_id"]: each for each in await self._repository.all_subscriptions()}
         now = self._clock.calendar()
-        for step in next_steps(endpoints.values(), troubles, self._breaker, now):
+        seen = replace(await self._monitor.last_look(), subscriptions=subscriptions)
+        found = {each.id: each for each in matters(overview(seen), seen, self._breaker, now)}
+        for step in next_steps(found.values(), troubles, now):
             if not self._lease.held:
                 return
-            since = (step.trouble or troubles.get(step.subscription) or {"since": now})["since"]
-            if step.tell is not None and not await self._tell(endpoints[step.subscription], step.tell, since, now):
+            noted = (step.trouble or troubles.get(step.id) or {"since": now})["since"]
+            if step.tell is not None and not await self._tell(found[step.id], step.tell, noted, now):
                 continue  # told at the next look
             if step.trouble is None:
-                await kept.delete_one({"_id": step.subscription})
+                await kept.delete_one({"_id": step.id})
             else:
-                await kept.replace_one({"_id": step.subscription}, step.trouble, upsert=True)
+                await kept.replace_one({"_id": step.id}, step.trouble, upsert=True)
 
-    async def _tell(self, endpoint: SubscriptionDocument, what: Told, since: datetime, now: datetime) -> bool:
+    async def _tell(self, matter: Matter, what: Told, noted: datetime, now: datetime) -> bool:
         """Whether all that can be told has been; also when there is nobody to tell."""
-        trouble = EndpointTrouble(
-            subscription=endpoint["_id"],
-            channel=endpoint["channel"],
-            what="given-up" if what == "disabled" and endpoint["reason"] == "failing" else what,
-            noted=since,
-            since=endpoint.get("failing_since") or since,
-            minutes=max(1, round((now - since).total_seconds() / 60)),
-            ends_at=self._breaker.gives_up_at(endpoint["failures"], endpoint.get("failing_since")),
-            reason=endpoint["reason"],
-        )
-        done = True
-        for owner in await self._repository.subscriptions_of(endpoint["agency"]):
-            if owner["channel"] not in _MAILED or owner["state"] != "active":
-                continue
-            to = check_mailto(self._credentials.target_of(owner) or "")
-            mail = self._texts.about_endpoint(to, trouble, now)
-            verdict = judge(await self._relay.send(to, mail, owner["_id"]))
+        told, done = self._told(matter, what, noted, now), True
+        owners = await self._repository.subscriptions_of(matter.agency)
+        for to, subscription in addresses(self._credentials, matter.subscription, owners).items():
+            mail = self._texts.about_trouble(to, told, now)
+            verdict = judge(await self._relay.send(to, mail, subscription))
             done = done and verdict.outcome != "again"
         return done
+
+    def _told(self, matter: Matter, what: Told, noted: datetime, now: datetime) -> TroubleTold:
+        of, since = matter.subscription, matter.since
+        failing_since = None if of is None else of.get("failing_since")
+        given_up = what == "disabled" and of is not None and of["reason"] == "failing"
+        return TroubleTold(
+            about=matter.agency if of is None else of["_id"],
+            channel="" if of is None else of["channel"],
+            case=f"{matter.kind}.{'given-up' if given_up else what}",
+            noted=noted,
+            since=since or failing_since or noted,
+            minutes=max(1, round((now - noted).total_seconds() / 60)),
+            ends_at=None if of is None else self._breaker.gives_up_at(of["failures"], failing_since),
+            reason=None if of is None else of["reason"],
+            count=matter.count,
+        )
+
+
+def addresses(
+    credentials: Credentials, about: SubscriptionDocument | None, owners: Sequence[SubscriptionDocument]
+) -> Mapping[str, str]:
+    """Whom of an agency with these subscriptions to tell about one of them, or about all, and by which subscription
+    each was named: that one takes what comes back undelivered."""
+    named = {each["_id"]: url for each in owners if (url := credentials.alerts_to_of(each)) is not None}
+    if about is not None and about["_id"] in named:
+        named = {about["_id"]: named[about["_id"]]}
+    found = [(url, id) for id, url in named.items()]
+    for each in owners:
+        itself = about is not None and each["_id"] == about["_id"]
+        if each["channel"] in MAILED and each["state"] == "active" and not itself:
+            found.append((credentials.target_of(each) or "", each["_id"]))
+    return {check_mailto(url): id for url, id in reversed(found)}
