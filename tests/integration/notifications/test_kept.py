@@ -71,5 +71,36 @@ async def test_what_waits_to_be_sent_again_is_there_after_mongodb_forgot_what_en
             await eventually(lambda: stored(app, 2, state="delivered"))
 
 
+@pytest.mark.parametrize("own_stack", [{"ttlMonitorSleepSecs": "1"}], indirect=True, ids=["forgets-every-second"])
+async def test_a_recall_that_arrived_is_there_until_it_is_acknowledged_and_then_as_long_as_others(
+    own_stack: LocalStack, topic_prefix: str
+) -> None:
+    setup = Setup(own_stack.kafka, own_stack.mongo_url, "recalled", topic_prefix)
+    async with setup.running() as app, Partner() as partner:
+        database = app.state.database
+
+        async def as_after_so_many_days() -> None:
+            for field in ("ended", "unacknowledged_since"):
+                await database.deliveries.update_many(
+                    {field: {"$exists": True}}, {"$set": {field: datetime.now(UTC) - LONG_AGO}}
+                )
+
+        await setup.publish(setup.agency("gjf"), person("a", "gjf"))
+        async with Client(app, setup.tokens["gjf"]) as gjf:
+            await gjf.subscribed("webhook", partner.url)
+            await setup.publish(match("a", "x"))
+            await eventually(lambda: stored(app, 1, about="notice", state="delivered"))
+            await setup.publish(person("a", sequence=2))
+            await eventually(lambda: stored(app, 1, about="recall", state="delivered"))
+            await as_after_so_many_days()
+            await eventually(lambda: _gone(database, about="notice"))
+            (recall,) = [each async for each in database.deliveries.find({})]
+            said = (await gjf.post("/acknowledgements", json={"notices": [recall["notice"]]})).json()
+            assert said["results"] == [{"notice": recall["notice"], "status": "acknowledged"}]
+            assert not await _gone(database, about="recall")
+            await as_after_so_many_days()
+            await eventually(lambda: _gone(database, about="recall"))
+
+
 async def _gone(database: Any, **query: Any) -> bool:
     return not await database.deliveries.count_documents(query)
