@@ -114,6 +114,17 @@ class TestMisbehaviour:
         partner, (verdict,) = await sent(webhook, reset)
         assert (verdict.reason, len(partner.requests)) == ("connection-lost", 1)
 
+    async def test_a_slow_yes_counts_when_it_comes_within_the_deadline_and_not_after_it(self) -> None:
+        patient = webhook_to(LOOPBACK, limits=Limits(total=timedelta(seconds=3), answer_seconds=0.3))
+        try:
+            (_, (within,)), (_, (late,)) = await asyncio.gather(
+                sent(patient, saying(b"", OK, every=1.5)), sent(patient, saying(b"", OK, every=4.5))
+            )
+        finally:
+            await patient.close()
+        assert (within.outcome, late.outcome, late.reason) == ("delivered", "again", "timeout")
+        assert late.possibly_sent
+
     async def test_a_reset_before_the_request_was_read_is_not_posted_again_blindly(self, webhook: Webhook) -> None:
         reset = Listener()
 
