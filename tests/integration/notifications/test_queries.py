@@ -92,6 +92,12 @@ async def _flow(setup: Setup, database: Any, people: int) -> Seen:
         await eventually(lambda: count("recoveries", 1, agency="gjf", state="done"), 240)
         await setup.publish(*(person(name, sequence=2) for name in names[::5]))  # they withdraw: recalls
         await eventually(lambda: count("deliveries", people // 5, recipient="gjf", about="recall"))
+        await eventually(
+            lambda: count("deliveries", people // 5, about="recall", unacknowledged_since={"$exists": True})
+        )
+        recalls = {event["id"] for event in hooks["gjf"].told if event["type"] == "recall"}
+        said = await clients["gjf"].post("/acknowledgements", json={"notices": sorted(recalls)[:3]})
+        assert {each["status"] for each in said.json()["results"]} == {"acknowledged"}
         (subscription,) = (await clients["gjf"].get("/subscriptions")).json()["subscriptions"]
         assert (await clients["gjf"].delete(f"/subscriptions/{subscription['subscription']}")).status_code == 204
         await eventually(lambda: count("resyncs", 1, second_pass=True, _id="gjf"))
