@@ -156,6 +156,7 @@ class TestSigterm:
                     await asyncio.wait_for(reached.wait(), 30)
                     child.terminate()
                     await eventually(lambda: _not_ready(gjf))
+                    await asyncio.sleep(1)  # it has begun to end
                     may_answer.set()
                     assert await asyncio.wait_for(child.wait(), 60) == 0
             finally:

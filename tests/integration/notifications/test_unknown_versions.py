@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from shared.events import Event
 from shared.events.envelope import to_kafka
 from tests.integration.notifications.parts import Client, Partner, Setup, eventually, match, person, stored
+from tests.integration.notifications.test_prohibitions import NOTICE_GJF, floor, held, holds
 from tests.unit.notifications.world import hexid, holding
 
 pytestmark = pytest.mark.integration
@@ -24,12 +25,17 @@ async def test_on_every_stream_it_is_apart_once_and_holds_up_nothing(setup: Setu
             await gjf.subscribed("webhook", partner.url)
             await eventually(lambda: stored(app, 1, state="delivered"))
             await eventually(lambda: stored(app, 3, "quarantine"))
+            assert holding(partner.told) == held("x")
+            # what forbids, too
+            await _published_as_version(99, setup, strange_floor := floor("a", 3, NOTICE_GJF))
+            await setup.publish(floor("a", 4, NOTICE_GJF))
+            await eventually(lambda: holds(partner, set()))
+            await eventually(lambda: stored(app, 4, "quarantine"))
         kept = [document async for document in database.quarantine.find()]
         assert {document["reason"] for document in kept} == {"unknown-version"}
         topics = {document["_id"].partition("/")[0].removeprefix(setup.prefix) for document in kept}
-        assert topics == {event.event_type.topic.name for event in strange}
+        assert topics == {event.event_type.topic.name for event in (*strange, strange_floor)}
         assert [document["opportunity"] async for document in database.matches.find()] == [hexid("opportunity", "x")]
-        assert holding(partner.told) == {(hexid("alias", "a", "gjf"), hexid("opportunity", "x"))}
 
 
 async def _published_as_version(version: int, setup: Setup, *events: Event) -> None:  # type: ignore[type-arg]  # of any data
