@@ -125,8 +125,9 @@ class SecretEntry(TypedDict):
 
 
 class SubscriptionDocument(TypedDict):
-    """``reason``: why it is not active. ``held_until``: nothing is sent before. ``target``: where to send, and
-    ``headers``: with which of the partner's own, sealed. ``failures``: bad answers in a row, counted up to MOST_COUNTED
+    """``reason``: why it is not active. ``held_until``: nothing is sent before, and what became due by then was left
+    waiting (delivery/turns.py). ``target``: where to send, and ``headers``: with which of the partner's own, sealed.
+    ``failures``: bad answers in a row, counted up to MOST_COUNTED
     (domain/circuit_breaker.py), the first ``failing_since``; ``recall_at``: when a recall may be tried, sooner than
     ``held_until``. ``recalls_only``: no notices. ``filter``: which notices, as text (domain/subscription_filters.py).
     ``per_second``: the most that its endpoint wants. ``order``: of what it is told from then on;

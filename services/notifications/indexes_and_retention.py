@@ -46,6 +46,8 @@ def _index(*fields: str, **options: Any) -> IndexModel:
 FEED_ORDER = "feed_order"
 NEXT = "next"  # what is due, by endpoint, recalls apart from notices
 HELD = "held"  # what is being sent, by dispatcher
+UNTRIED = "untried"  # what is due and was not tried yet, by endpoint
+TRIED = "tried"  # what is due and was tried before, by endpoint
 LATER = "later"  # what waits for its retry, by endpoint
 DOWN = "down"  # endpoints in an outage
 LISTED = "listed"  # what a recipient may look up
@@ -55,6 +57,7 @@ BY_ALIAS = "by_alias"
 UNREAD = "unread"  # in feeds: not known to have arrived
 UNACKNOWLEDGED = "unacknowledged_since"  # recalls
 DOUBTFUL = "doubtful"  # what a page for people answered
+_BY_TURN = ("state", "about", "subscription", "due", "_id", "attempts")  # the last so that no document is read for it
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     **prohibition_floors.INDEXES,
@@ -72,6 +75,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             name=NEXT,
             partialFilterExpression={"state": DUE},
         ),
+        _index(*_BY_TURN, name=UNTRIED, partialFilterExpression={"state": DUE, "attempts": 0}),
+        _index(*_BY_TURN, name=TRIED, partialFilterExpression={"state": DUE, "attempts": {"$gt": 0}}),
         _index(
             *("subscription", "about", "waits", "due", "_id"),
             name=LATER,

@@ -180,7 +180,8 @@ def build(settings: NotificationsSettings) -> FastAPI:
         await job.run(runtime.stopping)
 
     async def probe() -> None:
-        await Probes(endpoints.repository, runtime.clock, dispatcher.wake).run(runtime.stopping)
+        assert deps is not None
+        await Probes(endpoints.repository, runtime.clock, dispatcher.wake, deps.lease.asks).run(runtime.stopping)
 
     async def recover() -> None:
         await ClockRecovery(runtime.store, endpoints.repository, runtime.clock, today, resync_requested.set).run(

@@ -64,9 +64,11 @@ class PushChannel(Channel):
         self._spread = spread
 
     def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
-        """Due at once when it need not wait for another, else waiting for its turn."""
+        """Due at once when it need not wait for another, else waiting for its turn. When that has come, it is due since
+        it was said: among all others it keeps its place."""
         share = int(delivery["_id"][:8], 16) / 2**32
-        due = work.now + self._spread * share
+        said = delivery.get("due") if delivery["state"] == WAITING else None
+        due = said or work.now + self._spread * share
         delivery.update({"state": DUE if first else WAITING, "due": due})
         delivery.setdefault("since", due)
         if first:

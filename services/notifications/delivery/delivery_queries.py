@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import datetime
 from typing import cast
 
 from pymongo import ASCENDING
 
+from services.notifications.delivery.turns import Turn
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
@@ -26,6 +27,8 @@ from services.notifications.indexes_and_retention import (
     LATER,
     NEXT,
     TIME_LIMIT_MS,
+    TRIED,
+    UNTRIED,
 )
 from shared.kit.store.lease import COLLECTION as LEASES
 from shared.kit.store.mongo import Database, Document
@@ -59,17 +62,28 @@ class DeliveryQueries:
         return {first["_id"]: first["due"] async for first in found}
 
     async def claim(
-        self, subscription: str, about: str, owner: str, claim: str, now: datetime, limit: int
+        self,
+        subscription: str,
+        which: About | Turn,
+        owner: str,
+        claim: str,
+        now: datetime,
+        limit: int,
+        held_until: datetime | None = None,
     ) -> list[ClaimedDelivery]:
         """Take up to ``limit`` due notices or recalls for ``owner`` under a name used once, those that are due longest
-        first, and by id what became due at the same moment: that order is another one for every recipient.
+        first, and by id what became due at the same moment: that order is another one for every recipient. Of the
+        notices only the new ones, or those that were left waiting (turns.py), by ``held_until`` of the endpoint.
 
         Two claims of one delivery cannot both succeed: each changes it only while it is due.
         """
         deliveries = DELIVERIES.of(self._database)
-        query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$lte": now}}
-        due = deliveries.find(query, {"_id": 1}, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(IN_TURN)
-        ids = [d["_id"] for d in await due.limit(limit).to_list(limit)]
+        due: list[Document] = []
+        for index, query in _which(which, now, held_until):
+            query = {"state": DUE, "subscription": subscription, **query}
+            found = deliveries.find(query, {"_id": 1, "due": 1}, hint=index, max_time_ms=TIME_LIMIT_MS).sort(IN_TURN)
+            due += cast(list[Document], await found.limit(limit).to_list(limit))
+        ids = [each["_id"] for each in sorted(due, key=lambda each: (each["due"], each["_id"]))[:limit]]
         if not ids:
             return []
         taken = {"state": SENDING, "owner": owner, "claim": claim, "possibly_sent_before": "$possibly_sent"}
@@ -78,8 +92,7 @@ class DeliveryQueries:
             {"_id": {"$in": ids}, "state": DUE}, [{"$set": {**taken, "possibly_sent": True}}], hint=BY_ID
         )
         mine = deliveries.find({"_id": {"$in": ids}, "claim": claim, "state": SENDING}, hint=BY_ID)
-        found = await mine.max_time_ms(TIME_LIMIT_MS).to_list(limit)
-        claimed = cast(list[ClaimedDelivery], found)
+        claimed = cast(list[ClaimedDelivery], await mine.max_time_ms(TIME_LIMIT_MS).to_list(limit))
         return sorted(claimed, key=lambda delivery: (delivery["due"], delivery["_id"]))
 
     async def bring_forward(self, subscription: str, now: datetime) -> bool:
@@ -141,6 +154,15 @@ class DeliveryQueries:
             anew: Document = {"$set": {"due": now}, "$unset": {"planned": "", "probe": "", "waits": ""}}
             await deliveries.update_many({**query, "waits": {"$in": ["retry", "again"]}}, anew, hint=LATER)
 
+    async def live_dispatchers(self) -> list[str]:
+        """Instances that hold the lease of a dispatcher, by the database's own clock."""
+        return sorted(lease["owner"] for lease in await self._live_leases())
+
+    async def _live_leases(self) -> list[Document]:
+        named = {"$gte": LEASES_OF_DISPATCHERS, "$lt": LEASES_OF_DISPATCHERS[:-1] + "0"}  # "0" follows "/" in ASCII
+        leases = self._database[LEASES].find({"_id": named, "$expr": {"$gt": ["$until", "$$NOW"]}})
+        return await leases.max_time_ms(TIME_LIMIT_MS).to_list(None)
+
     async def release_orphaned(self, but: Set[str] = frozenset()) -> int:
         """Make due again what dispatchers held that hold no lease any more, ``but`` for these. The database's own clock
         says so."""
@@ -148,9 +170,7 @@ class DeliveryQueries:
         owners = await deliveries.distinct("owner", {"state": SENDING}, maxTimeMS=TIME_LIMIT_MS)
         if not owners:
             return 0
-        named = {"$gte": LEASES_OF_DISPATCHERS, "$lt": LEASES_OF_DISPATCHERS[:-1] + "0"}  # "0" follows "/" in ASCII
-        leases = self._database[LEASES].find({"_id": named, "$expr": {"$gt": ["$until", "$$NOW"]}})
-        live = {f"{lease['owner']}/{lease['epoch']}" async for lease in leases.max_time_ms(TIME_LIMIT_MS)}
+        live = {f"{lease['owner']}/{lease['epoch']}" for lease in await self._live_leases()}
         released = 0
         for owner in set(owners) - live - but:
             found = await deliveries.update_many(
@@ -172,3 +192,17 @@ class DeliveryQueries:
         mine = {"state": SENDING, "owner": owner, "claim": claim}
         back = {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}
         await DELIVERIES.of(self._database).update_many(mine, [{"$set": back}], hint=HELD)
+
+
+def _which(which: About | Turn, now: datetime, held_until: datetime | None) -> Iterator[tuple[str, Document]]:
+    """By which indexes they are found, and how."""
+    due: Document = {"$lte": now}
+    if which in ("recall", "notice"):
+        yield NEXT, {"about": which, "due": due}
+    elif which == "new":
+        since: Document = {} if held_until is None else {"$gt": held_until}
+        yield UNTRIED, {"about": "notice", "attempts": 0, "due": due | since}
+    else:
+        yield TRIED, {"about": "notice", "attempts": {"$gt": 0}, "due": due}
+        if held_until is not None:
+            yield UNTRIED, {"about": "notice", "attempts": 0, "due": {"$lte": min(now, held_until)}}

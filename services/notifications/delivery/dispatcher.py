@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
@@ -26,6 +26,7 @@ from services.notifications.delivery.endpoint_worker import (
     EndpointWorker,
 )
 from services.notifications.delivery.pre_send_check import EndpointRead, FoundAllowed, endpoint_of, found_allowed
+from services.notifications.delivery.turns import TURNS_OF, Turn, turn_of
 from services.notifications.documents import DELIVERIES, DUE, SENDING, About, ClaimedDelivery, DeliveryDocument
 from shared.kit.base import metrics
 from shared.kit.base.backoff import wait_or_stop
@@ -58,7 +59,7 @@ class Dispatcher:
         self._deps: Dependencies | None = None  # while it runs
         self._born: WeakKeyDictionary[UnitOfWork, _Born] = WeakKeyDictionary()
         self._stop_within = stop_within.total_seconds()
-        self._woken: dict[str, set[About]] = {}
+        self._woken: dict[str, set[Turn]] = {}
         self._moved = asyncio.Event()
         self._workers: dict[str, EndpointWorker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -73,14 +74,14 @@ class Dispatcher:
         delivery = DELIVERIES.get(work, id)
         if delivery is None or delivery["state"] != DUE:  # superseded or dropped by what came after it
             return
-        subscription, about = delivery["subscription"], delivery["about"]
+        subscription, turn = delivery["subscription"], turn_of(delivery)
         if delivery["due"] > work.now:
             return  # found by a poll when it is
         if (born := self._born.get(work)) is None:
             born = self._born[work] = _Born()
-        owner = self._owner(subscription, about, born.counts)
+        owner = self._owner(subscription, turn, born.counts)
         if owner is None:
-            work.after_commit(lambda: self.wake(subscription, about))
+            work.after_commit(lambda: self._wake(subscription, [turn]))
             return
         born.counts[subscription] += 1
         claimed = cast(
@@ -99,12 +100,12 @@ class Dispatcher:
         allowed, endpoint = found_allowed(work, delivery, self._deps.today), endpoint_of(work, subscription)
         work.after_commit(lambda: self._take(claimed, allowed, endpoint))
 
-    def _owner(self, subscription: str, about: About, born: Counter[str]) -> str | None:
+    def _owner(self, subscription: str, turn: Turn, born: Counter[str]) -> str | None:
         """As whom to claim one more for this subscription; None when its worker may not hold more."""
         if (deps := self._deps) is None or deps.lease.prefetched + born.total() >= PREFETCH_LIMIT:
             return None
         worker = self._workers.get(subscription)
-        room = HELD_LIMIT * deps.slots if worker is None else worker.room(about)
+        room = HELD_LIMIT * deps.slots if worker is None else worker.room(turn)
         return deps.lease.owner if room > born[subscription] else None
 
     def _take(self, claimed: ClaimedDelivery, allowed: FoundAllowed | None, endpoint: EndpointRead | None) -> None:
@@ -125,7 +126,10 @@ class Dispatcher:
 
     def wake(self, subscription: str, about: About) -> None:
         """This subscription has a notice or a recall (``about``) due."""
-        self._woken.setdefault(subscription, set()).add(about)
+        self._wake(subscription, TURNS_OF[about])
+
+    def _wake(self, subscription: str, turns: Iterable[Turn]) -> None:
+        self._woken.setdefault(subscription, set()).update(turns)
         self._moved.set()
 
     async def run(self, deps: Dependencies, stopping: asyncio.Event) -> None:
@@ -146,8 +150,8 @@ class Dispatcher:
                     await _try("poll", lambda: self._poll(deps))
                     poll_at = clock() + POLL_SECONDS
                 woken, self._woken = self._woken, {}
-                for subscription, about in woken.items():
-                    self._worker(subscription, deps).wake(about)
+                for subscription, turns in woken.items():
+                    self._worker(subscription, deps).wake(turns)
                     self._start(subscription, deps)
                 await wait_or_stop(self._moved, max(0.001, poll_at - clock()))
         finally:
@@ -167,7 +171,7 @@ class Dispatcher:
         await deps.lease.release_pending()
         for about in ABOUT:
             for subscription in await deps.repository.waiting_endpoints(about, deps.clock.calendar()):
-                self._woken.setdefault(subscription, set()).add(about)
+                self._woken.setdefault(subscription, set()).update(TURNS_OF[about])
 
     def _worker(self, subscription: str, deps: Dependencies, *, look: bool = True) -> EndpointWorker:
         if subscription not in self._workers:

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from pymongo.errors import PyMongoError
 
 from services.notifications.delivery.delivery_queries import LEASES_OF_DISPATCHERS
+from services.notifications.domain.replica_shares import ReplicaShare
 from services.notifications.repository import Repository
 from shared.kit.base.logs import logger
 from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database
 
 UNKNOWN_CLAIM_TRIES = 30
+STANDS_IN_AFTER = timedelta(
+    seconds=5
+)  # the longest attempt: an endpoint in an outage was not asked by whose turn it is
 _log = logger("dispatcher")
 
 
@@ -37,6 +42,7 @@ class DispatcherLease:
         self._unreleased: deque[tuple[str, Sequence[str]]] = deque()
         self._unknown_claims: dict[tuple[str, str], int] = {}
         self._lease: Lease | None = None
+        self.share = ReplicaShare(instance, (), longest + STANDS_IN_AFTER)  # as of the last renewal
         self.prefetched = 0  # claimed by all workers and not being sent
         self.unrecorded = Counter[str]()  # by owner: sent, and not yet written down
 
@@ -52,8 +58,12 @@ class DispatcherLease:
         """How often `renew` wants to be called: several times before it is too late."""
         return (0.8 * self._seconds - self._longest) / 4
 
+    def asks(self, endpoint: str, waited: timedelta) -> bool:
+        """Whether it is for this replica to ask an endpoint in an outage that could have been asked for so long."""
+        return self.share.probes(endpoint, waited)
+
     async def renew(self) -> None:
-        """Take or keep the lease. Raises PyMongoError."""
+        """Take or keep the lease, and see who else holds one. Raises PyMongoError."""
         if self._lease is not None and not self._lease.held:
             _log.warning("lease_lost")
             self._lease = None
@@ -61,6 +71,7 @@ class DispatcherLease:
             self._database, f"{LEASES_OF_DISPATCHERS}{self._instance}", self._instance, self._seconds
         )
         self._lease = lease if await lease.acquire() else None
+        self.share = replace(self.share, live=await self._repository.live_dispatchers())
 
     async def release_orphaned(self) -> int:
         """Make due again what is held without a lease. But what this process itself still sends or writes down is not

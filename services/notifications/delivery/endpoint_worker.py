@@ -1,10 +1,12 @@
 """One worker per endpoint (a bulkhead): a partner that hangs takes nobody else's slots. How many attempts it makes at
 once is adaptive, down to one at a time, which then serves as the half-open probe that finds the endpoint well again.
 
-Recalls go first: they are claimed before anything else, and one slot is kept for them. An attempt that was taken frees
-its slot at once; it is written down behind it, in groups with others. After any other answer the slot is kept until it
-is written down, because that may close or hold the endpoint. Nothing is started that could not be written down soon
-(attempt_recorder.py), nor while this process does not surely hold its lease (dispatcher_lease.py).
+Recalls go first: they are claimed before anything else, and one slot is kept for them. What is new and what was left
+waiting take turns (turns.py). Slots, rate and who asks an endpoint that is down are shared between replicas
+(domain/replica_shares.py). An attempt that was taken frees its slot at once; it is written down behind it, in groups
+with others. After any other answer the slot is kept until it is written down, because that may close or hold the
+endpoint. Nothing is started that could not be written down soon (attempt_recorder.py), nor while this process does not
+surely hold its lease (dispatcher_lease.py).
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import asyncio
 import math
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -35,10 +36,11 @@ from services.notifications.delivery.pre_send_check import (
     recheck_before_send,
 )
 from services.notifications.delivery.transitions import DeliveryTransitions
+from services.notifications.delivery.turns import TURNS, HeldInTurns, Turn
 from services.notifications.delivery_queues import queue_of
 from services.notifications.documents import About, ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
-from services.notifications.domain.rate_limiter import Pace
+from services.notifications.domain.rate_limiter import Pace, ahead
 from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
@@ -57,8 +59,8 @@ GATHER_SECONDS = 0.005  # slots that become free together share the check before
 @dataclass(frozen=True, slots=True)
 class Dependencies:
     """What every worker works with. ``reads``, ``heard``: what is looked at before something is sent. ``channels``:
-    those on which we call the partner, by name. ``slots``: the most attempts at once to one endpoint. ``jitter``: the
-    largest share that is added to a wait before a retry."""
+    those on which we call the partner, by name. ``slots``: the most attempts at once to one endpoint, of all replicas.
+    ``jitter``: the largest share that is added to a wait before a retry."""
 
     repository: Repository
     reads: PreSendReads
@@ -81,11 +83,11 @@ class EndpointWorker:
     def __init__(self, subscription: str, deps: Dependencies, *, look: bool = True) -> None:
         self._subscription = subscription
         self._deps = deps
-        self._limit = ConcurrencyLimit(deps.slots)
+        self._limit = ConcurrencyLimit(deps.lease.share.slots(deps.slots))
         self._moved = asyncio.Event()
-        self._due = dict.fromkeys(ABOUT, look)  # whether there may be any in the database
+        self._due = dict.fromkeys(TURNS, look)  # whether there may be any in the database
         self._stopped = False
-        self._held: deque[ClaimedDelivery] = deque()
+        self._held = HeldInTurns()
         self._allowed: dict[str, FoundAllowed] = {}  # of those that are held
         self._in_flight: set[asyncio.Task[None]] = set()
         self._waits_for_capacity = False
@@ -93,6 +95,7 @@ class EndpointWorker:
         self._recovering = False
         self._pace = Pace()
         self._paced = False
+        self._rate: float | None = None  # our share of what it wants, when it was last looked at
         self._closed = False
         self._endpoint: EndpointRead | None = None  # as a transaction has read it a moment ago
         self._changed_at = -math.inf  # what was read before that is not believed: an answer of its own changed it since
@@ -107,31 +110,29 @@ class EndpointWorker:
         """Whether a new one would do the same: nothing is held, and the endpoint is open and has all its slots."""
         return not self._held and not self._closed and self._limit.at_maximum
 
-    def room(self, about: About) -> int:
-        """How much more may be given to it. None while something waits in the database, which would be overtaken."""
-        if self._stopped or self._closed or self._paced or self._due[about] or not self._limit.at_maximum:
+    def room(self, turn: Turn) -> int:
+        """How much more of this kind may be given to it. None while some of it waits in the database, which would be
+        overtaken."""
+        if self._stopped or self._closed or self._paced or self._due[turn] or not self._limit.at_maximum:
             return 0
         return max(0, HELD_LIMIT * self._deps.slots - len(self._held))
 
     def give(
         self, claimed: ClaimedDelivery, allowed: FoundAllowed | None, endpoint: EndpointRead | None = None
     ) -> None:
-        """This was claimed for it, by a transaction that found it allowed and the endpoint like that;
-        recalls go first. What it does not send, it lets go of."""
+        """This was claimed for it, by a transaction that found it allowed and the endpoint like that. What it does not
+        send, it lets go of."""
         if endpoint is not None and endpoint.at > self._changed_at:
-            self._endpoint = endpoint
+            self._endpoint, self._held.held_until = endpoint, endpoint.endpoint["held_until"]
         if allowed is not None:
             self._allowed[claimed["_id"]] = allowed
-        ahead = (
-            sum(each["about"] == "recall" for each in self._held) if claimed["about"] == "recall" else len(self._held)
-        )
-        self._held.insert(ahead, claimed)
+        self._held.add([claimed])
         self._deps.lease.prefetched += 1
         self._moved.set()
 
-    def wake(self, about: Iterable[About] = ABOUT) -> None:
+    def wake(self, turns: Iterable[Turn] = TURNS) -> None:
         """There may be something due."""
-        for each in about:
+        for each in turns:
             self._due[each] = True
         self._moved.set()
 
@@ -165,10 +166,11 @@ class EndpointWorker:
     async def _start_some(self) -> bool:
         deps = self._deps
         if any(each["owner"] != deps.lease.owner for each in self._held):
-            self._due = dict.fromkeys(ABOUT, True)
+            self._due = dict.fromkeys(TURNS, True)
             await self._release_prefetched()  # the lease is not ours any more, or again under another epoch
-        if len(self._held) > deps.slots and not self._limit.at_maximum:  # it would lie here for long
-            self._due = dict.fromkeys(ABOUT, True)
+        self._limit.give_at_most(deps.lease.share.slots(deps.slots))
+        if self._holds_too_much:
+            self._due = dict.fromkeys(TURNS, True)
             await self._release_prefetched()
         if self._paced or not self._limit.available("recall") or not (self._held or any(self._due.values())):
             return False
@@ -201,10 +203,15 @@ class EndpointWorker:
         except BaseException:
             self._put_back(batch)
             raise
-        self._closed = check.closed
-        if gives_way or check.endpoint is None or any(each["owner"] != deps.lease.owner for each in batch):
+        self._closed = check.closed or self._others_ask(check.endpoint)
+        if (
+            gives_way
+            or self._closed
+            or check.endpoint is None
+            or any(each["owner"] != deps.lease.owner for each in batch)
+        ):
             self._put_back(batch)
-            self._due = {"recall": gives_way, "notice": False}
+            self._due = {**dict.fromkeys(TURNS, False), "recall": gives_way}
             await self._release_prefetched()
             return gives_way
         if self._begins_in_an_outage(check.endpoint):
@@ -238,8 +245,9 @@ class EndpointWorker:
     def _as_fast_as_wanted(
         self, endpoint: SubscriptionDocument, sendable: Sequence[ClaimedDelivery]
     ) -> Sequence[ClaimedDelivery]:
-        """As many as the endpoint's rate allows now; the others are looked at again when it allows the next."""
-        per_second, loop = endpoint.get("per_second"), asyncio.get_running_loop()
+        """As many as the endpoint's rate allows us now; the others are looked at again when it allows the next."""
+        per_second, loop = self._deps.lease.share.rate(endpoint.get("per_second")), asyncio.get_running_loop()
+        self._rate = per_second
         allowed = self._pace.allow(per_second, len(sendable), loop.time())
         if per_second is not None and allowed < len(sendable):
             self._put_back(list(sendable[allowed:]))
@@ -276,42 +284,71 @@ class EndpointWorker:
         self._moved.set()
 
     def _next_batch(self) -> list[ClaimedDelivery]:
-        """What can be sent now of what is held; recalls are in front."""
+        """What can be sent now of what is held."""
         batch: list[ClaimedDelivery] = []
         room = self._deps.recorder.capacity
         while self._held and len(batch) < room:
-            about = self._held[0]["about"]
-            if len(batch) >= self._limit.available(about):
+            if len(batch) >= self._limit.available(self._held.first()["about"]):
                 break
-            batch.append(self._held.popleft())
+            batch.append(self._held.take())
         self._deps.lease.prefetched -= len(batch)
         return batch
 
     def _put_back(self, batch: list[ClaimedDelivery]) -> None:
-        self._held.extendleft(reversed(batch))
+        self._held.put_back(batch)
         self._deps.lease.prefetched += len(batch)
 
     async def _claim(self, now: datetime) -> bool:
         """Take what is due, recalls first. False when nothing is held then, or the endpoint is closed."""
-        if not self._due["recall"] and self._held:
+        if not self._due["recall"] and self._held and not (self._lacking and self._limit.available("notice")):
             return True
         endpoint = await self._deps.reads.subscription(self._subscription)
         known = endpoint is not None and endpoint["channel"] in self._deps.channels  # a newer replica's: left to it
-        self._closed = known and not is_open(endpoint, now)
+        self._closed = known and (not is_open(endpoint, now) or self._others_ask(endpoint))
         if not known or self._closed or endpoint is None:
-            self._due = dict.fromkeys(ABOUT, False)
+            self._due = dict.fromkeys(TURNS, False)
             await self._release_prefetched()
             return False
         self._begins_in_an_outage(endpoint)
+        self._held.held_until = endpoint["held_until"]
+        rate = self._rate = self._deps.lease.share.rate(endpoint.get("per_second"))
         if self._due["recall"]:
-            self._held.extendleft(reversed(await self._claim_some("recall", now, self._limit.available("recall"))))
-        if not self._held and self._due["notice"]:
-            lease = self._deps.lease
-            ahead = max(0, PREFETCH_LIMIT - lease.prefetched) if self._limit.at_maximum else 0
+            await self._claim_some("recall", now, _at_most(self._limit.available("recall"), rate))
+        if not self._held.count("recall"):
+            room = max(0, PREFETCH_LIMIT - self._deps.lease.prefetched) if self._limit.at_maximum else 0
             at_once = self._limit.available("notice")
-            limit = at_once + min(ahead, 3 * self._deps.slots) if at_once else 0
-            self._held.extend(await self._claim_some("notice", now, limit))
+            limit = _at_most(at_once + min(room, 3 * self._deps.slots), rate) if at_once else 0
+            await self._claim_notices(now, limit)
         return bool(self._held)
+
+    @property
+    def _lacking(self) -> Sequence[Turn]:
+        """Of which kinds of notices nothing is held and some may be due, the one whose turn it is first."""
+        return [turn for turn in self._held.notices if self._due[turn] and not self._held.count(turn)]
+
+    async def _claim_notices(self, now: datetime, limit: int) -> None:
+        """Take up to ``limit``, half of each kind if there are both; of one that comes to those of the other which are
+        held already up to half in any case."""
+        lacking = self._lacking
+        if len(lacking) > 1:
+            await self._claim_some(lacking[0], now, -(-limit // 2))
+        for turn in reversed(lacking):  # of the other one, and once more of the first if there were not so many
+            left = limit - self._held.count("new", "left")
+            await self._claim_some(turn, now, left if len(lacking) > 1 else max(left, limit // 2))
+
+    @property
+    def _holds_too_much(self) -> bool:
+        """It would lie here for long, where no other replica can send it and nothing newer takes its place."""
+        if self._rate is not None and self._held.count("new", "left") > 2 * ahead(self._rate):
+            return True
+        return len(self._held) > self._deps.slots and not self._limit.at_maximum
+
+    def _others_ask(self, endpoint: SubscriptionDocument | None) -> bool:
+        """Whether it is in an outage, and another replica is to ask whether it is back."""
+        if endpoint is None or endpoint["failures"] < OUTAGE:
+            return False
+        now, held_until = self._deps.clock.calendar(), endpoint["held_until"]
+        return not self._deps.lease.asks(self._subscription, now - held_until if held_until else timedelta())
 
     def _begins_in_an_outage(self, endpoint: SubscriptionDocument) -> bool:
         """Whether it was down when this process, or this worker, began: then it gets one attempt at a time."""
@@ -321,21 +358,23 @@ class EndpointWorker:
             self._limit.probe()
         return found
 
-    async def _claim_some(self, about: About, now: datetime, limit: int) -> list[ClaimedDelivery]:
+    async def _claim_some(self, turn: Turn, now: datetime, limit: int) -> None:
         lease = self._deps.lease
         owner, claim = lease.owner, random_bytes(8).hex()  # a claim whose answer was lost is never mistaken for this
-        if owner is None or limit < 1:
-            return []
-        self._due[about] = False
+        if owner is None or limit < 1 or not self._due[turn]:
+            return
+        self._due[turn] = False
         claimed: list[ClaimedDelivery] = []
         try:
-            claimed = await self._deps.repository.claim(self._subscription, about, owner, claim, now, limit)
+            claimed = await self._deps.repository.claim(
+                self._subscription, turn, owner, claim, now, limit, self._held.held_until
+            )
         except PyMongoError:
             lease.claim_unknown(owner, claim)
             raise
-        self._due[about] = self._due[about] or len(claimed) == limit
+        self._due[turn] = self._due[turn] or len(claimed) == limit
         lease.prefetched += len(claimed)
-        return claimed
+        self._held.add(claimed)
 
     def _go(self, channel: PushChannel, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -399,7 +438,11 @@ class EndpointWorker:
             self._recovering = False
 
     async def _release_prefetched(self) -> None:
-        held, self._held, self._allowed = list(self._held), deque(), {}
+        held, self._allowed = self._held.clear(), {}
         self._deps.lease.prefetched -= len(held)
         for claim in {delivery["claim"] for delivery in held}:
             await self._deps.lease.release_unsent(claim, [d["_id"] for d in held if d["claim"] == claim])
+
+
+def _at_most(limit: int, rate: float | None) -> int:
+    return limit if rate is None else min(limit, ahead(rate))

@@ -18,6 +18,12 @@ class ConcurrencyLimit:
         """Whether nothing is held back at the moment."""
         return self._now == self._most
 
+    def give_at_most(self, most: int) -> None:
+        """Other replicas take the rest. Who had all has all of that."""
+        if most != self._most:
+            self._now = most if self.at_maximum else min(self._now, most)
+            self._most = most
+
     def probe(self) -> None:
         """One at a time until it answers well."""
         self._now = 1

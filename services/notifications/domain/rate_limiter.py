@@ -1,8 +1,17 @@
-"""The rate that an endpoint wants, kept by its worker: a token bucket. Of each replica; none is shared."""
+"""The rate that an endpoint wants, kept by its worker: a token bucket. Each replica has its own, filled at its share
+(replica_shares.py)."""
 
 from __future__ import annotations
 
+import math
+
 BURST_SECONDS = 0.25  # of its rate, at least one request
+AHEAD_SECONDS = 1.0  # what leaves later is not claimed yet: another replica may send it sooner, or something goes first
+
+
+def ahead(per_second: float) -> int:
+    """How many to claim ahead."""
+    return max(1, math.ceil(per_second * AHEAD_SECONDS))
 
 
 class Pace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypedDict, TypeVar
 from urllib.parse import urlsplit
 
@@ -155,7 +155,8 @@ class Subscriptions:
         if "alerts_to" in named:
             changes["alerts_to"] = self._credentials.sealed_alerts_to(subscription, wishes.alerts_to)
         if "target" in changes:
-            changes.update({"failures": 0, "failing_since": None, "held_until": None})
+            left_waiting = None if kept["held_until"] is None else self._clock.calendar()  # what became due until now
+            changes.update({"failures": 0, "failing_since": None, "held_until": left_waiting})
         options: PlainOptions = {**wishes.plain}
         for option in options.keys() - named:
             del options[option]  # type: ignore[misc]  # all of them may be left out
@@ -220,7 +221,7 @@ class Subscriptions:
                 raise problems.changed_meanwhile()
             resumed: SubscriptionDocument = {**found, "state": "active", "reason": None}
             if found["state"] != "active":  # its partner says that it is well: no old trouble counts
-                resumed.update({"failures": 0, "failing_since": None, "held_until": None})
+                resumed.update({"failures": 0, "failing_since": None, "held_until": work.now})  # what waited was left
             if found["state"] not in TAKING_PART:
                 self._resync(work, agency)
             if found["state"] == "disabled":
@@ -356,4 +357,4 @@ class _Changes(TypedDict, total=False):
     alerts_to: bytes | None
     failures: int
     failing_since: None
-    held_until: None
+    held_until: datetime | None

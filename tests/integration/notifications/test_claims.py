@@ -14,8 +14,10 @@ from deploy.local.stack import LocalStack
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.repository import Repository
+from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import connect
 from tests.integration.notifications.parts import OK, Client, Partner, Request, Setup, eventually, match, person
+from tests.support.profiler import watched
 
 pytestmark = pytest.mark.integration
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -25,7 +27,7 @@ LEASE, LONGEST = timedelta(seconds=2), timedelta(seconds=0.1)
 def delivery(number: int, about: str = "notice", minutes: int = 0) -> dict[str, Any]:
     return {
         "_id": f"{number:04d}", "subscription": "s", "about": about, "state": "due", "owner": None, "claim": None,
-        "possibly_sent": False, "due": NOW + timedelta(minutes=minutes),
+        "possibly_sent": False, "attempts": 0, "due": NOW + timedelta(minutes=minutes),
     }  # fmt: skip
 
 
@@ -75,6 +77,53 @@ class TestClaims:
         await database.deliveries.insert_many([delivery(1), delivery(2, minutes=24 * 60)])
         for moment, expected in ((NOW, ["0001"]), (NOW, []), (NOW + timedelta(days=1), ["0002"])):
             assert [d["_id"] for d in await repository.claim("s", "notice", "a", "c", moment, 10)] == expected
+
+    async def test_what_is_new_and_what_was_left_waiting_are_found_apart_and_each_exactly_once(
+        self, repository: Repository, database: Any
+    ) -> None:
+        held_until = NOW - timedelta(minutes=5)
+        await database.deliveries.insert_many(
+            [
+                delivery(1, minutes=-9) | {"attempts": 1},
+                delivery(2, minutes=-8),
+                delivery(3, minutes=-5),
+                delivery(4, minutes=-3) | {"attempts": 7},
+                *(delivery(number, minutes=-2) for number in (5, 6)),
+                *(delivery(number, "recall", -9) for number in (7, 8)),
+                delivery(9, minutes=1),
+                delivery(10, minutes=1) | {"attempts": 1},
+            ]
+        )
+
+        async def claim(which: Any, limit: int, held_until: datetime | None = held_until) -> list[str]:
+            claimed = await repository.claim("s", which, "a", f"{which}{limit}{held_until}", NOW, limit, held_until)
+            await repository.release_unsent(f"{which}{limit}{held_until}", [d["_id"] for d in claimed])
+            return [d["_id"] for d in claimed]
+
+        assert await claim("new", 10) == ["0005", "0006"]
+        assert await claim("left", 10) == ["0001", "0002", "0003", "0004"]
+        assert await claim("left", 3) == ["0001", "0002", "0003"]
+        assert await claim("new", 10, None) == ["0002", "0003", "0005", "0006"]
+        assert await claim("left", 10, None) == ["0001", "0004"]
+        assert await claim("recall", 10) == ["0007", "0008"]
+
+    async def test_neither_costs_more_the_more_of_the_other_waits(
+        self, repository: Repository, mongo_url: str, database: Any
+    ) -> None:
+        await database.deliveries.insert_many(
+            [
+                *(delivery(number, minutes=-number) | {"attempts": 1} for number in range(1, 300)),
+                *(delivery(number, minutes=-number) for number in range(300, 600)),
+                *(delivery(number, minutes=-number) for number in range(600, 603)),
+            ]
+        )
+        client = connect(mongo_url)
+        asking = Repository(client[database.name])
+        async with watched(database) as seen:
+            for which in ("new", "left"):
+                assert len(await asking.claim("s", which, "a", which, NOW, 20, NOW - timedelta(minutes=599))) == 20
+        client.close()
+        assert not seen.violations()
 
     async def test_what_is_given_back_has_not_left_and_what_was_held_when_somebody_died_may_have(
         self, repository: Repository, database: Any
@@ -142,6 +191,39 @@ class TestLease:
         lease.claim_unknown(str(lease.owner), "answer lost")
         await lease.release_pending()
         assert await states(database) == {"due": 2, "sending": 2}
+
+
+class TestReplicas:
+    async def test_all_that_hold_the_lease_of_a_dispatcher_share_and_none_that_was_let_go(
+        self, repository: Repository, database: Any
+    ) -> None:
+        await Lease(database, "another", "n-9").acquire()
+        one, two = lease_of(database, repository), lease_of(database, repository, "n-2")
+        await one.renew()
+        assert one.share.count == 1
+        await two.renew()
+        assert (one.share.count, two.share.count) == (1, 2)
+        await one.renew()
+        assert one.share.count == 2
+        asked = [lease.asks(endpoint, timedelta(0)) for endpoint in "abcdefgh" for lease in (one, two)]
+        assert asked.count(True) == 8
+        await two.end()
+        await one.renew()
+        assert one.share.count == 1
+
+    async def test_one_that_was_killed_counts_until_its_lease_is_over(
+        self, repository: Repository, database: Any
+    ) -> None:
+        one, killed = lease_of(database, repository), lease_of(database, repository, "n-2")
+        await killed.renew()
+        await one.renew()
+        assert one.share.count == 2
+
+        async def alone() -> bool:
+            await one.renew()
+            return one.share.count == 1
+
+        await eventually(alone)
 
 
 class TestADatabaseThatStandsStill:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -42,6 +43,10 @@ class FakeRepository:
     def __init__(self) -> None:
         self.away = False
         self.given: list[Any] = []
+        self.live = ["n-1"]
+
+    async def live_dispatchers(self) -> list[str]:
+        return self.live
 
     async def release_unsent(self, *what: Any) -> None:
         if self.away:
@@ -87,6 +92,26 @@ async def test_who_has_lost_it_begins_anew_under_another_name(
     monkeypatch.setattr(Leases, "theirs", True)
     await lease.renew()
     assert lease.owner is None
+
+
+async def test_with_each_renewal_it_sees_with_whom_it_shares(
+    lease: DispatcherLease, repository: FakeRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lease.share.count == 1
+    repository.live = ["n-1", "n-2", "n-3"]
+    await lease.renew()
+    assert (lease.share.me, lease.share.count) == ("n-1", 3)
+    repository.live = ["n-3"]
+    monkeypatch.setattr(Leases, "theirs", True)
+    await lease.renew()
+    assert lease.share.count == 2, "itself, and who is there"
+
+
+async def test_one_that_is_gone_is_waited_for_no_longer_than_an_attempt_and_a_little(lease: DispatcherLease) -> None:
+    lease.share = replace(lease.share, live=("n-1", "n-2"))
+    others = [endpoint for endpoint in "abcdefgh" if not lease.asks(endpoint, timedelta(0))]
+    assert others
+    assert all(lease.asks(endpoint, timedelta(seconds=15) + module.STANDS_IN_AFTER) for endpoint in others)
 
 
 def test_it_is_renewed_several_times_before_attempts_would_have_to_wait(lease: DispatcherLease) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,9 @@ from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.endpoint_worker import Dependencies, EndpointWorker
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.notice_content import Messages
+from services.notifications.delivery.turns import turn_of
 from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.replica_shares import ReplicaShare
 from services.notifications.domain.retry_schedule import OUTAGE
 from shared.kit.base.clock import Clock
 from tests.support.along import AlongStore
@@ -36,7 +38,7 @@ def delivery(number: int, about: str = "recall") -> dict[str, Any]:
     return {
         "_id": id, "thread": f"gjf:{id}", "notice": id, "subscription": "s", "recipient": "gjf", "person": id,
         "alias": id, "version": number, "month": "2026-11",
-        "about": about, "opportunity": id, "kind": "job", "match_state": "proposed", "band": "high",
+        "about": about, "attempts": 0, "opportunity": id, "kind": "job", "match_state": "proposed", "band": "high",
     }  # fmt: skip
 
 
@@ -55,6 +57,7 @@ class FakeDependencies(AlongStore):
         self.answering.set()
         self.name = name
         self.owner: str | None = "test-1/1"
+        self.share = ReplicaShare("test-1", ["test-1"], timedelta(seconds=20))
         self.prefetched = 0
         self.unrecorded = Counter[str]()
         self.renew_seconds = 60.0
@@ -68,12 +71,14 @@ class FakeDependencies(AlongStore):
         anything: Any = self
         self.recorder = AttemptRecorder(anything, group=10, most_unrecorded=MOST_UNRECORDED)
 
-    async def claim(self, _: str, about: str, owner: str, claim: str, __: Any, limit: int) -> list[dict[str, Any]]:
+    async def claim(
+        self, _: str, turn: str, owner: str, claim: str, __: Any, limit: int, *_held: Any
+    ) -> list[dict[str, Any]]:
         if self.away:
             raise AutoReconnect
-        some = [each for each in self.waiting if each["about"] == about][:limit]
+        some = [each for each in self.waiting if turn_of(each) == turn][:limit]  # type: ignore[arg-type]  # of a test
         self.waiting = [each for each in self.waiting if each not in some]
-        self.claimed.append((about, len(some)))
+        self.claimed.append((turn, len(some)))
         return [{**each, "owner": owner, "claim": claim} for each in some]
 
     async def subscription(self, _: str) -> dict[str, Any]:
@@ -116,6 +121,9 @@ class FakeDependencies(AlongStore):
 
     async def release_pending(self) -> None:
         pass
+
+    def asks(self, endpoint: str, waited: timedelta) -> bool:
+        return self.share.probes(endpoint, waited)
 
     async def renew(self) -> None:
         pass
@@ -162,6 +170,15 @@ class FakeDependencies(AlongStore):
             lease=anything, messages=Messages(), slots=SLOTS, jitter=0.2,
             today=lambda now: now.date(), clock=Clock(wall=lambda: START),
         )  # fmt: skip
+
+    async def until(self, true: Callable[[], object]) -> None:
+        async with asyncio.timeout(60):
+            while not true():  # noqa: ASYNC110  a list tells nobody when it grows
+                await asyncio.sleep(0.005)
+
+    @staticmethod
+    def sent_of(*numbers: int) -> list[str]:
+        return [delivery(number)["_id"] for number in numbers]
 
     async def until_stuck(self) -> int:
         """How much is sent until nothing moves any more."""
@@ -394,8 +411,8 @@ class ThreePartners(FakeDependencies):
     async def waiting_endpoints(self, about: str, _: Any) -> list[str]:
         return sorted(name for name, due in self.due.items() if due and about == "recall")
 
-    async def claim(self, subscription: str, about: str, owner: str, claim: str, *_: Any) -> list[dict[str, Any]]:
-        some = [each for each in self.due[subscription] if each["about"] == about]
+    async def claim(self, subscription: str, turn: str, owner: str, claim: str, *_: Any) -> list[dict[str, Any]]:
+        some = [each for each in self.due[subscription] if each["about"] == turn]
         self.due[subscription] = [each for each in self.due[subscription] if each not in some]
         return [{**each, "owner": owner, "claim": claim} for each in some]
 

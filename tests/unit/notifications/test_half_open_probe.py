@@ -23,6 +23,7 @@ class Endpoints:
         self.held_until, self.recall_at, self.waits = START + held, START + recall_at, waits
         self.woken: list[str] = []
         self.looked = 0
+        self.others_first = timedelta(0)
 
     async def down(self) -> list[dict[str, Any]]:
         return [{"_id": "s", "held_until": self.held_until, "recall_at": self.recall_at}]
@@ -40,7 +41,12 @@ class Endpoints:
 
     def probes(self) -> Probes:
         anything: Any = self
-        return Probes(anything, Clock(wall=lambda: self.now), lambda subscription, about: self.woken.append(about))
+        return Probes(
+            anything,
+            Clock(wall=lambda: self.now),
+            lambda subscription, about: self.woken.append(about),
+            lambda subscription, waited: waited >= self.others_first,
+        )
 
 
 @pytest.mark.parametrize(
@@ -81,3 +87,26 @@ async def test_one_for_which_nothing_waits_is_looked_at_again_after_a_while_or_w
     endpoints.held_until += timedelta(seconds=1)
     await probes.look()
     assert endpoints.looked == 3
+
+
+@pytest.mark.parametrize("waits", ["notice", "recall"])
+async def test_where_another_replica_is_to_ask_it_is_waited_for_first(waits: str) -> None:
+    endpoints = Endpoints(timedelta(0), timedelta(0), waits)
+    endpoints.others_first, probes = timedelta(seconds=20), endpoints.probes()
+    await probes.look()
+    endpoints.now += timedelta(seconds=19)
+    await probes.look()
+    assert (endpoints.woken, endpoints.looked) == ([], 0)
+    endpoints.now += timedelta(seconds=1)
+    await probes.look()
+    assert endpoints.woken == [waits]
+
+
+async def test_a_recall_does_not_end_a_wait_where_another_replica_is_to_ask() -> None:
+    endpoints = Endpoints(LATER, timedelta(0), "recall")
+    endpoints.others_first = timedelta(seconds=20)
+    await endpoints.probes().look()
+    assert endpoints.held_until == START + LATER
+    endpoints.now += endpoints.others_first
+    await endpoints.probes().look()
+    assert endpoints.held_until == endpoints.now

@@ -254,3 +254,15 @@ def test_a_recall_falls_under_no_limit_of_the_partners(limits: dict[str, Any]) -
         case.later(minutes=6)
     (recall,) = case.world.all(DELIVERIES, about="recall")
     assert recall["state"] == "due"
+
+
+def test_one_that_waited_for_others_keeps_its_place_among_all_that_is_due() -> None:
+    case = Ordered()
+    case.match("a", "x")
+    said = case.world.now
+    case.match("a", "y")
+    case.later(seconds=30)
+    case.match("b", "x")
+    case.answer()
+    (next_one,) = case.world.due()
+    assert next_one["due"] == next_one["since"] == said

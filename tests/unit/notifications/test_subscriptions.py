@@ -309,7 +309,8 @@ class TestPauseAndResume:
         await desk.made.pause("gjf", id)
         desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), **trouble})
         resumed = await desk.made.resume("gjf", id)
-        assert (resumed["failures"], resumed["failing_since"], resumed["held_until"]) == (0, None, None)
+        assert (resumed["failures"], resumed["failing_since"]) == (0, None)
+        assert resumed["held_until"] == desk.world.now, "open, and what came to wait before is told from what is new"
         assert desk.due(id) == 1
 
     async def test_one_that_was_disabled_is_asked_and_then_told_everything_again(self) -> None:
