@@ -84,6 +84,7 @@ async def _all_said(setup: Setup) -> bool:
     return kinds["notice-delivered"] == 2 * len(NAMES)
 
 
+LONG = 24  # seconds: a transaction is repeated for less
 WRITES = ["insert", "update", "delete", "findAndModify", "commitTransaction"]
 
 
@@ -105,17 +106,21 @@ class TestTheDatabase:
             assert not hello["isWritablePrimary"]
 
     @staticmethod
-    async def refuse_writes(admin: Any, code: int) -> None:
+    async def refuse_writes(admin: Any, code: int, seconds: float) -> None:
         data = {"failCommands": WRITES, "errorCode": code}
         await admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data})
-        await asyncio.sleep(3)
+        await asyncio.sleep(seconds)
         off = await admin.command({"configureFailPoint": "failCommand", "mode": "off"})
         assert off["count"] > 0, "nothing was refused"
 
     @pytest.mark.parametrize("own_stack", [{"enableTestCommands": "1"}], indirect=True, ids=[""])
-    @pytest.mark.parametrize("trouble", [None, 91, 14031], ids=["steps-down", "shuts-down", "disk-full"])
+    @pytest.mark.parametrize(
+        "trouble",
+        [None, (91, 3), (14031, 3), (14031, LONG)],
+        ids=["steps-down", "shuts-down", "disk-full", "disk-full-for-long"],
+    )
     async def test_that_takes_no_writes_for_a_while_loses_and_doubles_nothing(
-        self, own_stack: LocalStack, admin: Any, trouble: int | None
+        self, own_stack: LocalStack, admin: Any, trouble: tuple[int, float] | None
     ) -> None:
         setup = Setup(own_stack.kafka, own_stack.mongo_url, "refused", "refused.")
         async with setup.running() as app, Slow() as partner:
@@ -124,7 +129,7 @@ class TestTheDatabase:
                 await gjf.subscribed("webhook", partner.url)
                 await setup.publish(*(match(name, "x") for name in NAMES))
                 await asyncio.wait_for(partner.begun.wait(), 60)
-                await (self.step_down(admin) if trouble is None else self.refuse_writes(admin, trouble))
+                await (self.step_down(admin) if trouble is None else self.refuse_writes(admin, *trouble))
 
                 async def all_delivered() -> bool:
                     try:
