@@ -165,6 +165,13 @@ class TransactionAttempt(Generic[T]):
             self._failed.setdefault(n, TooManyReads("needs"))
 
 
+class _Raw(RawBSONDocument):
+    """The driver asks whether a document has anything in it, for which another one would be decoded."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
 def _writes_of(
     changes: Sequence[tuple[str, bytes | None, bool, int]],
 ) -> list[DeleteOne | InsertOne[RawBSONDocument] | ReplaceOne[RawBSONDocument]]:
@@ -173,8 +180,8 @@ def _writes_of(
     mixed = len(changes) <= MOST_MIXED and any(raw is not None and not new for _, raw, new, _ in changes)
     return [
         DeleteOne({"_id": id}) if raw is None
-        else InsertOne(RawBSONDocument(raw)) if new and not mixed
-        else ReplaceOne({"_id": id}, RawBSONDocument(raw), upsert=True)
+        else InsertOne(_Raw(raw)) if new and not mixed
+        else ReplaceOne({"_id": id}, _Raw(raw), upsert=True)
         for id, raw, new, _ in changes
     ]  # fmt: skip
 

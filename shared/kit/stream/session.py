@@ -28,6 +28,7 @@ from shared.kit.stream.checkpoints import Checkpoint, Fenced, PartitionCheckpoin
 from shared.kit.stream.event_dispatch import Routes, bad_of
 
 READ_ON = 4_000  # records, between two transactions
+READ_STEP = 500  # records that are taken in without a break: a few milliseconds
 FEW = 100  # records: with fewer in hand it is worth while to ask what else has come, and
 MEANWHILE_MS = 4  # so long that answer is waited for
 Flows = Callable[[Collection[bytes]], Awaitable[Mapping[bytes, Hashable]]]
@@ -239,10 +240,20 @@ class Session:
         if self._parts.stopping.is_set() or self._ending or self.reader is None:
             return False
         if backlog and (room := backlog.room):
-            ready = await self.reader.read_on(min(room, READ_ON))
-            await self._take_in(backlog, ready)
-            await self._take_in_what_came(backlog, len(ready))
+            await self._take_in_what_came(backlog, await self._read_in_steps(backlog, min(room, READ_ON)))
         return True
+
+    async def _read_in_steps(self, backlog: Backlog, most: int) -> int:
+        """What lies ready, at most so much; others have the loop in between. How many records it was."""
+        total = 0
+        while self.reader is not None and total < most:
+            ready = await self.reader.read_on(min(READ_STEP, most - total))
+            await self._take_in(backlog, ready)
+            total += len(ready)
+            if len(ready) < READ_STEP:
+                break
+            await asyncio.sleep(0)
+        return total
 
     async def _take_in(self, backlog: Backlog, records: Sequence[Record]) -> None:
         """Put what was not done yet into the backlog; in flows when it is more than one of them may have at once."""

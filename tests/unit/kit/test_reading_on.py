@@ -3,6 +3,7 @@ between two polls."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from shared.kit.kafka.records import Partition
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec
+from shared.kit.stream.backlog import Backlog
 from shared.kit.stream.checkpoints import Checkpoint, Fenced, Position
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.session import Session
@@ -117,7 +119,7 @@ async def test_where_few_records_lay_ready_one_more_answer_of_the_broker_is_wait
     assert reader_of(session).asked == asked
 
 
-@pytest.mark.parametrize(("ready", "asked"), [(0, [(4_000, 0)]), (3, [(4_000, 0), (97, 4)]), (100, [(4_000, 0)])])
+@pytest.mark.parametrize(("ready", "asked"), [(0, [(500, 0)]), (3, [(500, 0), (97, 4)]), (100, [(500, 0)])])
 async def test_so_is_what_came_while_some_of_a_batch_still_waits(
     session: Session, ready: int, asked: list[tuple[int, int]]
 ) -> None:
@@ -146,7 +148,7 @@ async def test_behind_a_full_poll_is_read_on_before_the_first_transaction_where_
     parts._parts = replace(session._parts, flows=of_nobody if flows else None)
     reader_of(session).lay_ready = False
     await session.batch(records(*range(91, 91 + in_hand)))
-    assert ((4_000, 0, DONE) in reader_of(session).asked_at) is read_on
+    assert ((500, 0, DONE) in reader_of(session).asked_at) is read_on
 
 
 async def test_what_came_is_of_the_same_transaction(session: Session, done: list[int]) -> None:
@@ -186,3 +188,20 @@ async def test_what_kafka_refuses_of_another_partition_does_not_fail_what_is_in_
     reader_of(session).fetched = [TopicAuthorizationFailedError("matches")]
     await session.batch(records(91, 92))
     assert done == [91, 92]
+
+
+async def test_much_is_taken_in_in_steps_with_the_loop_free_in_between(session: Session) -> None:
+    backlog, turns = Backlog(), list[int]()
+
+    async def others() -> None:
+        while True:
+            turns.append(len(backlog))
+            await asyncio.sleep(0)
+
+    first = DONE + 1
+    steps = (range(first, first + 500), range(first + 500, first + 1_000), range(first + 1_000, first + 1_020))
+    reader_of(session).fetched = [records(*step) for step in steps]
+    running = asyncio.create_task(others())
+    assert await session._read_in_steps(backlog, 4_000) == 1_020
+    running.cancel()
+    assert {500, 1_000} <= set(turns)
