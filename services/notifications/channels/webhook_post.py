@@ -85,6 +85,8 @@ class Poster:
         protocol = connection.protocol
         if protocol is None or not protocol.is_connected():
             raise aiohttp.ServerDisconnectedError
+        if protocol.should_close:  # something came that nobody asked for: it would count as the answer
+            raise aiohttp.ServerDisconnectedError
         protocol.set_response_params(
             timer=_TIMER, read_until_eof=True, auto_decompress=False, read_bufsize=READ_BUFFER
         )  # a bomb stays small
@@ -92,6 +94,8 @@ class Poster:
         while True:
             message, content = await protocol.read()
             if not 100 <= message.code <= 199 or message.code == 101:
+                if protocol.transport is not None and protocol.transport.get_write_buffer_size() > 0:
+                    protocol.force_close()  # it answers and does not read: what is written would pile up here
                 return Response(connection, message, content)
 
     def _destination(self, url: str, own: tuple[tuple[str, str], ...], tls: ssl.SSLContext | bool) -> _Destination:

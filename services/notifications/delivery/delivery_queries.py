@@ -118,10 +118,10 @@ class DeliveryQueries:
         found = SUBSCRIPTIONS.of(self._database).find(query, hint=DOWN, max_time_ms=TIME_LIMIT_MS)
         return await found.sort("held_until", ASCENDING).limit(MOST_DOWN).to_list(MOST_DOWN)
 
-    async def open_for_recall(self, endpoint: SubscriptionDocument, now: datetime) -> None:
-        """End the wait of its breaker, if nothing was answered since."""
+    async def open_for_recall(self, endpoint: SubscriptionDocument, since: datetime) -> None:
+        """The wait of its breaker is over ``since`` then, if nothing was answered since it was read."""
         await SUBSCRIPTIONS.of(self._database).update_one(
-            {"_id": endpoint["_id"], "held_until": endpoint["held_until"]}, {"$set": {"held_until": now}}
+            {"_id": endpoint["_id"], "held_until": endpoint["held_until"]}, {"$set": {"held_until": since}}
         )
 
     async def bring_probe_forward(self, subscription: str, about: About, now: datetime) -> bool:

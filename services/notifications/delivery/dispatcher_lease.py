@@ -15,6 +15,7 @@ from datetime import timedelta
 from pymongo.errors import PyMongoError
 
 from services.notifications.delivery.delivery_queries import LEASES_OF_DISPATCHERS
+from services.notifications.documents import SubscriptionDocument
 from services.notifications.domain.replica_shares import ReplicaShare
 from services.notifications.repository import Repository
 from shared.kit.base.logs import logger
@@ -26,6 +27,11 @@ STANDS_IN_AFTER = timedelta(
     seconds=5
 )  # the longest attempt: an endpoint in an outage was not asked by whose turn it is
 _log = logger("dispatcher")
+
+
+def outage_of(endpoint: SubscriptionDocument) -> str:
+    """An endpoint since it last failed: when a recall may be tried is another time then (delivery/transitions.py)."""
+    return f"{endpoint['_id']}/{endpoint.get('recall_at') or endpoint['held_until']}"
 
 
 class DispatcherLease:
@@ -58,9 +64,9 @@ class DispatcherLease:
         """How often `renew` wants to be called: several times before it is too late."""
         return (0.8 * self._seconds - self._longest) / 4
 
-    def asks(self, endpoint: str, waited: timedelta) -> bool:
+    def asks(self, endpoint: SubscriptionDocument, waited: timedelta) -> bool:
         """Whether it is for this replica to ask an endpoint in an outage that could have been asked for so long."""
-        return self.share.probes(endpoint, waited)
+        return self.share.probes(outage_of(endpoint), waited)
 
     async def renew(self) -> None:
         """Take or keep the lease, and see who else holds one. Raises PyMongoError."""

@@ -348,7 +348,7 @@ class EndpointWorker:
         if endpoint is None or endpoint["failures"] < OUTAGE:
             return False
         now, held_until = self._deps.clock.calendar(), endpoint["held_until"]
-        return not self._deps.lease.asks(self._subscription, now - held_until if held_until else timedelta())
+        return not self._deps.lease.asks(endpoint, now - held_until if held_until else timedelta())
 
     def _begins_in_an_outage(self, endpoint: SubscriptionDocument) -> bool:
         """Whether it was down when this process, or this worker, began: then it gets one attempt at a time."""

@@ -31,15 +31,16 @@ class ReplicaShare:
         """Of the attempts at once; at least one."""
         return max(1, slots // self.count)
 
-    def probes(self, endpoint: str, waited: timedelta) -> bool:
+    def probes(self, outage: str, waited: timedelta) -> bool:
         """Whether this one asks an endpoint in an outage that nobody has asked although it could have been for so long.
 
-        Each endpoint has its own order of replicas, the same for all of them: the first asks at once, and one that is
-        gone, or cannot, is stood in for by the next.
+        Each ``outage`` (an endpoint since it last failed) has its own order of replicas, the same for all of them: the
+        first asks at once, and one that is gone is stood in for by the next. One that asks and cannot get there is not
+        always the first: when it has failed, that is another outage.
         """
 
         def place(replica: str) -> bytes:
-            return hashlib.sha256(f"{endpoint}/{replica}".encode()).digest()
+            return hashlib.sha256(f"{outage}/{replica}".encode()).digest()
 
         before = sum(place(other) < place(self.me) for other in {*self.live} - {self.me})
         return waited >= before * self.patience

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from services.notifications.delivery.endpoint_worker import ABOUT
-from services.notifications.documents import About
+from services.notifications.documents import About, SubscriptionDocument
 from services.notifications.repository import Repository
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
@@ -24,15 +24,15 @@ LOOK_AGAIN = timedelta(seconds=30)
 
 
 class Probes:
-    """Several replicas may run it; ``ours``: whether this one is to ask an endpoint that could have been asked for so
-    long (domain/replica_shares.py). Two probes at once are harmless. ``wake``: the dispatcher's."""
+    """Several replicas may run it; ``ours``: whether this one is to ask in an outage in which somebody could have asked
+    for so long (domain/replica_shares.py). Two probes at once are harmless. ``wake``: the dispatcher's."""
 
     def __init__(
         self,
         repository: Repository,
         clock: Clock,
         wake: Callable[[str, About], None],
-        ours: Callable[[str, timedelta], bool],
+        ours: Callable[[SubscriptionDocument, timedelta], bool],
     ) -> None:
         self._repository = repository
         self._clock = clock
@@ -54,10 +54,10 @@ class Probes:
         for endpoint in down:
             id, held_until, recall_at = endpoint["_id"], endpoint["held_until"], endpoint.get("recall_at")
             if held_until is not None and held_until > now:
-                if id not in with_recalls or recall_at is None or not self._is_over(id, recall_at, now):
+                if id not in with_recalls or recall_at is None or not self._is_over(endpoint, recall_at, now):
                     continue
-                await self._repository.open_for_recall(endpoint, now)
-            elif (id, held_until) in self._nothing_waits or not self._is_over(id, held_until or now, now):
+                await self._repository.open_for_recall(endpoint, recall_at)
+            elif (id, held_until) in self._nothing_waits or not self._is_over(endpoint, held_until or now, now):
                 continue
             for about in ABOUT:
                 if await self._repository.bring_probe_forward(id, about, now):
@@ -66,5 +66,5 @@ class Probes:
             else:
                 self._nothing_waits[id, held_until] = now + LOOK_AGAIN
 
-    def _is_over(self, endpoint: str, wait: datetime, now: datetime) -> bool:
+    def _is_over(self, endpoint: SubscriptionDocument, wait: datetime, now: datetime) -> bool:
         return now >= wait and self._ours(endpoint, now - wait)

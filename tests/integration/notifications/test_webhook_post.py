@@ -92,3 +92,45 @@ async def test_what_stays_in_memory_is_bounded_and_holds_no_certificate(connecto
         with pytest.raises(aiohttp.ClientConnectionError):
             await poster.post("https://127.0.0.1:9/", {}, {}, b"", tls)
         assert (poster._known.cache_info().currsize, poster._known.cache_info().maxsize) == (kept, MOST_DESTINATIONS)
+
+
+class Hasty(asyncio.Protocol):
+    """Says yes before anybody has asked, at once or to the connection that is kept, or reads nothing of what comes."""
+
+    def __init__(self, when: str) -> None:
+        self._when = when
+
+    def connection_made(self, transport: Any) -> None:
+        """Somebody called."""
+        self._transport = transport
+        if self._when != "kept":
+            transport.write(ANSWER)
+        if self._when == "reads nothing":
+            transport.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """A request."""
+        self._transport.write(ANSWER * 2)
+
+
+async def test_an_answer_that_came_before_the_request_is_none(connector: aiohttp.TCPConnector) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: Hasty("kept"), "127.0.0.1", 0)
+    async with server:
+        url, poster = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", poster_over(connector)
+        (await poster.post(url, {}, FRESH, b"{}", True)).release()  # and says it once more
+        await asyncio.sleep(0.05)
+        (await poster.post(url, {}, FRESH, b"{}", True)).release()  # over another connection
+        assert not connector._acquired
+
+
+async def test_a_connection_whose_partner_reads_nothing_is_not_used_again(connector: aiohttp.TCPConnector) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: Hasty("reads nothing"), "127.0.0.1", 0)
+    async with server:
+        url, poster = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", poster_over(connector)
+        body = b"x" * 16_000_000  # more than the kernel takes
+        try:
+            response = await poster.post(url, {}, FRESH, body, True)
+        except aiohttp.ServerDisconnectedError:  # its answer was there first
+            return
+        response.release()
+        assert not any(connector._conns.values())

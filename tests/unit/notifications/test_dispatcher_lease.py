@@ -109,9 +109,20 @@ async def test_with_each_renewal_it_sees_with_whom_it_shares(
 
 async def test_one_that_is_gone_is_waited_for_no_longer_than_an_attempt_and_a_little(lease: DispatcherLease) -> None:
     lease.share = replace(lease.share, live=("n-1", "n-2"))
-    others = [endpoint for endpoint in "abcdefgh" if not lease.asks(endpoint, timedelta(0))]
+    down: list[Any] = [{"_id": id, "held_until": None} for id in "abcdefgh"]
+    others = [endpoint for endpoint in down if not lease.asks(endpoint, timedelta(0))]
     assert others
     assert all(lease.asks(endpoint, timedelta(seconds=15) + module.STANDS_IN_AFTER) for endpoint in others)
+
+
+async def test_one_that_asks_and_cannot_get_there_is_not_the_only_one_that_asks(lease: DispatcherLease) -> None:
+    """Each failure begins another wait, and with it another order."""
+    lease.share = replace(lease.share, live=("n-1", "n-2"))
+    waits: list[Any] = [{"_id": "s", "held_until": n, "recall_at": -n} for n in range(1, 40)]
+    assert {lease.asks(endpoint, timedelta(0)) for endpoint in waits} == {True, False}
+    opened: list[Any] = [{**endpoint, "held_until": endpoint["recall_at"]} for endpoint in waits]
+    same = [lease.asks(endpoint, timedelta(0)) for endpoint in opened]
+    assert same == [lease.asks(endpoint, timedelta(0)) for endpoint in waits], "also once its wait ends for a recall"
 
 
 def test_it_is_renewed_several_times_before_attempts_would_have_to_wait(lease: DispatcherLease) -> None:

@@ -122,8 +122,8 @@ class FakeDependencies(AlongStore):
     async def release_pending(self) -> None:
         pass
 
-    def asks(self, endpoint: str, waited: timedelta) -> bool:
-        return self.share.probes(endpoint, waited)
+    def asks(self, endpoint: Any, waited: timedelta) -> bool:
+        return self.share.probes(endpoint["_id"], waited)
 
     async def renew(self) -> None:
         pass

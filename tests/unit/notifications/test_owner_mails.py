@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from services.notifications import owner_troubles
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.mail.owner_alerts import addresses
+from services.notifications.channels.mail.owner_alerts import MOST_MAILS, OwnerMails, addresses
 from services.notifications.domain.circuit_breaker import Breaker
 from services.notifications.endpoint_overview import overview
 from services.notifications.monitoring import Look, Open
@@ -200,3 +201,15 @@ class TestWhomToTell:
         assert self.told(ended, ended) == {"two@x.example": "1"}
         failing = self.owner("1", mailbox="gone@x.example")
         assert self.told(failing, failing) == {}
+
+
+def test_so_many_mails_for_one_agency_in_an_hour_and_no_more() -> None:
+    """Whoever names a mailbox need not own it, and may make trouble come and go."""
+    anything: Any = None
+    database: Any = defaultdict(lambda: None)
+    mails = OwnerMails(database, *[anything] * 8)  # none of them is asked
+    start = NOW
+    sent = [mails._may_mail("gjf", start + timedelta(minutes=n)) for n in range(59)]
+    assert sum(sent) == sum(sent[:MOST_MAILS]) == MOST_MAILS
+    assert mails._may_mail("hana", start)
+    assert mails._may_mail("gjf", start + timedelta(minutes=61))

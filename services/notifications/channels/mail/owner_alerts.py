@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.mail.composer import MailComposer, TroubleTold
@@ -29,6 +29,7 @@ from shared.kit.store.mongo import Database
 
 LOOK_SECONDS = 15.0
 LEASE_SECONDS = 120.0
+MOST_MAILS, WITHIN = 20, timedelta(hours=1)  # to the owners of one agency: whoever names a mailbox need not own it
 
 
 class OwnerMails:
@@ -55,6 +56,7 @@ class OwnerMails:
         self._breaker = breaker
         self._monitor = monitor
         self._lease = Lease(database, "owner-mails", instance, LEASE_SECONDS)
+        self._mailed: dict[str, list[datetime]] = {}  # by agency, when; by this replica since it runs
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until stopped."""
@@ -86,10 +88,19 @@ class OwnerMails:
         told, done = self._told(matter, what, noted, now), True
         owners = await self._repository.subscriptions_of(matter.agency)
         for to, subscription in addresses(self._credentials, matter.subscription, owners).items():
+            if not self._may_mail(matter.agency, now):
+                break  # not told later either: what stands then is told as it is then
             mail = self._texts.about_trouble(to, told, now)
             verdict = judge(await self._relay.send(to, mail, subscription))
             done = done and verdict.outcome != "again"
         return done
+
+    def _may_mail(self, agency: str, now: datetime) -> bool:
+        """Counts it, if there were not too many within the last hour."""
+        lately = [at for at in self._mailed.get(agency, ()) if now - WITHIN < at <= now]
+        may = len(lately) < MOST_MAILS
+        self._mailed[agency] = [*lately, now] if may else lately
+        return may
 
     def _told(self, matter: Matter, what: Told, noted: datetime, now: datetime) -> TroubleTold:
         of, since = matter.subscription, matter.since
