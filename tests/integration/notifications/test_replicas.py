@@ -81,9 +81,10 @@ async def test_together_they_send_no_more_than_the_endpoint_wants(setup: Setup) 
     assert took >= 0.9 * at_least  # the first may have been late
 
 
-async def test_an_endpoint_that_is_down_is_asked_by_one_of_them_and_by_the_other_when_that_is_gone(
+async def test_an_endpoint_that_is_down_is_asked_by_one_at_a_time_and_by_the_other_when_that_is_gone(
     setup: Setup,
 ) -> None:
+    """Which one it is changes with each failure: one that cannot get there is not the only one that asks."""
     at_once, most, down = 0, 0, True
 
     async def answers(request: Request) -> bytes:
@@ -109,10 +110,8 @@ async def test_an_endpoint_that_is_down_is_asked_by_one_of_them_and_by_the_other
                 await eventually(lambda: _more(partner, before + 6))
                 watching.cancel()
         assert most == 1
-        assert len({owner.split("/")[0] for owner in seen}) == 1
-        (asking,) = {owner.split("/")[0] for owner in seen}
-        (other,) = set(REPLICAS) - {asking}
-        async with setup.running(instance=other, breaker_seconds=0.3, breaker_longest_seconds=0.3) as left:
+        assert {owner.split("/")[0] for owner in seen} <= set(REPLICAS)
+        async with setup.running(instance=REPLICAS[0], breaker_seconds=0.3, breaker_longest_seconds=0.3) as left:
             down = False
             await eventually(lambda: stored(left, len(names), state="delivered"))
 
