@@ -2,9 +2,8 @@
 
 The session does for each request what a webhook never wants: redirects, cookies, proxies, credentials in URLs, traces,
 a task that writes the body. That was half of what an attempt cost. Of aiohttp there work the connector (names, the
-guard at dial time, TLS, connections that are kept) and the reader of answers; tests/integration/notifications/
-test_hostile.py tries both. The bytes are those that the session would send (tests/unit/notifications/
-test_webhook_post.py).
+guard at dial time, TLS, connections that are kept) and the reader of answers; test_hostile.py of the integration tests
+tries both. The bytes are those that the session would send (test_webhook_post.py beside it).
 """
 
 from __future__ import annotations

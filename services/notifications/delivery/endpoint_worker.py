@@ -1,12 +1,12 @@
 """One worker per endpoint (a bulkhead): a partner that hangs takes nobody else's slots. How many attempts it makes at
 once is adaptive, down to one at a time, which then serves as the half-open probe that finds the endpoint well again.
 
-Recalls go first: they are claimed before anything else, and one slot is kept for them. What is new and what was left
-waiting take turns (turns.py). Slots, rate and who asks an endpoint that is down are shared between replicas
-(domain/replica_shares.py). An attempt that was taken frees its slot at once; it is written down behind it, in groups
-with others. After any other answer the slot is kept until it is written down, because that may close or hold the
-endpoint. Nothing is started that could not be written down soon (attempt_recorder.py), nor while this process does not
-surely hold its lease (dispatcher_lease.py).
+Recalls go first: they are claimed before anything else, and one slot is kept for them where there are two or more. What
+is new and what was left waiting take turns (turns.py). Slots, rate and who asks an endpoint that is down are shared
+between replicas (domain/replica_shares.py). An attempt that was taken frees its slot at once; it is written down behind
+it, in groups with others. After any other answer the slot is kept until it is written down, because that may close or
+hold the endpoint. Nothing is started that could not be written down soon (attempt_recorder.py), nor while this process
+does not surely hold its lease (dispatcher_lease.py).
 """
 
 from __future__ import annotations
