@@ -124,8 +124,8 @@ leak-scan: check-ready setup-run ## planted people through everything that may g
 bench: check-ready setup-run ## a service on the kit against bare loops, as ratios: KAFKA=
 	@$(BIN)/python -m verification.benchmarks.bench
 
-bench-delivery: check-ready setup-run ## from Kafka to partners' sockets, against a bare loop: ROUNDS= EVENTS= ENDPOINTS= FLOOD= KAFKA=
-	@$(BIN)/python -m verification.benchmarks.delivery $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(EVENTS),--events $(EVENTS)) $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(FLOOD),--flood $(FLOOD))
+bench-delivery: check-ready setup-run ## from Kafka to partners' sockets, against a bare loop: ROUNDS= EVENTS= ENDPOINTS= FLOOD= HANGING= HANG_SECONDS= KAFKA=
+	@$(BIN)/python -m verification.benchmarks.delivery $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(EVENTS),--events $(EVENTS)) $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(FLOOD),--flood $(FLOOD)) $(if $(HANGING),--hanging $(HANGING)) $(if $(HANG_SECONDS),--hang-seconds $(HANG_SECONDS))
 
 doors: check-ready setup ## the sample world through every door, and what is held then: SEED= PEOPLE= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m verification.doors $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE))

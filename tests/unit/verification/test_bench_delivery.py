@@ -7,7 +7,7 @@ import pytest
 from verification.benchmarks.command import InvalidTrial, size_from
 from verification.benchmarks.delivery.__main__ import Size, result
 from verification.benchmarks.delivery.receiver import Arrivals
-from verification.benchmarks.delivery.trial import percentiles_ms
+from verification.benchmarks.delivery.trial import per_second, percentiles_ms
 from verification.benchmarks.delivery.world import Told, in_turn
 
 pytestmark = pytest.mark.unit
@@ -49,6 +49,11 @@ class TestPercentiles:
     def test_of_nothing_are_none(self) -> None:
         with pytest.raises(InvalidTrial):
             percentiles_ms({"a": 1.0}, {})
+        with pytest.raises(InvalidTrial):
+            per_second({"a": 1.0}, {})
+
+    def test_a_rate_counts_from_when_the_first_was_due_until_the_last_came(self) -> None:
+        assert per_second({"a": 1.0, "b": 2.0, "late": 2.0}, {"a": 1.1, "b": 5.0}) == 0.5
 
 
 class TestResult:
@@ -56,9 +61,10 @@ class TestResult:
         ours = [{"per_s": 300.0, "cpu": 1.0}, {"per_s": 10.0, "cpu": 3.0}, {"per_s": 400.0, "cpu": 2.0}]
         bare = [{"per_s": 1000.0, "cpu": 0.2}, {"per_s": 100.0, "cpu": 0.4}, {"per_s": 1000.0, "cpu": 0.3}]
         paced = {"p50": 10.04, "p99": 20.06, "cpu": 5.0}
-        ratios = {"hanging": 1.1, "flood": 2.0, "fan_out": 2000.4}
+        ratios = {"hanging": 1.1, "hanging_throughput": 0.98, "flood": 2.0, "fan_out": 2000.4}
         found = result(ours, bare, paced, {**paced, "cpu": 7.0}, ratios, {"sent_twice": 0, "lost": 0})
         assert found["vs_bare"] == 0.3
+        assert (found["hanging_p99_ratio"], found["hanging_throughput_ratio"]) == (1.1, 0.98)
         assert (found["cpu_s_per_1000"], found["bare_cpu_s_per_1000"]) == (2.0, 0.3)
         assert (found["p50_ms"], found["p99_ms"], found["fan_out_per_s"]) == (10.0, 20.1, 2000)
         assert (found["cpu_s_per_1000_at_50"], found["sent_twice"], found["lost"]) == (7.0, 0, 0)

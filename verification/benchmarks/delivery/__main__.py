@@ -4,7 +4,8 @@
 (bare.py), in turns, the median of the rounds. ``cpu_s_per_1000``: processor seconds of service, database and broker for
 1,000 of them (``bare_...``: of the loop and the database). ``p50_ms``, ``p99_ms``: from the moment an event was due on
 Kafka until it reached the socket, at 200/s; ``..._at_50``: at 50/s. ``hanging_p99_ratio``: the others' p99 while 5 of
-100 endpoints hang, against before. ``flood_p99_ratio``: the others' p99 while one partner gets 10,000 at once.
+100 endpoints hang, against before; ``hanging_throughput_ratio``: what arrived at them a second, the same way.
+``flood_p99_ratio``: the others' p99 while one partner gets 10,000 at once.
 ``fan_out_per_s``: events a second until their deliveries are kept, none sent. ``sent_twice`` and ``lost`` count all.
 
 Latencies come first: a request of the embedded broker costs the more the more batches its log holds (produce and fetch
@@ -31,24 +32,25 @@ from deploy.local.stack import LocalStack
 from verification.benchmarks.arithmetic import ratio
 from verification.benchmarks.backlog import CACHE_GB
 from verification.benchmarks.command import InvalidTrial, measured, size_from
-from verification.benchmarks.delivery.trial import NOT_YET_SECONDS, Trial, percentiles_ms
+from verification.benchmarks.delivery.trial import NOT_YET_SECONDS, Trial, per_second, percentiles_ms
 from verification.benchmarks.delivery.world import Told, in_turn
 from verification.benchmarks.process import cpu_seconds
 
 PACED, SLOW, OTHERS = 200.0, 50.0, 50.0  # events a second: latency, little traffic, those beside a hang or a flood
-HANGING_SHARE = 20  # one of so many endpoints hangs
 STATEMENTS = ("aggregate", "bulkWrite", "delete", "distinct", "find", "findAndModify", "getMore", "insert", "update")
 LATE_SECONDS = 1.0  # a phase's first events are not counted: connections are opened
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of each. ``seconds`` of each paced phase; ``hang_seconds`` of the one in which endpoints hang."""
+    """How much of each. ``seconds`` of each paced phase; ``hang_seconds`` of the one in which ``hanging`` of the
+    endpoints hang."""
 
     rounds: int = 3
     events: int = 5_000
     endpoints: int = 100
     seconds: float = 20.0
+    hanging: int = 5
     hang_seconds: float = 30.0
     flood: int = 10_000
 
@@ -117,40 +119,41 @@ class Phases:
         await trial.look()
         return {"per_s": size.events / found["seconds"], "cpu": 1_000 * spent / size.events}
 
-    async def paced(self, per_second: float) -> dict[str, float]:
+    async def paced(self, rate: float) -> dict[str, float]:
         """So many events a second to all endpoints in turn."""
         trial, size = self._trial, self._size
-        warm = await self.told(in_turn(range(size.endpoints), int(per_second * LATE_SECONDS)))
-        told = await self.told(in_turn(range(size.endpoints), int(per_second * size.seconds)))
-        await trial.say_at(warm, per_second)
+        warm = await self.told(in_turn(range(size.endpoints), int(rate * LATE_SECONDS)))
+        told = await self.told(in_turn(range(size.endpoints), int(rate * size.seconds)))
+        await trial.say_at(warm, rate)
         await trial.arrived(warm)
         cpu, commands = trial.cpu_seconds(), await trial.commands()
-        due = await trial.say_at(told, per_second)
+        due = await trial.say_at(told, rate)
         counted = await trial.arrived(told)
         spent, done = trial.cpu_seconds() - cpu, await trial.commands() - commands
-        show(f"at {per_second:.0f}/s, cpu ms a delivery", {n: value / counted * 1_000 for n, value in spent.items()})
+        show(f"at {rate:.0f}/s, cpu ms a delivery", {n: value / counted * 1_000 for n, value in spent.items()})
         show("commands of the database for 1,000", {n: c / counted * 1_000 for n, c in done.most_common(12)})
         p50, p99 = percentiles_ms(due, trial.seen)
         return {"p50": p50, "p99": p99, "cpu": 1_000 * spent.total() / counted}
 
-    async def hanging(self) -> float:
-        """The healthy ones' p99 while some hang, against before."""
+    async def hanging(self) -> tuple[float, float]:
+        """The healthy ones' p99 and how many of theirs arrive a second while some hang, against before."""
         trial, size = self._trial, self._size
-        hanging = max(1, size.endpoints // HANGING_SHARE)
+        hanging = min(size.hanging, size.endpoints - 1)
         healthy, count = range(hanging, size.endpoints), int(OTHERS * size.hang_seconds)
         before, while_ = await self.told(in_turn(healthy, count)), await self.told(in_turn(healthy, count))
-        stuck = await self.told(in_turn(range(hanging), count // HANGING_SHARE))
+        stuck = await self.told(in_turn(range(hanging), count * hanging // size.endpoints))
         due = await trial.say_at(before, OTHERS)
         await trial.arrived(before)
-        _, p99_before = percentiles_ms(due, trial.seen)
+        (_, p99_before), per_s_before = percentiles_ms(due, trial.seen), per_second(due, trial.seen)
         await trial.hang(hanging)
-        _, due = await asyncio.gather(trial.say_at(stuck, OTHERS / HANGING_SHARE), trial.say_at(while_, OTHERS))
+        to_those = OTHERS * hanging / size.endpoints
+        _, due = await asyncio.gather(trial.say_at(stuck, to_those), trial.say_at(while_, OTHERS))
         await trial.arrived(while_, settled=False)
-        _, p99 = percentiles_ms(due, trial.seen)
+        (_, p99), per_s = percentiles_ms(due, trial.seen), per_second(due, trial.seen)
         await trial.hang(0)
         await trial.arrived(stuck)
-        show("hanging", {"p99 before": p99_before, "p99 while": p99})
-        return p99 / p99_before
+        show("hanging", {"p99 before": p99_before, "p99 while": p99, "per s before": per_s_before, "while": per_s})
+        return p99 / p99_before, per_s / per_s_before
 
     async def flood(self) -> float:
         """The others' p99 while one partner gets very much at once by Kafka, against before."""
@@ -214,6 +217,7 @@ def result(
         "p50_ms": round(at_200["p50"], 1),
         "p99_ms": round(at_200["p99"], 1),
         "hanging_p99_ratio": round(ratios["hanging"], 2),
+        "hanging_throughput_ratio": round(ratios["hanging_throughput"], 3),
         "flood_p99_ratio": round(ratios["flood"], 2),
         "fan_out_per_s": round(ratios["fan_out"]),
         "cpu_s_per_1000_at_50": round(at_50["cpu"], 2),
@@ -233,7 +237,8 @@ async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, Any]
         await trial.subscribe()
         phases = Phases(trial, stack, size)
         at_50, at_200 = await phases.paced(SLOW), await phases.paced(PACED)
-        ratios = {"hanging": await phases.hanging(), "flood": await phases.flood()}
+        hanging, throughput = await phases.hanging()
+        ratios = {"hanging": hanging, "hanging_throughput": throughput, "flood": await phases.flood()}
         ours: list[dict[str, float]] = []
         bare: list[dict[str, float]] = []
         for number in range(size.rounds):

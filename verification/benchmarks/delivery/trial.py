@@ -288,3 +288,11 @@ def percentiles_ms(
     if not took:
         raise InvalidTrial("nothing arrived")
     return percentile(took, 0.5), percentile(took, 0.99)
+
+
+def per_second(due: dict[str, float], seen: dict[str, float]) -> float:
+    """How many arrived a second, from when the first was due until the last of them came."""
+    came = [seen[each] for each in due if each in seen]
+    if not came:
+        raise InvalidTrial("nothing arrived")
+    return len(came) / (max(came) - min(due.values()))
