@@ -108,6 +108,8 @@ class Webhook(PushChannel):
         try:
             async with asyncio.timeout(self._limits.total.total_seconds()):
                 return await self._post(url, own, signed, body, tls)
+        except aiohttp.ConnectionTimeoutError as error:  # a TimeoutError, too, and not of an answer
+            return Answer(error=reason_of(error))
         except TimeoutError:
             return Answer(error="timeout")
         except Exception as error:  # whatever a partner brings about is an answer, else it would be sent for ever

@@ -55,7 +55,8 @@ class Response:
 
 
 class Poster:
-    """``lasting``: headers of every request, behind them those of `post`."""
+    """``timeout``: its ``sock_connect`` is for all until a connection stands: name, dialling and TLS. ``lasting``:
+    headers of every request, behind them those of `post`."""
 
     def __init__(self, connector: aiohttp.TCPConnector, timeout: aiohttp.ClientTimeout, lasting: Headers) -> None:
         self._connector = connector
@@ -71,7 +72,8 @@ class Poster:
         request, head = find(url, tuple(own.items()), tls)
         sent = b"%b%bAccept: */*\r\nContent-Length: %d\r\n\r\n%b" % (head, _lines(fresh), len(body), body)
         try:
-            connection = await self._connector.connect(request, traces=[], timeout=self._timeout)
+            async with asyncio.timeout(self._timeout.sock_connect):  # aiohttp's own is for dialling alone
+                connection = await self._connector.connect(request, traces=[], timeout=self._timeout)
         except TimeoutError:
             raise aiohttp.ConnectionTimeoutError("no connection in time") from None
         try:

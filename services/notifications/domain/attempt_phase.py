@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-Phase = Literal["connect", "tls", "answer"]
+Phase = Literal["connect", "tls", "first-byte", "answer"]
 
 _BEFORE_A_CONNECTION = frozenset({"no-connection", "url", "secret", "no-topics-here", "no-topic", "not-allowed"})
+_NO_ANSWER = frozenset({"timeout", "connection-lost", "no-answer"})  # time runs out for a connection before it stands
 
 
 def phase_of(reason: str | None) -> Phase | None:
     """Where an attempt with this reason ended; None when it was taken.
 
-    ``connect``: no connection stood. ``tls``: it was not secured. ``answer``: the request may have reached the
-    partner, and no good answer came.
+    ``connect``: no connection stood. ``tls``: it was not secured. ``first-byte``: the request may have reached the
+    partner, and nothing came that could be read as an answer. ``answer``: an answer came, and not a good one.
     """
     if reason is None:
         return None
     if reason in _BEFORE_A_CONNECTION:
         return "connect"
-    return "tls" if reason == "tls" else "answer"
+    if reason == "tls":
+        return "tls"
+    return "first-byte" if reason in _NO_ANSWER else "answer"

@@ -19,6 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.ssrf_guard import leads_outside
 from services.notifications.channels.webhook import Limits, Webhook
+from services.notifications.domain.attempt_phase import phase_of
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.webhook_url_rules import UrlRules
 from shared.kit.base.sealing import Sealer
@@ -106,6 +107,26 @@ class TestMisbehaviour:
         partner, (verdict,) = await sent(webhook, answering)
         assert (verdict.outcome == "delivered", verdict.reason) == (reason is None, reason)
         assert len(partner.requests) == 1
+        unread = reason is not None and ("first-byte" if reason == "timeout" else "answer")
+        assert phase_of(verdict.reason) == (unread or None)
+
+    async def test_a_server_that_begins_no_tls_is_told_as_one_to_which_no_connection_stood(self) -> None:
+        """Within the time for a connection: nothing of the request has left, and it is not told where it ended."""
+        hurried = webhook_to(LOOPBACK, limits=Limits(total=timedelta(seconds=9), connect=timedelta(seconds=0.5)))
+        async with Partner(saying(None)) as partner:
+            url = partner.url.replace("http:", "https:")
+            verdict = await hurried.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
+            await hurried.close()
+            assert (verdict.reason, verdict.possibly_sent) == ("no-connection", False)
+            assert phase_of(verdict.reason) == "connect"
+            assert partner.requests == []
+
+    async def test_a_name_of_which_nobody_hears_is_told_in_the_same_way(self) -> None:
+        hurried = Limits(total=timedelta(seconds=9), connect=timedelta(seconds=0.5))
+        channel = webhook_to(LOOPBACK, Fake(["127.0.0.1"], takes=30.0), hurried)
+        verdict = await channel.send(endpoint("http://partner.example:9/"), NOTICE, BODY, datetime.now(UTC))
+        await channel.close()
+        assert (verdict.reason, verdict.possibly_sent) == ("no-connection", False)
 
     async def test_a_reset_after_the_request_was_read_is_not_posted_again_blindly(self, webhook: Webhook) -> None:
         async def reset(request: Request) -> None:
@@ -233,14 +254,15 @@ def found(host: str, port: int, addresses: list[str]) -> list[ResolveResult]:
 
 
 class Fake(AbstractResolver):
-    """Answers every name with these addresses, the next set at every question."""
+    """Answers every name with these addresses, the next set at every question, after so many seconds."""
 
-    def __init__(self, *answers: list[str]) -> None:
-        self.answers = list(answers)
+    def __init__(self, *answers: list[str], takes: float = 0.0) -> None:
+        self.answers, self.takes = list(answers), takes
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
+        await asyncio.sleep(self.takes)
         return found(host, port, self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
 
     async def close(self) -> None:

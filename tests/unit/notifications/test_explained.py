@@ -59,9 +59,9 @@ def test_when_it_may_leave_next() -> None:
         ("no-connection", "connect"),
         ("url", "connect"),
         ("tls", "tls"),
-        ("timeout", "answer"),
+        ("timeout", "first-byte"),
         ("refused-503", "answer"),
-        ("connection-lost", "answer"),
+        ("connection-lost", "first-byte"),
         ("gone", "answer"),
     ],
 )
