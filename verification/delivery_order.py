@@ -67,13 +67,19 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """``in_flight``: notices that had arrived and were not settled. ``again``: seconds until the next one arrived; None
+    """``in_flight``: notices that had arrived and were not settled, of each process that was killed (of two kills in a
+    row, at a beginning, the second has sent what the first left). ``again``: seconds until the next one arrived; None
     when all had."""
 
     kind: Kind
     where: str
-    in_flight: frozenset[str]
+    in_flight: tuple[frozenset[str], ...]
     again: float | None
+
+    @property
+    def count(self) -> int:
+        """In flight, of all its processes."""
+        return sum(map(len, self.in_flight))
 
 
 def inversions(orders: Iterable[Sequence[str]], seen: Mapping[str, float]) -> int:
@@ -122,12 +128,14 @@ class Killer:
             return await self._server(kind, self._stack.database)
         await self._trial.service.end(kill=True)
         at, where = time.monotonic(), "at random"
-        if kind == "beginning":
-            point = next(self._beginnings)
-            self._orders.arm(point)
-            await self._trial.service.start(wait=False)
-            where = await self._dead(point)
-        return await self._goes_on(kind, where, at)
+        if kind == "random":
+            return await self._goes_on(kind, where, at)
+        first = await self._in_flight()
+        point = next(self._beginnings)
+        self._orders.arm(point)
+        await self._trial.service.start(wait=False)
+        where = await self._dead(point)
+        return await self._goes_on(kind, where, at, first)
 
     async def _at_failpoint(self, point: Failpoint) -> Kill:
         self._orders.arm(point, self._chance.randint(1, MOST_PASSES) if point.often else 1)
@@ -147,21 +155,22 @@ class Killer:
         await self._trial.service.end(kill=True)
         return "at random"
 
-    async def _goes_on(self, kind: Kind, where: str, at: float) -> Kill:
+    async def _in_flight(self) -> frozenset[str]:
+        await self._trial.look()
+        return frozenset(await self._trial.in_flight())
+
+    async def _goes_on(self, kind: Kind, where: str, at: float, *before: frozenset[str]) -> Kill:
         begun = time.monotonic()
         await self._trial.service.start(wait=False)
-        await self._trial.look()  # long before the new process has done anything
-        in_flight = await self._trial.in_flight()
-        return Kill(kind, where, frozenset(in_flight), await self._again(at, begun + STARTING))
+        in_flight = await self._in_flight()  # long before the new process has done anything
+        return Kill(kind, where, (*before, in_flight), await self._again(at, begun + STARTING))
 
     async def _server(self, kind: Kind, server: Broker | Server) -> Kill:
         at = time.monotonic()
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(server.start)
         begun = time.monotonic()
-        await self._trial.look()
-        in_flight = await self._trial.in_flight()
-        return Kill(kind, "at random", frozenset(in_flight), await self._again(at, begun))
+        return Kill(kind, "at random", (await self._in_flight(),), await self._again(at, begun))
 
     async def _again(self, at: float, after: float) -> float | None:
         end = time.monotonic() + scaled(AGAIN_WITHIN)
@@ -180,8 +189,8 @@ def result(kills: Sequence[Kill]) -> dict[str, float]:
     found: dict[str, float] = {
         "kills": len(kills),
         "failpoints": len({kill.where for kill in kills} - {"at random"}),
-        "in_flight": sum(len(kill.in_flight) for kill in kills),
-        "most_in_flight": max((len(kill.in_flight) for kill in kills), default=0),
+        "in_flight": sum(kill.count for kill in kills),
+        "most_in_flight": max((kill.count for kill in kills), default=0),
     }
     groups: dict[str, tuple[Kind, ...]] = {
         "again": ("failpoint", "random"),
@@ -216,7 +225,7 @@ async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, floa
             "inversions": inversions(told.of_each_person(), trial.seen),
             "lost": trial.lost,
             "sent_twice": trial.twice,
-            "unexplained": unexplained(trial.again, [kill.in_flight for kill in kills]),
+            "unexplained": unexplained(trial.again, [each for kill in kills for each in kill.in_flight]),
             "other_ids": trial.notices - len(trial.seen),
             **result(kills),
             "seconds": round(time.monotonic() - began, 1),
@@ -232,7 +241,7 @@ async def _say(trial: Trial, told: Told, per_second: float) -> None:
 
 def _line(kill: Kill) -> str:
     again = "all had arrived" if kill.again is None else f"again after {kill.again:.1f} s"
-    return f"{kill.kind}, {kill.where}: {len(kill.in_flight)} in flight, {again}"
+    return f"{kill.kind}, {kill.where}: {kill.count} in flight, {again}"
 
 
 def well(found: Mapping[str, float]) -> bool:

@@ -36,10 +36,10 @@ def test_what_came_twice_is_explained_by_one_kill_each_at_which_it_was_in_flight
 
 def test_seconds_are_told_by_what_was_killed() -> None:
     kills = [
-        Kill("failpoint", "before the webhook", frozenset({"a", "b"}), 2.0),
-        Kill("random", "at random", frozenset(), 4.0),
-        Kill("database", "at random", frozenset({"c"}), 9.0),
-        Kill("random", "at random", frozenset(), None),
+        Kill("failpoint", "before the webhook", (frozenset({"a", "b"}),), 2.0),
+        Kill("random", "at random", (frozenset(),), 4.0),
+        Kill("database", "at random", (frozenset({"c"}),), 9.0),
+        Kill("random", "at random", (frozenset(), frozenset()), None),
     ]
     found = result(kills)
     assert (found["kills"], found["failpoints"], found["in_flight"], found["most_in_flight"]) == (4, 1, 3, 2)
