@@ -41,6 +41,11 @@ class TestTheLastLine:
         for name in ("cpu_ratio", "cpu_little", "cpu_much", "statements_little", "statements_much", "documents_much"):
             assert found[name] > 0, name
 
+    def test_of_many_endpoints_says_what_they_cost_in_memory(self) -> None:
+        found = last_line_of("verification.benchmarks.delivery.many_endpoints", {"endpoints": 50})
+        assert (found["sent_twice"], found["lost"], found["hung"]) == (0, 0, 50)
+        assert 0 < found["rss_before_mb"] <= found["most_answering_mb"] <= found["most_hanging_mb"]
+
     def test_of_order_through_kills_has_nothing_lost_twice_without_reason_or_out_of_order(self) -> None:
         found = last_line_of("verification.delivery_order", SMALL_ORDER)
         assert (found["lost"], found["inversions"], found["unexplained"], found["other_ids"]) == (0, 0, 0, 0)

@@ -104,6 +104,11 @@ class ServiceProcess:
         """Processor seconds of all its processes."""
         return self.cpu_seconds + (cpu_seconds(self._process.pid) if self._process else 0.0)
 
+    def memory_mb(self, figure: str) -> float:
+        """``VmRSS``: what the process that runs now has; ``VmHWM``: the most it ever had."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith(figure)).split()[1]) / 1024
+
     def log(self) -> str:
         """All that it wrote."""
         return self._log.read_text(errors="replace")

@@ -49,7 +49,14 @@ class Arrivals:
     def hand_out(self) -> bytes:
         """What came since the last time, as JSON; counts are of all time."""
         again = {notice.decode(): times for notice, times in self.times.items() if times > 1}
-        found = {"first": self.first, "notices": len(self.times), "requests": self.requests, "again": again}
+        hung = sum(not transport.is_closing() for transport, _, _ in self.waiting)
+        found = {
+            "first": self.first,
+            "notices": len(self.times),
+            "requests": self.requests,
+            "again": again,
+            "hung": hung,
+        }
         self.first = {}
         return json.dumps(found).encode()
 

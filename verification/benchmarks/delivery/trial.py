@@ -44,7 +44,8 @@ Document = dict[str, Any]
 
 class Trial:
     """``seen``: of everything that was told, by opening, the second at which it reached the endpoint first. ``again``:
-    how often each notice came that came more than once; ``notices``: how many came. ``prefix``: before the names of its
+    how often each notice came that came more than once; ``notices``: how many came; ``hung``: how many requests hang
+    as of the last look. ``prefix``: before the names of its
     topics and its database, where there are several on one stack; ``through``, ``settings``: of its service."""
 
     def __init__(
@@ -73,7 +74,7 @@ class Trial:
         self.url = ""
         self.seen: dict[str, float] = {}
         self.again: dict[str, int] = {}
-        self.notices = self.lost = self._people = 0
+        self.notices = self.hung = self.lost = self._people = 0
 
     async def __aenter__(self) -> Self:
         receiver = [sys.executable, "-m", "verification.benchmarks.delivery.receiver"]
@@ -197,7 +198,7 @@ class Trial:
         """Ask the receiver."""
         found = json.loads((await self._http.get(f"{self.url}/arrivals")).content)
         self.seen |= found["first"]
-        self.notices, self.again = found["notices"], found["again"]
+        self.notices, self.again, self.hung = found["notices"], found["again"], found["hung"]
 
     @property
     def twice(self) -> int:
