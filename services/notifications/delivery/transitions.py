@@ -25,7 +25,7 @@ from services.notifications.documents import (
 )
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.circuit_breaker import MOST_COUNTED, Breaker
-from services.notifications.domain.retry_schedule import OUTAGE, next_attempt
+from services.notifications.domain.retry_schedule import OUTAGE, next_attempt, recall_schedule
 from services.notifications.fan_out.resync import request_resync
 from shared.kit.base.logs import logger
 from shared.kit.store.store import Operation
@@ -61,6 +61,7 @@ class DeliveryTransitions:
     ) -> None:
         self._queues = queues
         self._schedule = schedule
+        self._recall_schedule = recall_schedule(schedule)
         self._breaker = breaker
         self._resync_requested = resync_requested
 
@@ -181,7 +182,7 @@ class DeliveryTransitions:
             return
         forget_retry(delivery)
         is_notice = delivery["about"] == "notice"  # a recall is tried as long as anything can be
-        schedule = (how.endpoint.get("retry_schedule") if is_notice else None) or self._schedule
+        schedule = (how.endpoint.get("retry_schedule") or self._schedule) if is_notice else self._recall_schedule
         when = next_attempt(schedule, delivery["attempts"], work.now, delivery["due"], how.jitter, repeat=how.down)
         if when is None:
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")

@@ -11,6 +11,15 @@ STANDARD_SCHEDULE: tuple[float, ...] = (0, 5, 300, 1800, 7200, 18000, 36000, 504
 OUTAGE = 5  # bad answers in a row after which an endpoint is taken to be down
 
 
+def recall_schedule(schedule: Sequence[float]) -> tuple[float, ...]:
+    """Of recalls: the wait before the second attempt comes again until so many attempts were made as show an outage.
+
+    An endpoint that is down is asked every few seconds while a recall waits. Where a recall is all that there is to
+    tell, its own bad answers are what it is found down by: by the schedule of notices the fifth comes after hours.
+    """
+    return (*schedule[:1], *tuple(schedule[1:2]) * (OUTAGE - 1), *schedule[2:])
+
+
 def next_attempt(
     schedule: Sequence[float], attempts: int, now: datetime, planned: datetime, jitter: float, *, repeat: bool = False
 ) -> datetime | None:

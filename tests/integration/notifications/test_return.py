@@ -72,7 +72,7 @@ async def test_the_recall_comes_soon_and_the_rest_in_order_at_its_rate(setup: Se
             await setup.publish(*(match(name, opening) for name in PEOPLE for opening in "xyz"))
             await eventually(lambda: _down(app))
             await setup.publish(person(PEOPLE[0], sequence=2), match(LATER, "x"))
-            await eventually(lambda: stored(app, 1, about="recall", attempts=1))
+            await eventually(lambda: stored(app, 1, about="recall", attempts={"$gte": 1}))
             await eventually(lambda: _aged(app, away))
             asked = len(partner.requests)
             await eventually(lambda: _more(partner, asked))
@@ -96,6 +96,30 @@ async def test_the_recall_comes_soon_and_the_rest_in_order_at_its_rate(setup: Se
     assert holding(told) == held | {(hexid("alias", LATER, "gjf"), hexid("opportunity", "x"))}
     at_least = (len(requests) - PER_SECOND * BURST_SECONDS) / PER_SECOND
     assert requests[-1].at - requests[0].at >= 0.5 * at_least  # the first may have been late
+
+
+async def test_a_recall_comes_soon_also_where_it_is_the_only_thing_to_tell(setup: Setup) -> None:
+    """Its own bad answers are all that the endpoint can be found down by: by the waits of a notice the third would come
+    after an hour."""
+    down = False
+
+    async def answers(request: Request) -> bytes:
+        return answer_of(503) if down else OK
+
+    waits = (0.0, 0.2, *(3600.0,) * 8)
+    async with Partner(answers) as partner, setup.running(retry_schedule=waits) as app:
+        await setup.publish(setup.agency("gjf"), person("p", "gjf"))
+        async with Client(app, setup.tokens["gjf"]) as gjf:
+            await gjf.subscribed("webhook", partner.url)
+            await setup.publish(match("p", "x"))
+            await eventually(lambda: stored(app, 1, state="delivered"))
+            down = True
+            await setup.publish(person("p", sequence=2))
+            await eventually(lambda: _down(app))
+            down, before = False, len(partner.requests)
+            await eventually(lambda: _more(partner, before))
+            await eventually(lambda: _nothing_is_open(app))
+    assert [each["type"] for each in partner.told[before:]] == ["recall"]
 
 
 async def _down(app: Any) -> bool:

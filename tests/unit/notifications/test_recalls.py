@@ -10,13 +10,15 @@ import pytest
 
 from services.notifications import metrics
 from services.notifications.acknowledgements import Deliveries
-from services.notifications.documents import DELIVERIES
+from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.retry_schedule import OUTAGE, recall_schedule
 from services.notifications.recovery.resend import Resend
 from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
+WHOLE_SCHEDULE = recall_schedule((0.0, 5.0, 300.0))  # of the world's
 
 
 class Told:
@@ -205,13 +207,37 @@ class TestHowLongARecallIsKept:
         assert "unacknowledged_since" not in notice
 
 
+class TestARecallAtAnEndpointThatIsNotKnownToBeDown:
+    def test_it_is_found_down_within_seconds_also_if_nothing_else_is_told_there(self) -> None:
+        told = Told()
+        told.consent(False)
+        began = told.world.now
+        for _ in range(OUTAGE):
+            (recall,) = told.world.due()
+            told.world.attempt(recall["_id"], Verdict("again", "no-connection", possibly_sent=False), reaches=False)
+            told.world.now += timedelta(seconds=5)
+        (endpoint,) = told.world.all(SUBSCRIPTIONS)
+        assert endpoint["failures"] >= OUTAGE, "from now on it is asked every few seconds (half_open_probe.py)"
+        assert told.world.now - began <= timedelta(seconds=30)
+
+    def test_the_waits_that_the_partner_chose_are_for_notices(self) -> None:
+        told = Told()
+        (endpoint,) = told.world.all(SUBSCRIPTIONS)
+        told.world.store.put(SUBSCRIPTIONS.name, {**endpoint, "retry_schedule": [0.0, 86_400.0]})
+        told.consent(False)
+        (recall,) = told.world.due()
+        told.world.attempt(recall["_id"], Verdict("again", "refused-500"), reaches=False)
+        told.world.now += timedelta(seconds=5)
+        assert [each["_id"] for each in told.world.due()] == [recall["_id"]]
+
+
 class TestARecallThatAPageForPeopleAnswered:
     PAGE = Verdict("delivered", "answered-with-a-page", endpoint_healthy=True, doubtful=True)
 
     def test_is_tried_again_until_it_is_given_up(self) -> None:
         told = Told()
         told.consent(False)
-        for _ in range(3):  # the whole schedule
+        for _ in WHOLE_SCHEDULE:
             (recall,) = told.world.due()
             told.world.attempt(recall["_id"], self.PAGE, reaches=False)
             told.world.now += timedelta(hours=1)
@@ -246,10 +272,10 @@ class TestARecallThatIsGivenUp:
         told, counted = Told(), metrics.deliveries.of(channel="none", outcome="recall-given-up")
         before = counted._value.get()
         told.consent(False)
-        for _ in range(3):  # the whole schedule
+        for _ in WHOLE_SCHEDULE:
             (recall,) = told.world.due()
             assert (recall["about"], counted._value.get()) == ("recall", before)
-            told.world.attempt(recall["_id"], Verdict("again", "refused-500"), reaches=False)
+            told.world.attempt(recall["_id"], Verdict("again", "refused-400", endpoint_healthy=True), reaches=False)
             told.world.now += timedelta(hours=1)
         assert not told.world.due()
         assert counted._value.get() == before + 1
