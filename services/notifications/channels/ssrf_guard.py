@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,7 +18,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from services.notifications.domain.webhook_url_rules import Network, may_dial
 
-_RESOLVERS = 32
+_RESOLVERS = 128
+_APART = 32  # threads for names that hung when they were looked up last
+_MOST_APART = 10_000  # names of which that is remembered
 _RESOLVE_SECONDS = 5.0
 REGISTERING = 8  # threads of a resolver for registrations, see Subscriptions
 
@@ -47,10 +50,14 @@ class AddressRefused(OSError):
 
 class Resolver(AbstractResolver):
     """Looks names up in threads of its own, at most one for each name at a time, so that a name server that hangs holds
-    up nobody else's work."""
+    up nobody else's work. A thread is gone for as long as the system's resolver tries, which is longer than anybody
+    here waits: names that hung the last time have threads apart, or as many of them as there are threads would leave
+    none for the others."""
 
     def __init__(self, threads: int = _RESOLVERS) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
+        self._apart = ThreadPoolExecutor(_APART, thread_name_prefix="resolve-apart")
+        self._hung: dict[str, None] = {}
         self._asked: dict[tuple[str, int, socket.AddressFamily], asyncio.Future[list[Any]]] = {}
 
     async def resolve(
@@ -59,10 +66,15 @@ class Resolver(AbstractResolver):
         """All addresses of a host. Raises OSError."""
         key = (host, port, family)
         if (asked := self._asked.get(key)) is None:
-            asked = self._asked[key] = asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-            )
-            asked.add_done_callback(lambda done: self._answered(key, done))
+            began: list[float] = []  # once a thread has taken it: that it waited for one is no fault of the name
+
+            def look_up() -> list[Any]:
+                began.append(time.monotonic())
+                return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+
+            threads = self._apart if host in self._hung else self._threads
+            asked = self._asked[key] = asyncio.get_running_loop().run_in_executor(threads, look_up)
+            asked.add_done_callback(lambda done: self._answered(key, done, began))
         async with asyncio.timeout(_RESOLVE_SECONDS):
             found = await asyncio.shield(asked)  # a thread cannot be cancelled: who comes later waits for the same one
         return [
@@ -71,14 +83,22 @@ class Resolver(AbstractResolver):
             if kind in (socket.AF_INET, socket.AF_INET6)
         ]
 
-    def _answered(self, key: tuple[str, int, socket.AddressFamily], done: asyncio.Future[list[Any]]) -> None:
+    def _answered(
+        self, key: tuple[str, int, socket.AddressFamily], done: asyncio.Future[list[Any]], began: Sequence[float]
+    ) -> None:
         self._asked.pop(key, None)
+        self._hung.pop(key[0], None)
+        if began and time.monotonic() - began[0] > _RESOLVE_SECONDS:
+            self._hung[key[0]] = None
+            if len(self._hung) > _MOST_APART:
+                del self._hung[next(iter(self._hung))]
         if not done.cancelled():
             done.exception()  # who asked may have gone: nobody is left to be told
 
     async def close(self) -> None:
         """Let the threads end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._apart):
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 async def leads_outside(host: str, port: int, allowed: Sequence[Network], resolver: AbstractResolver) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -90,6 +91,63 @@ class TestResolver:
             assert sorted(asked) == ["quick.example", "slow.example"]
         finally:
             go_on.set()
+            await resolver.close()
+
+    async def test_more_names_that_hang_than_there_are_threads_leave_some_for_the_others(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go_on, names = threading.Event(), [f"slow-{number}.example" for number in range(ssrf_guard._RESOLVERS)]
+
+        def getaddrinfo(host: str, *_: Any) -> list[Any]:
+            if host in names:
+                go_on.wait(20)
+                raise socket.gaierror
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 443))]
+
+        async def all_of_them() -> set[type[Any]]:
+            found = await asyncio.gather(*(resolver.resolve(name, 443) for name in names), return_exceptions=True)
+            return {type(each) for each in found}
+
+        monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 0.2)
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        resolver = Resolver()
+        try:
+            assert await all_of_them() == {TimeoutError}
+            go_on.set()  # the system's resolver has given up
+            await asyncio.wait([*resolver._asked.values()])
+            go_on.clear()
+            again = asyncio.create_task(all_of_them())
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert len(resolver._asked) == len(names)
+            [found] = await resolver.resolve("quick.example", 443)
+            assert found["host"] == "203.0.113.1"
+            assert await again == {TimeoutError}
+        finally:
+            go_on.set()
+            await resolver.close()
+
+    async def test_a_name_that_is_answered_again_is_one_like_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        slow = True
+
+        def getaddrinfo(host: str, *_: Any) -> list[Any]:
+            if slow:
+                time.sleep(0.1)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 443))]
+
+        monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 0.05)
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        resolver = Resolver()
+        try:
+            with pytest.raises(TimeoutError):
+                await resolver.resolve("a.example", 443)
+            await asyncio.wait([*resolver._asked.values()])
+            assert list(resolver._hung) == ["a.example"]
+            slow = False
+            monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 20)
+            await resolver.resolve("a.example", 443)
+            assert not resolver._hung
+        finally:
             await resolver.close()
 
 
