@@ -212,6 +212,12 @@ ROWS = (
                 ),
             ),
             Panel(
+                "Undelivered mails that came back",
+                "ended: no such mailbox. shown: for good, for another reason. unknown: to an address that is not ours.",
+                (Query("sum by (outcome) (rate(ieum_bounces_total[5m]))", "{{outcome}}", may_be_empty=True),),
+                unit="ops",
+            ),
+            Panel(
                 "Oldest that has not arrived",
                 "In a feed: that is not read. A recall should be there within seconds.",
                 (

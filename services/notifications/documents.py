@@ -133,8 +133,9 @@ class SubscriptionDocument(TypedDict):
     ``per_second``: the most that its endpoint wants. ``order``: of what it is told from then on;
     ``blocked_head_seconds``: how long one that is not taken may keep those behind it waiting. ``retry_schedule``: waits
     before attempt 1, 2, ... in seconds, in the place of ours. ``tls``: its client certificate and own CA, sealed
-    (channels/client_tls.py). ``alerts_to``: whom to tell by mail of trouble with it, sealed. All of it is in one
-    document: who sends reads it once."""
+    (channels/client_tls.py). ``alerts_to``: whom to tell by mail of trouble with it, sealed. ``bounced_at``,
+    ``alerts_bounced_at``: when a mail to its mailbox or to ``alerts_to`` last came back for good, without a word that
+    the mailbox is gone. All of it is in one document: who sends reads it once."""
 
     _id: str
     agency: str
@@ -156,6 +157,8 @@ class SubscriptionDocument(TypedDict):
     blocked_head_seconds: NotRequired[int | None]
     retry_schedule: NotRequired[list[float] | None]
     alerts_to: NotRequired[bytes | None]
+    bounced_at: NotRequired[datetime | None]
+    alerts_bounced_at: NotRequired[datetime | None]
 
 
 class DayEntry(TypedDict):

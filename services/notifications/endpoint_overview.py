@@ -20,8 +20,9 @@ from services.notifications.monitoring import Look, Open
 RECALL_WAITS, NOTICE_WAITS = timedelta(minutes=2), timedelta(minutes=15)
 RECALL_UNREAD, NOTICE_UNREAD = timedelta(minutes=10), timedelta(hours=1)
 UNACKNOWLEDGED = timedelta(hours=1)
+BOUNCES_SHOWN = timedelta(days=7)  # nothing says that a later mail has arrived: the trouble is over when no more come
 
-Status = Literal["failing", "down", "disabled", "waits", "unread", "unacknowledged", "doubtful"]
+Status = Literal["failing", "down", "disabled", "waits", "unread", "unacknowledged", "doubtful", "bounced"]
 GONE = "gone"  # a subscription that has ended, and was brought a recall that nobody acknowledged
 
 
@@ -66,11 +67,18 @@ class EndpointOverview:
             recall, notice = (RECALL_UNREAD, NOTICE_UNREAD) if feed else (RECALL_WAITS, NOTICE_WAITS)
             if self.recalls.older_than(recall, look.at) or self.notices.older_than(notice, look.at):
                 found.append("unread" if feed else "waits")
+            if any(at is not None and look.at - at <= BOUNCES_SHOWN for at in bounced(of)):
+                found.append("bounced")
         if self.unacknowledged.older_than(UNACKNOWLEDGED, look.trusted):
             found.append("unacknowledged")
         if self.doubtful.count:
             found.append("doubtful")
         return found
+
+
+def bounced(subscription: SubscriptionDocument) -> tuple[datetime | None, datetime | None]:
+    """When a mail to its mailbox, and to its address for alerts, last came back."""
+    return subscription.get("bounced_at"), subscription.get("alerts_bounced_at")
 
 
 def overview(look: Look) -> list[EndpointOverview]:

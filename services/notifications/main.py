@@ -18,10 +18,13 @@ from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.feed_files import FeedFiles
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.channels.feed_stream import FeedStream
+from services.notifications.channels.mail.bounce_listener import BounceListener
+from services.notifications.channels.mail.bounces import Bounces
 from services.notifications.channels.mail.channel import Email
 from services.notifications.channels.mail.composer import MailComposer
 from services.notifications.channels.mail.digest import DigestSender, EmailDigest
 from services.notifications.channels.mail.owner_alerts import OwnerMails
+from services.notifications.channels.mail.return_path import ReturnPath
 from services.notifications.channels.mail.smtp_relay import Relay, RelaySettings
 from services.notifications.channels.topic import PARTNERS, OwnTopic
 from services.notifications.channels.webhook import Limits, Webhook
@@ -83,8 +86,8 @@ def build(settings: NotificationsSettings) -> FastAPI:
     feed = Feed(today)
     webhook = Webhook(credentials, dispatcher.due, _limits(settings), settings.url_rules, settings.spread)
     relay = Relay(_relay_settings(settings)) if settings.smtp_host else None
-    texts = MailComposer(pack, settings.mail_sender)
-    email = Email(credentials, dispatcher.due, relay, texts, settings.spread)
+    texts, returns = MailComposer(pack, settings.mail_sender), ReturnPath(ids, settings.mail_bounces)
+    email = Email(credentials, dispatcher.due, relay, texts, returns, settings.spread)
     digest = EmailDigest(credentials, relay, lambda after: next_window(after, zone, time(settings.digest_hour)))
     kafka = settings.kafka_settings if settings.kafka_security.authenticated else None
     deadline = timedelta(seconds=settings.deadline_seconds)
@@ -112,6 +115,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         indexes=INDEXES,
     )
     deps: Dependencies | None = None
+    bounces: BounceListener | None = None
 
     async def put_together() -> None:
         store, repository = runtime.store, Repository(runtime.database)
@@ -138,7 +142,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         feed_endpoints.files = FeedFiles(reader, store, repository, endpoints.deliveries, ids, today)
         feed_endpoints.stream = FeedStream(reader, runtime.stopping)
 
-        nonlocal deps  # they live longer than one run of the dispatcher: what was answered waits in the recorder
+        nonlocal deps, bounces  # longer than one run of the dispatcher: what was answered waits in the recorder
         deps = Dependencies(
             repository=repository,
             reads=PreSendReads(repository),
@@ -159,6 +163,18 @@ def build(settings: NotificationsSettings) -> FastAPI:
             today=today,
             clock=runtime.clock,
         )
+        if settings.bounces_listen:
+            heard_of = Bounces(store, credentials, returns, deps.transitions)
+            bounces = BounceListener(*settings.bounces_address, returns, heard_of.heard)
+            bounces.open()
+
+    async def hear_bounces() -> None:
+        assert bounces is not None
+        await bounces.run(runtime.stopping)
+
+    async def end_mail() -> None:
+        if bounces is not None:
+            bounces.close()
 
     async def dispatch() -> None:
         assert deps is not None
@@ -198,7 +214,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     async def send_digests() -> None:
         assert relay is not None
         assert deps is not None
-        await DigestSender(deps, credentials, relay, texts).run(runtime.stopping)
+        await DigestSender(deps, credentials, relay, texts, returns).run(runtime.stopping)
 
     async def tell_owners() -> None:
         assert relay is not None
@@ -208,6 +224,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             credentials,
             relay,
             texts,
+            returns,
             runtime.clock,
             settings.instance,
             settings.breaker,
@@ -229,8 +246,9 @@ def build(settings: NotificationsSettings) -> FastAPI:
         loops=(
             *(dispatch, probe, resync, send_again, recall, recover, monitor),
             *(() if relay is None else (send_digests, tell_owners)),
+            *((hear_bounces,) if settings.bounces_listen else ()),
         ),
-        on_stop=(webhook.close, topic.close),
+        on_stop=(end_mail, webhook.close, topic.close),
     )
 
 

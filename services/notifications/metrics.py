@@ -34,3 +34,4 @@ recalls_unacknowledged_oldest_seconds = gauge(
 in_flight = gauge("in_flight", "Deliveries under way", ["channel"])
 attempts_to_record = gauge("attempts_to_record", "Attempts at partners that were answered and not yet written down")
 attempts_not_recorded = counter("attempts_not_recorded", "Attempts whose outcome cannot be written down")
+bounces = counter("bounces", "What came to the address for undelivered mails, and what was made of it", ["outcome"])

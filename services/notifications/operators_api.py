@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from services.notifications.api import Endpoints
 from services.notifications.documents import ChannelName, SubscriptionState
 from services.notifications.domain.circuit_breaker import Breaker
-from services.notifications.endpoint_overview import EndpointOverview, Pile, Status, overview
+from services.notifications.endpoint_overview import EndpointOverview, Pile, Status, bounced, overview
 from services.notifications.schemas import Schema
 from shared.kit.store.mongo import Database
 from shared.kit.web.operator_routes import Operator, write_audit
@@ -35,9 +35,10 @@ class EndpointShown(Schema):
     """A subscription and what is wrong with it. ``statuses``: ``failing`` from the first bad answer on, ``down`` after
     five in a row, ``disabled``; ``waits``: a recall for more than two minutes, or a notice for fifteen; ``unread``: in
     a feed a recall for ten minutes, or a notice for an hour; ``unacknowledged``: a recall arrived over an hour ago;
-    ``doubtful``: a page for people answered in the last day. ``state``: ``gone`` of a subscription that has ended
-    and was brought a recall that nobody acknowledged. ``notices``, ``recalls``: that have not arrived. ``ends_at``:
-    when it is disabled if nothing changes."""
+    ``doubtful``: a page for people answered in the last day; ``bounced``: a mail to its mailbox (``bounced_at``) or
+    to its address for alerts (``alerts_bounced_at``) came back for good in the last seven days. ``state``: ``gone``
+    of a subscription that has ended and was brought a recall that nobody acknowledged. ``notices``, ``recalls``:
+    that have not arrived. ``ends_at``: when it is disabled if nothing changes."""
 
     agency: str
     subscription: str
@@ -53,12 +54,15 @@ class EndpointShown(Schema):
     recalls: PileShown
     unacknowledged: PileShown
     doubtful: PileShown
+    bounced_at: datetime | None
+    alerts_bounced_at: datetime | None
 
     @classmethod
     def of(cls, endpoint: EndpointOverview, statuses: list[Status], breaker: Breaker) -> Self:
         """As it was seen."""
         of = endpoint.subscription
         failing_since = None if of is None else of.get("failing_since")
+        bounced_at, alerts_bounced_at = (None, None) if of is None else bounced(of)
         return cls(
             agency=endpoint.agency,
             subscription=endpoint.id,
@@ -74,6 +78,8 @@ class EndpointShown(Schema):
             recalls=PileShown.of(endpoint.recalls),
             unacknowledged=PileShown.of(endpoint.unacknowledged),
             doubtful=PileShown.of(endpoint.doubtful),
+            bounced_at=bounced_at,
+            alerts_bounced_at=alerts_bounced_at,
         )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from services.notifications.domain.circuit_breaker import Breaker
-from services.notifications.domain.mail_address_rules import SCHEME, check_mailto
+from services.notifications.domain.mail_address_rules import LONGEST_TAGGED, SCHEME, check_mailto
 from services.notifications.domain.notice_envelope import DEFAULT_ASK
 from services.notifications.domain.refused_option import OptionRefused
 from services.notifications.domain.retry_schedule import STANDARD_SCHEDULE
@@ -31,7 +31,9 @@ class NotificationsSettings(ServiceSettings):
     ``recovery_per_second``: deliveries that one recovery makes due again, beside what is new.
     ``smtp_host``: the operator's mail server; without it there is no channel ``email``. ``mail_sender``: the address
     that mails are from; ``mail_bounces``: where reports of what could not be delivered go, as
-    ``local+<subscription>@domain``. ``digest_hour``: when digests leave, by the clock of the pack's zone.
+    ``local+<subscription>-<token>@domain``; ``bounces_listen``: the ``host:port`` on which the mail server hands them
+    to us (SMTP or LMTP, in a network that is the operator's alone), empty: nobody reads them. ``digest_hour``: when
+    digests leave, by the clock of the pack's zone.
     ``batch_max_records`` is small, so that what partners answer and pull is not kept waiting behind long batches.
     """
 
@@ -60,6 +62,9 @@ class NotificationsSettings(ServiceSettings):
     smtp_password: SecretStr = SecretStr("")
     mail_sender: str = Field(default="", max_length=254)
     mail_bounces: str = Field(default="", max_length=200)
+    bounces_listen: str = Field(
+        default="", max_length=260, pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"
+    )
     digest_hour: int = Field(default=9, ge=0, le=23)
     ask_path: str = Field(default=DEFAULT_ASK, max_length=160, pattern=r"^/[!-~]*$")
 
@@ -85,6 +90,27 @@ class NotificationsSettings(ServiceSettings):
         if self.profile == "production" and self.smtp_security == "none":
             raise ValueError("IEUM_SMTP_SECURITY cannot stand in production: put starttls or tls")
         return self
+
+    @model_validator(mode="after")
+    def _bounces_can_be_heard(self) -> Self:
+        if len(self.mail_bounces.rpartition("@")[0]) > LONGEST_TAGGED:
+            raise ValueError(f"IEUM_MAIL_BOUNCES is too long: put at most {LONGEST_TAGGED} letters before its @")
+        if not self.bounces_listen:
+            return self
+        if not self.smtp_host or not self.mail_bounces:
+            raise ValueError("IEUM_BOUNCES_LISTEN needs IEUM_SMTP_HOST and IEUM_MAIL_BOUNCES: put both")
+        host, port = self.bounces_address
+        if port > 65_535:
+            raise ValueError("IEUM_BOUNCES_LISTEN cannot stand: put host:port, for example 10.0.0.5:2525")
+        if self.has_guessable_keys and host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("IEUM_BOUNCES_LISTEN is not on loopback while keys are guessable: put keys of your own")
+        return self
+
+    @property
+    def bounces_address(self) -> tuple[str, int]:
+        """Where to listen for what came back undelivered."""
+        host, _, port = self.bounces_listen.rpartition(":")
+        return host.strip("[]"), int(port)
 
     @property
     def networks(self) -> tuple[Network, ...]:

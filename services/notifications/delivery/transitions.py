@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from services.notifications import metrics
 from services.notifications.delivery_queues import Queues, forget_retry, may_be_held
@@ -23,7 +24,7 @@ from services.notifications.documents import (
     ThreadDocument,
     Waits,
 )
-from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.attempt_verdict import NO_MAILBOX, Verdict
 from services.notifications.domain.circuit_breaker import MOST_COUNTED, Breaker
 from services.notifications.domain.retry_schedule import OUTAGE, next_attempt, recall_schedule
 from services.notifications.fan_out.resync import request_resync
@@ -35,6 +36,10 @@ IN_DOUBT = timedelta(minutes=1)
 MOST_LOGGED = 20  # attempts of one delivery: a recall may be tried every few seconds for days
 BLOCKED_HEAD_SECONDS = 6 * 3_600  # unless its subscription says otherwise
 SET_ASIDE = "set-aside"  # its endpoint is well and does not take it, and others wait for it in order
+# What a report says of a subscription: its mailbox is gone, or which field is to say when a mail came back; None: it is
+# about an address that it does not have any more.
+Judge = Callable[[SubscriptionDocument], Literal["gone", "bounced_at", "alerts_bounced_at"] | None]
+BounceOutcome = Literal["ended", "shown", "known", "outdated"]
 _log = logger("delivery")
 
 
@@ -99,6 +104,31 @@ class DeliveryTransitions:
             if verdict.disable or not verdict.endpoint_healthy:
                 yield SUBSCRIPTIONS.by_id(held["subscription"])
                 yield RESYNCS.by_id(held["recipient"])
+
+        return Operation(needs, do)
+
+    def bounced(self, subscription: str, judge: Judge) -> Operation[BounceOutcome]:
+        """After a report that a mail of this subscription, taken by the mail server before, could not be delivered.
+        Gone: it ends as it does when the mail server itself says so. The same report again changes nothing."""
+
+        def do(work: UnitOfWork) -> BounceOutcome:
+            endpoint = SUBSCRIPTIONS.get(work, subscription)
+            if endpoint is None or (about := judge(endpoint)) is None:
+                return "outdated"
+            if endpoint["state"] not in TAKING_PART:
+                return "known"
+            if about == "gone":
+                self._disable(work, endpoint, NO_MAILBOX)
+                SUBSCRIPTIONS.save(work, endpoint)
+                return "ended"
+            SUBSCRIPTIONS.save(work, {**endpoint, about: work.now})
+            return "shown"
+
+        def needs(work: UnitOfWork) -> Iterator[Need]:
+            yield SUBSCRIPTIONS.by_id(subscription)
+            endpoint = SUBSCRIPTIONS.get(work, subscription)
+            if endpoint is not None:
+                yield RESYNCS.by_id(endpoint["agency"])
 
         return Operation(needs, do)
 

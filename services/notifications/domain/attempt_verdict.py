@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 Outcome = Literal["delivered", "again", "failed"]
+NO_MAILBOX = "no-such-mailbox"  # the reason for which a subscription by mail ends, whoever says so
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,9 +154,10 @@ class Subscriptions:
                 raise problems.check_failed(kept["channel"], verdict)
         if "alerts_to" in named:
             changes["alerts_to"] = self._credentials.sealed_alerts_to(subscription, wishes.alerts_to)
+            changes["alerts_bounced_at"] = None
         if "target" in changes:
             left_waiting = None if kept["held_until"] is None else self._clock.calendar()  # what became due until now
-            changes.update({"failures": 0, "failing_since": None, "held_until": left_waiting})
+            changes.update({"failures": 0, "failing_since": None, "held_until": left_waiting, "bounced_at": None})
         options: PlainOptions = {**wishes.plain}
         for option in options.keys() - named:
             del options[option]  # type: ignore[misc]  # all of them may be left out
@@ -222,6 +223,7 @@ class Subscriptions:
             resumed: SubscriptionDocument = {**found, "state": "active", "reason": None}
             if found["state"] != "active":  # its partner says that it is well: no old trouble counts
                 resumed.update({"failures": 0, "failing_since": None, "held_until": work.now})  # what waited was left
+                resumed["bounced_at"] = None
             if found["state"] not in TAKING_PART:
                 self._resync(work, agency)
             if found["state"] == "disabled":
@@ -358,3 +360,5 @@ class _Changes(TypedDict, total=False):
     failures: int
     failing_since: None
     held_until: datetime | None
+    bounced_at: None
+    alerts_bounced_at: None

@@ -100,7 +100,8 @@ class SecretWanted(Schema):
 class SubscriptionShown(Schema):
     """``state``: active; unconfirmed (begins with ``resume``); paused; disabled, with the reason. ``failing``: bad
     answers in a row, counted up to 20, the first ``failing_since``; ``ends_at``: when the subscription is disabled if
-    that goes on. ``headers``: names only."""
+    that goes on. ``bounced_at``, ``alerts_bounced_at``: when a mail to its mailbox, or to ``alerts_to``, last came back
+    undelivered for good, which did not say that there is no such mailbox. ``headers``: names only."""
 
     subscription: str
     channel: ChannelName
@@ -120,6 +121,8 @@ class SubscriptionShown(Schema):
     failing_since: datetime | None = None
     ends_at: datetime | None = None
     held_until: datetime | None = None
+    bounced_at: datetime | None = None
+    alerts_bounced_at: datetime | None = None
 
     @classmethod
     def of(
@@ -150,6 +153,8 @@ class SubscriptionShown(Schema):
             failing_since=document.get("failing_since"),
             ends_at=ends_at,
             held_until=document["held_until"],
+            bounced_at=document.get("bounced_at"),
+            alerts_bounced_at=document.get("alerts_bounced_at"),
             **more,
         )
 

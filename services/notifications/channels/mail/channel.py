@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from services.notifications.channels.channel import Configuration, Due, PushChannel
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.mail.composer import MailComposer
+from services.notifications.channels.mail.return_path import ReturnPath
 from services.notifications.channels.mail.smtp_relay import Relay, judge
 from services.notifications.documents import EMAIL, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict
@@ -30,12 +31,14 @@ class Email(PushChannel):
         on_due: Due,
         relay: Relay | None,
         texts: MailComposer,
+        returns: ReturnPath,
         spread: timedelta = timedelta(0),
     ) -> None:
         super().__init__(on_due, spread)
         self._credentials = credentials
         self._relay = relay
         self._texts = texts
+        self._returns = returns
 
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
         """One plain mailbox. That it is the agency's own is for the operator to know: nothing is asked of it."""
@@ -50,7 +53,7 @@ class Email(PushChannel):
             mail = self._texts.told(to, [json.loads(body)], now)
         except Exception:  # a wrong key of ours: the partner must not pay for it with a lost notice
             return Verdict("again", "secret", possibly_sent=False)
-        return judge(await self._relay.send(to, mail, endpoint["_id"]))
+        return judge(await self._relay.send(to, mail, self._returns.tag(endpoint["_id"], endpoint["target"])))
 
 
 def mailbox(url: str | None, relay: Relay | None) -> str:

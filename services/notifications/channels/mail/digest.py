@@ -17,6 +17,7 @@ from services.notifications.channels.channel import Channel, Configuration
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.mail.channel import mailbox
 from services.notifications.channels.mail.composer import MOST_TOLD, MailComposer
+from services.notifications.channels.mail.return_path import ReturnPath
 from services.notifications.channels.mail.smtp_relay import Relay, judge
 from services.notifications.delivery.endpoint_worker import ABOUT, Dependencies
 from services.notifications.delivery.pre_send_check import is_open, recheck_before_send
@@ -63,11 +64,14 @@ class EmailDigest(Channel):
 class DigestSender:
     """Looks every few seconds for digests that are due. Any number may run: claims keep them apart."""
 
-    def __init__(self, deps: Dependencies, credentials: Credentials, relay: Relay, texts: MailComposer) -> None:
+    def __init__(
+        self, deps: Dependencies, credentials: Credentials, relay: Relay, texts: MailComposer, returns: ReturnPath
+    ) -> None:
         self._deps = deps
         self._credentials = credentials
         self._relay = relay
         self._texts = texts
+        self._returns = returns
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until stopped."""
@@ -143,4 +147,4 @@ class DigestSender:
             mail = self._texts.told(to, [self._deps.messages.of(delivery) for delivery in deliveries], now)
         except Exception:  # a wrong key of ours: the partner must not pay for it with lost notices
             return Verdict("again", "secret", possibly_sent=False)
-        return judge(await self._relay.send(to, mail, endpoint["_id"]))
+        return judge(await self._relay.send(to, mail, self._returns.tag(endpoint["_id"], endpoint["target"])))

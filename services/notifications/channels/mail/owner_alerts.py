@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.mail.composer import MailComposer, TroubleTold
+from services.notifications.channels.mail.return_path import ReturnPath
 from services.notifications.channels.mail.smtp_relay import Relay, judge
 from services.notifications.documents import TROUBLES, SubscriptionDocument, Told
 from services.notifications.domain.circuit_breaker import Breaker
@@ -42,6 +43,7 @@ class OwnerMails:
         credentials: Credentials,
         relay: Relay,
         texts: MailComposer,
+        returns: ReturnPath,
         clock: Clock,
         instance: str,
         breaker: Breaker,
@@ -52,6 +54,7 @@ class OwnerMails:
         self._credentials = credentials
         self._relay = relay
         self._texts = texts
+        self._returns = returns
         self._clock = clock
         self._breaker = breaker
         self._monitor = monitor
@@ -87,11 +90,11 @@ class OwnerMails:
         """Whether all that can be told has been; also when there is nobody to tell."""
         told, done = self._told(matter, what, noted, now), True
         owners = await self._repository.subscriptions_of(matter.agency)
-        for to, subscription in addresses(self._credentials, matter.subscription, owners).items():
+        for to, (subscription, sealed) in addresses(self._credentials, matter.subscription, owners).items():
             if not self._may_mail(matter.agency, now):
                 break  # not told later either: what stands then is told as it is then
             mail = self._texts.about_trouble(to, told, now)
-            verdict = judge(await self._relay.send(to, mail, subscription))
+            verdict = judge(await self._relay.send(to, mail, self._returns.tag(subscription, sealed)))
             done = done and verdict.outcome != "again"
         return done
 
@@ -121,15 +124,15 @@ class OwnerMails:
 
 def addresses(
     credentials: Credentials, about: SubscriptionDocument | None, owners: Sequence[SubscriptionDocument]
-) -> Mapping[str, str]:
+) -> Mapping[str, tuple[str, bytes | None]]:
     """Whom of an agency with these subscriptions to tell about one of them, or about all, and by which subscription
-    each was named: that one takes what comes back undelivered."""
-    named = {each["_id"]: url for each in owners if (url := credentials.alerts_to_of(each)) is not None}
+    each was named, as it is sealed there: that one takes what comes back undelivered."""
+    named = {each["_id"]: each for each in owners if each.get("alerts_to") is not None}
     if about is not None and about["_id"] in named:
         named = {about["_id"]: named[about["_id"]]}
-    found = [(url, id) for id, url in named.items()]
+    found = [(credentials.alerts_to_of(each) or "", id, each.get("alerts_to")) for id, each in named.items()]
     for each in owners:
         itself = about is not None and each["_id"] == about["_id"]
         if each["channel"] in MAILED and each["state"] == "active" and not itself:
-            found.append((credentials.target_of(each) or "", each["_id"]))
-    return {check_mailto(url): id for url, id in reversed(found)}
+            found.append((credentials.target_of(each) or "", each["_id"], each["target"]))
+    return {check_mailto(url): (id, sealed) for url, id, sealed in reversed(found)}

@@ -3,7 +3,7 @@
 aiosmtplib, because it is asyncio's own, maintained, and checks certificates by default; smtplib would need a thread for
 every mail. We talk to one server that the operator names, never to the partner's: no address of a partner is dialled.
 The server's 2xx says that it will deliver, not that it has: what cannot be delivered later comes back to ``bounces``,
-with the subscription in the address (VERP), because a report's own form is up to whoever writes it.
+with the subscription in the address (VERP, return_path.py), because a report's own form is up to whoever writes it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from typing import Literal
 
 import aiosmtplib
 
-from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.attempt_verdict import NO_MAILBOX, Verdict
+from services.notifications.domain.mail_address_rules import NO_SUCH_MAILBOX
 
 Security = Literal["starttls", "tls", "none"]
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)  # RFC 3463
-_NO_SUCH_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 
 
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
-    """``host`` empty: there is no mail. ``bounces``: the envelope's sender, with the subscription added to its local
-    part (``bounces+<id>@...``); empty: ``sender`` as it is."""
+    """``host`` empty: there is no mail. ``bounces``: the envelope's sender, with a mail's tag added to its local part
+    (``bounces+<tag>@...``, return_path.py); empty: ``sender`` as it is."""
 
     host: str
     port: int
@@ -40,10 +40,10 @@ class RelaySettings:
     bounces: str = ""
     total: timedelta = timedelta(seconds=15)
 
-    def envelope_sender(self, subscription: str) -> str:
+    def envelope_sender(self, tag: str) -> str:
         """To whom a report of this mail goes."""
         local, _, domain = self.bounces.rpartition("@")
-        return f"{local}+{subscription}@{domain}" if local else self.sender
+        return f"{local}+{tag}@{domain}" if local else self.sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def judge(answer: MailAnswer) -> Verdict:
         return Verdict("delivered", endpoint_healthy=True)
     if code < 500:
         return Verdict("again", f"mail-{code}", endpoint_healthy=True, possibly_sent=False)
-    if answer.status in _NO_SUCH_MAILBOX:
-        return Verdict("failed", "no-such-mailbox", disable=True, possibly_sent=False)
+    if answer.status in NO_SUCH_MAILBOX:
+        return Verdict("failed", NO_MAILBOX, disable=True, possibly_sent=False)
     return Verdict("failed", f"mail-{code}", possibly_sent=False)
 
 
@@ -79,7 +79,7 @@ class Relay:
         self._settings = settings
         self._tls = tls
 
-    async def send(self, to: str, mail: EmailMessage, subscription: str) -> MailAnswer:
+    async def send(self, to: str, mail: EmailMessage, tag: str) -> MailAnswer:
         """Hand it over once. Bounded by one deadline; never raises for anything the server does."""
         settings, body = self._settings, mail.as_bytes(policy=SMTP.clone(cte_type="7bit"))
         client = aiosmtplib.SMTP(
@@ -98,7 +98,7 @@ class Relay:
             async with asyncio.timeout(settings.total.total_seconds()):
                 await client.connect()
                 connected = True
-                await client.sendmail(settings.envelope_sender(subscription), [to], body)
+                await client.sendmail(settings.envelope_sender(tag), [to], body)
             return MailAnswer("mailbox", 250)
         except aiosmtplib.SMTPRecipientsRefused as refused:
             return _of(refused.recipients[0])

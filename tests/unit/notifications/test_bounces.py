@@ -1,0 +1,315 @@
+"""Reports of undelivered mails: what counts as one, what it means, and whose address it may come to."""
+
+from __future__ import annotations
+
+import base64
+import quopri
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from services.notifications.channels.mail.return_path import ReturnPath, ReturnTag
+from services.notifications.channels.mail.smtp_relay import MailAnswer, RelaySettings, judge
+from services.notifications.domain import bounce_report
+from services.notifications.domain.bounce_report import Failure, failures_of, said_of
+from services.notifications.domain.mail_address_rules import LONGEST_TAGGED
+from services.notifications.settings import NotificationsSettings
+from shared.kit.base.ids import Ids
+from tests.support.keys import A_KEY
+from tests.support.undelivered import AWAY, REPORTS, crlf, postfix
+from tests.unit.notifications.world import hexid
+
+pytestmark = pytest.mark.unit
+TO = "jobs@partner.example"
+
+
+def report(
+    *blocks: str, kind: str = "multipart/report; report-type=delivery-status; boundary=b", more: str = ""
+) -> bytes:
+    """The least that is one."""
+    said = "\n\n".join(["Reporting-MTA: dns; x", *blocks])
+    return crlf(
+        f"Content-Type: {kind}\n{more}\n\n--b\n\nsorry\n--b\nContent-Type: message/delivery-status\n\n{said}\n\n--b--\n"
+    )
+
+
+def block(status: str = "5.1.1", action: str = "failed", to: str = TO) -> str:
+    return f"Final-Recipient: rfc822; {to}\nAction: {action}\nStatus: {status}"
+
+
+class TestReport:
+    @pytest.mark.parametrize("server", REPORTS)
+    def test_of_each_server_is_read(self, server: str) -> None:
+        for status in ("5.1.1", "5.1.10", "5.2.2", "5.7.1"):
+            assert failures_of(REPORTS[server](TO, status)) == (Failure(TO, status),)
+
+    @pytest.mark.parametrize("server", REPORTS)
+    @pytest.mark.parametrize("action", ["delayed", "delivered", "relayed", "expanded", "failing", ""])
+    def test_of_anything_but_a_failure_says_nothing(self, server: str, action: str) -> None:
+        assert failures_of(REPORTS[server](TO, "5.1.1", action)) == ()
+
+    def test_that_is_not_for_good_says_nothing(self) -> None:
+        for status in ("4.2.2", "4.4.1", "2.0.0", "5", "5.1", "6.1.1", "55.1.1", "", "five"):
+            assert failures_of(report(block(status))) == ()
+
+    def test_is_of_several_recipients(self) -> None:
+        found = failures_of(report(block(to="a@x.example"), block("4.4.1"), block("5.7.1", to="<B@x.example>")))
+        assert found == (Failure("a@x.example", "5.1.1"), Failure("b@x.example", "5.7.1"))
+
+    def test_what_stands_behind_the_status_and_in_other_cases_does_no_harm(self) -> None:
+        odd = f"final-recipient: RFC822;{TO}\nACTION: Failed (for good)\nstatus:  5.1.1 (bad mailbox)"
+        assert failures_of(report(odd)) == (Failure(TO, "5.1.1"),)
+
+    def test_a_diagnostic_code_counts_where_the_status_says_nothing_and_only_of_smtp(self) -> None:
+        for said, status in (
+            ("smtp; 550 5.1.1 unknown", "5.1.1"),
+            ("SMTP;550-5.1.10 unknown", "5.1.10"),
+            ("smtp; 450 4.1.1 later", "5.0.0"),
+            ("smtp; 550 unknown 5.1.1", "5.0.0"),
+            ("x-unix; 550 5.1.1 unknown", "5.0.0"),
+        ):
+            assert failures_of(report(f"{block('5.0.0')}\nDiagnostic-Code: {said}")) == (Failure(TO, status),)
+        assert failures_of(report(f"{block('5.7.1')}\nDiagnostic-Code: smtp; 550 5.1.1 x")) == (Failure(TO, "5.7.1"),)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"\r\n",
+            AWAY,
+            crlf("Subject: x\n\nYour mail failed. Status: 5.1.1\nAction: failed\n"),
+            report(block(), kind="multipart/mixed; report-type=delivery-status; boundary=b"),
+            report(block(), kind="multipart/report; report-type=disposition-notification; boundary=b"),
+            report(block(), kind="multipart/report; boundary=b"),
+            report(block(), kind="multipart/report; report-type=delivery-status"),
+            report(block(), kind="multipart/report; report-type=delivery-status; boundary=other"),
+            report(block(), more="Content-Type: multipart/report; report-type=delivery-status; boundary=b\n"),
+            report(),
+            report("Action: failed\nStatus: 5.1.1"),
+            report(f"Final-Recipient: x400; {TO}\nAction: failed\nStatus: 5.1.1"),
+            report(f"Final-Recipient: rfc822; {TO}\nAction: failed"),
+            crlf("Content-Type: multipart/report; report-type=delivery-status; boundary=b"),
+        ],
+    )  # fmt: skip
+    def test_all_else_is_none(self, content: bytes) -> None:
+        assert failures_of(content) == ()
+
+    def test_of_the_mail_that_came_back_with_it_nothing_counts(self) -> None:
+        inner = report(block()).decode()
+        content = (
+            crlf("Content-Type: multipart/report; report-type=delivery-status; boundary=outer\n\n--outer\n\n--outer\n")
+            + crlf("Content-Type: message/rfc822\n\n")
+            + inner.encode()
+            + crlf("\n--outer--\n")
+        )
+        assert failures_of(content) == ()
+
+    def test_of_two_parts_with_statuses_the_first_counts(self) -> None:
+        content = report(block("4.4.1")).replace(
+            b"--b--", b"--b\r\nContent-Type: message/delivery-status\r\n\r\nR: x\r\n\r\n" + block().encode()
+        )
+        assert failures_of(content) == ()
+
+    def test_that_is_packed_is_none(self) -> None:
+        said = f"Reporting-MTA: dns; x\n\n{block()}".encode()
+        for encoding, packed in (("base64", base64.b64encode(said)), ("quoted-printable", quopri.encodestring(said))):
+            content = crlf("Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n")
+            content += crlf(f"Content-Type: message/delivery-status\nContent-Transfer-Encoding: {encoding}\n\n")
+            assert failures_of(content + packed + b"\r\n--b--\r\n") == ()
+
+    def test_that_was_cut_off_behind_its_statuses_is_read(self) -> None:
+        whole = postfix(TO)
+        assert failures_of(whole[: whole.index(b"Content-Description: Undelivered")]) == (Failure(TO, "5.1.1"),)
+
+
+def nested(depth: int) -> bytes:
+    kind = "multipart/report; report-type=delivery-status"
+    levels = "".join(f"Content-Type: {kind}; boundary=b{n}\n\n--b{n}\n" for n in range(depth))
+    return crlf(f"{levels}Content-Type: message/delivery-status\n\nR: x\n\n{block()}\n")
+
+
+STATUSES = "Content-Type: message/delivery-status"
+ODD_CHARSETS = "report-type*=no-such-charset''delivery-status; boundary*=x'y'%ff"
+HEAD = "Content-Type: multipart/report; report-type=delivery-status; boundary=b"
+
+
+class TestHostile:
+    """None of it is a report, none of it raises, none of it costs more than its bytes."""
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            nested(2),
+            nested(3_000),
+            crlf(f"{HEAD}\n\n" + "--b\n\nx\n" * 10_000 + f"--b\n{STATUSES}\n\nR: x\n\n{block()}\n"),
+            crlf(f"{HEAD}\n" + "X: y\n" * 20_000) + report(block()),
+            crlf(f"X: {'y' * 200_000}\n") + report(block()),
+            crlf(f"X: y\n{' z' * 100_000}\n") + report(block()),
+            crlf(f'{HEAD}; x="' + ";" * 60_000 + "\n\n") + report(block()),
+            crlf(f"{HEAD}; " + "; ".join(f"x*{n}=y" for n in range(9_000)) + "\n\n--b\n"),
+            crlf(f"Content-Type: multipart/report; {ODD_CHARSETS}\n\n--b\n{STATUSES}\n\nR: x\n\n{block()}"),
+            b"Content-Type: multipart/report; report-type=delivery-status; boundary=\xff\xfe\r\n\r\n--\xff\xfe\r\n\r\n",
+            crlf(f"{HEAD}\n\n--b\nContent-Type: message/delivery-status\n\nR: x\n\n" + "X: y\n\n" * 30_000 + block()),
+            crlf(f"{HEAD}\n\n--b\nContent-Type: message/delivery-status\n\nR: x\n\n" + "x" * 70_000 + f"\n\n{block()}"),
+            crlf(f"{HEAD}\n\n--b\n" + "X: y\n" * 9_000 + f"Content-Type: message/delivery-status\n\nR: x\n\n{block()}"),
+            report(block()) + b"x" * bounce_report.MOST_BYTES,
+            b"\r\n" * 131_072,
+            b"\x00" * 262_144,
+            b"--b\r\n" * 50_000,
+            crlf(f"{HEAD}\n\n" + "\n \t" * 60_000),
+        ],
+        ids=range(18),
+    )  # fmt: skip
+    def test_is_no_report(self, content: bytes) -> None:
+        assert failures_of(content) == ()
+
+    def test_odd_bytes_in_a_report_are_passed_over(self) -> None:
+        odd = report(f"{block()}\nX-Odd: \udcff\udcfe".encode("utf-8", "replace").decode(), block("5.7.1"))
+        odd = odd.replace(b"sorry", b"\xff\xfe\x00\xed\xa0\x80").replace(b"X-Odd: ??", b"X-Odd: \xff\xfe")
+        assert failures_of(odd) == (Failure(TO, "5.1.1"), Failure(TO, "5.7.1"))
+
+    def test_only_so_many_recipients_are_read(self) -> None:
+        found = failures_of(report(*[block(to=f"{n}@x.example") for n in range(500)]))
+        assert len(found) == bounce_report.MOST_RECIPIENTS
+
+    @given(st.binary(max_size=400), st.integers(0, 1_500), st.integers(0, 60))
+    def test_whatever_is_put_in_it_never_raises_nor_ends_anybody_else(self, odd: bytes, at: int, gone: int) -> None:
+        content = postfix(TO)
+        content = content[:at] + odd + content[at + gone :]
+        assert said_of("other@partner.example", failures_of(content)) in (None, "refused")
+
+
+class TestMeaning:
+    @pytest.mark.parametrize(
+        ("status", "said"),
+        [
+            ("5.1.1", "gone"), ("5.1.2", "gone"), ("5.1.3", "gone"), ("5.1.6", "gone"), ("5.1.10", "gone"),
+            ("5.1.0", "refused"),  # says nothing
+            ("5.1.7", "refused"), ("5.1.8", "refused"),  # our own address
+            ("5.2.1", "refused"), ("5.2.2", "refused"),  # it exists
+            ("5.4.1", "refused"), ("5.4.4", "refused"), ("5.7.1", "refused"), ("5.0.0", "refused"),
+        ],
+    )  # fmt: skip
+    def test_is_that_of_the_mail_servers_own_answer(self, status: str, said: str) -> None:
+        assert said_of(TO, failures_of(postfix(TO, status))) == said
+        assert judge(MailAnswer("mailbox", 550, status)).disable == (said == "gone")
+
+    def test_a_mailbox_behind_ours_that_is_gone_does_not_end_ours(self) -> None:
+        assert said_of(TO, failures_of(postfix("member@partner.example"))) == "refused"
+
+    def test_ours_among_others_does_and_its_case_does_not_matter(self) -> None:
+        found = failures_of(report(block("5.7.1", to="a@x.example"), block(to="JOBS@Partner.Example")))
+        assert said_of("Jobs@partner.example", found) == "gone"
+
+    def test_nothing_that_failed_means_nothing(self) -> None:
+        assert said_of(TO, ()) is None
+
+    def test_an_address_is_not_shown(self) -> None:
+        assert TO not in repr(failures_of(postfix(TO)))
+
+
+class TestReturnPath:
+    ID, SEALED = hexid("subscription"), b"sealed once"
+    PATH = ReturnPath(Ids(b"k" * 32), "bounces@ieum.example")
+
+    def address(self, tag: str) -> str:
+        return RelaySettings("mail", 587, "tls", "", "", "n@ieum.example", "bounces@ieum.example").envelope_sender(tag)
+
+    def test_what_we_wrote_is_known_in_any_case(self) -> None:
+        address = self.address(self.PATH.tag(self.ID, self.SEALED))
+        found = self.PATH.read(address)
+        assert found is not None
+        assert found.subscription == self.ID
+        assert found == self.PATH.read(address.upper())
+        assert self.PATH.names(found, self.SEALED)
+
+    def test_an_address_that_was_sealed_anew_is_another_one(self) -> None:
+        found = self.PATH.read(self.address(self.PATH.tag(self.ID, self.SEALED)))
+        assert found is not None
+        assert not self.PATH.names(found, b"sealed again")
+        assert not self.PATH.names(found, None)
+        assert not self.PATH.names(ReturnTag(hexid("other"), found.generation), self.SEALED)
+
+    def test_any_change_makes_it_unknown(self) -> None:
+        address = self.address(self.PATH.tag(self.ID, self.SEALED))
+        for at, letter in enumerate(address):
+            for other in "a2x@+-.":
+                if other != letter.lower():
+                    assert self.PATH.read(address[:at] + other + address[at + 1 :]) is None
+        assert self.PATH.read(address[:-1]) is None
+        assert self.PATH.read(f"{address}x") is None
+
+    def test_with_another_key_it_is_unknown(self) -> None:
+        other = ReturnPath(Ids(b"l" * 32), "bounces@ieum.example")
+        assert other.read(self.address(self.PATH.tag(self.ID, self.SEALED))) is None
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "",
+            "@",
+            "bounces@ieum.example",
+            "bounces+@ieum.example",
+            f"bounces+{hexid('subscription')}@ieum.example",
+            "x",
+        ],
+    )
+    def test_without_a_token_it_is_unknown(self, address: str) -> None:
+        assert self.PATH.read(address) is None
+
+    @given(st.text(max_size=200))
+    def test_nobody_invents_one(self, text: str) -> None:
+        assert self.PATH.read(text) is None
+        assert self.PATH.read(f"bounces+{self.ID}-{text}@ieum.example") is None
+
+    def test_is_no_longer_than_mail_servers_take(self) -> None:
+        tag = ReturnPath(Ids(b"k" * 32), f"{'b' * LONGEST_TAGGED}@ieum.example").tag(self.ID, self.SEALED)
+        assert len(f"{'b' * LONGEST_TAGGED}+{tag}") == 64
+
+    def test_can_stand_in_a_header(self) -> None:
+        mail = EmailMessage()
+        mail["Return-Path"] = self.address(self.PATH.tag(self.ID, self.SEALED))
+        assert mail["Return-Path"].isascii()
+
+
+class TestSettings:
+    MAIL = {"smtp_host": "mail", "mail_sender": "n@ieum.example", "mail_bounces": "bounces@ieum.example"}  # noqa: RUF012
+
+    def settings(self, **values: str) -> NotificationsSettings:
+        base = {"profile": "development", "kafka": "127.0.0.1:9092", "mongo_url": "mongodb://127.0.0.1/?replicaSet=rs0"}
+        return NotificationsSettings.model_validate(base | values)
+
+    def test_nothing_listens_unless_it_is_asked_for(self) -> None:
+        assert self.settings(**self.MAIL).bounces_listen == ""
+
+    @pytest.mark.parametrize(
+        ("listen", "address"),
+        [("127.0.0.1:2525", ("127.0.0.1", 2525)), ("localhost:0", ("localhost", 0)), ("[::1]:25", ("::1", 25))],
+    )
+    def test_says_where(self, listen: str, address: tuple[str, int]) -> None:
+        assert self.settings(**self.MAIL, bounces_listen=listen).bounces_address == address
+
+    @pytest.mark.parametrize(
+        "listen", ["2525", "127.0.0.1", ":2525", "a b:1", "127.0.0.1:99999", "x:1:2", "127.0.0.1:"]
+    )
+    def test_that_is_no_address_is_refused(self, listen: str) -> None:
+        with pytest.raises(ValidationError):
+            self.settings(**self.MAIL, bounces_listen=listen)
+
+    @pytest.mark.parametrize("missing", ["smtp_host", "mail_bounces"])
+    def test_without_mails_that_could_come_back_it_is_refused(self, missing: str) -> None:
+        with pytest.raises(ValidationError, match="needs IEUM_SMTP_HOST and IEUM_MAIL_BOUNCES"):
+            self.settings(**{name: v for name, v in self.MAIL.items() if name != missing}, bounces_listen="127.0.0.1:1")
+
+    def test_keys_that_everybody_knows_are_for_loopback(self) -> None:
+        with pytest.raises(ValidationError, match="guessable"):
+            self.settings(**self.MAIL, bounces_listen="0.0.0.0:2525")
+        own = {"id_key": A_KEY, "sealing_key": A_KEY}
+        assert self.settings(**self.MAIL, **own, bounces_listen="0.0.0.0:2525").bounces_address[1] == 2525
+
+    def test_an_address_that_leaves_no_room_for_the_token_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="at most 12 letters"):
+            self.settings(**self.MAIL | {"mail_bounces": f"{'b' * 13}@ieum.example"})
