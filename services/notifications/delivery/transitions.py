@@ -121,7 +121,11 @@ class DeliveryTransitions:
                 self._disable(work, endpoint, NO_MAILBOX)
                 SUBSCRIPTIONS.save(work, endpoint)
                 return "ended"
-            SUBSCRIPTIONS.save(work, {**endpoint, about: work.now})
+            if about == "bounced_at":
+                endpoint["bounced_at"] = work.now
+            else:
+                endpoint["alerts_bounced_at"] = work.now
+            SUBSCRIPTIONS.save(work, endpoint)
             return "shown"
 
         def needs(work: UnitOfWork) -> Iterator[Need]:

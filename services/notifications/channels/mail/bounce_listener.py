@@ -14,7 +14,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, AnyStr
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -89,6 +89,7 @@ class BounceListener:
         if self._socket is None:
             self.open()
         taken, self._socket = self._socket, None
+        assert taken is not None
         server = await asyncio.get_running_loop().create_server(self._accept, sock=taken, backlog=self.bounds.sessions)
         self.begun.set()
         try:
@@ -207,7 +208,7 @@ class _Session(SMTP):
             return
         super().data_received(data)
 
-    async def push(self, status: str | bytes) -> None:
+    async def push(self, status: AnyStr) -> None:
         self._answers += 1
         if self._answers > self._bounds.answers:
             metrics.bounces.of(outcome="flood").inc()

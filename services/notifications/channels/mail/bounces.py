@@ -36,13 +36,13 @@ class Bounces:
     async def heard(self, tag: ReturnTag, content: bytes) -> None:
         """Returns once what follows is committed. Raises Unavailable when the database does not take it."""
         failures = failures_of(content)
-        outcome: BounceOutcome | Literal["soft"] = "soft"
-        if failures:
-            operation = self._transitions.bounced(
-                tag.subscription, lambda endpoint: self._judged(endpoint, tag, failures)
-            )
-            outcome = await self._store.submit(operation)
+        outcome = await self._follow(tag, failures) if failures else "soft"
         metrics.bounces.of(outcome=outcome).inc()
+
+    async def _follow(self, tag: ReturnTag, failures: tuple[Failure, ...]) -> BounceOutcome:
+        return await self._store.submit(
+            self._transitions.bounced(tag.subscription, lambda endpoint: self._judged(endpoint, tag, failures))
+        )
 
     def _judged(
         self, endpoint: SubscriptionDocument, tag: ReturnTag, failures: tuple[Failure, ...]
