@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from services.notifications.delivery_queues import Queues, not_awaited
 from services.notifications.documents import (
@@ -18,6 +18,9 @@ from services.notifications.repository import Repository
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
+SETTLED_AT_ONCE = 200  # older recalls in one transaction: well under a second of work
+Newest = Mapping[tuple[str, str], int]  # by thread and alias, the version of the newest recall that was acknowledged
+
 
 class Deliveries:
     """What partners say about what they were told."""
@@ -29,13 +32,16 @@ class Deliveries:
         self._outcomes = outcomes
 
     async def acknowledge(self, agency: str, notices: Sequence[str]) -> list[str]:
-        """The ones that are now acknowledged, in the given order. Others were never given to this agency."""
+        """The ones that are now acknowledged, in the given order. Others were never given to this agency.
+
+        Who obeyed a recall has obeyed those before it under the same alias, and is not asked for them any more. First
+        those that have not arrived yet are marked, with the acknowledgement itself; then those that had arrived by then
+        are looked for: so none is missed that arrives meanwhile. When we are killed in between, saying it again does
+        the rest.
+        """
         deliveries = await self._repository.by_notices(agency, notices)
-        recalled = sorted({delivery["thread"] for delivery in deliveries if delivery["about"] == "recall"})
-        awaited = await self._repository.unacknowledged(agency, recalled) if recalled else []
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
-            yield from (DELIVERIES.by_id(each) for each in awaited)
             for delivery in deliveries:
                 yield DELIVERIES.by_id(delivery["_id"])
                 yield THREADS.by_id(delivery["thread"])
@@ -50,11 +56,35 @@ class Deliveries:
                     known.add(delivery["notice"])
             for notice in known:
                 self._acknowledged(work, [d["_id"] for d in deliveries if d["notice"] == notice])
-            self._superseded(work, [d["_id"] for d in deliveries if d["notice"] in known], awaited)
+            self._not_asked_for(work, _newest(d for d in deliveries if d["notice"] in known))
             return known
 
         known = await self._store.submit(Operation(needs, do)) if deliveries else set()
+        await self._settle(agency, _newest(d for d in deliveries if d["notice"] in known))
         return [notice for notice in notices if notice in known]
+
+    async def _settle(self, agency: str, newest: Newest) -> None:
+        """Nobody is asked any more for those that had arrived: piece by piece, for there may be any number."""
+        threads = sorted({thread for thread, _ in newest})
+        while threads:
+            page = await self._repository.unacknowledged(agency, threads, SETTLED_AT_ONCE)
+            settled = await self._store.submit(self._settling(newest, [id for _, id in page])) if page else 0
+            if len(page) < SETTLED_AT_ONCE:
+                return
+            first, last = page[0][0], page[-1][0]
+            # all of those before the last one were looked at; of the last one there may be more
+            threads = [each for each in threads if each > last or (each == last and (settled or first != last))]
+
+    @staticmethod
+    def _settling(newest: Newest, awaited: Sequence[str]) -> Operation[int]:
+        def do(work: UnitOfWork) -> int:
+            older = [d for d in _recalls(work, awaited) if _is_older(d, newest) and "unacknowledged_since" in d]
+            for each in older:
+                not_awaited(work, each)
+                DELIVERIES.save(work, each)
+            return len(older)
+
+        return Operation(lambda work: [DELIVERIES.by_id(each) for each in awaited], do)
 
     def _arrived(self, work: UnitOfWork, delivery: DeliveryDocument) -> None:
         thread = THREADS.get(work, delivery["thread"])
@@ -79,17 +109,27 @@ class Deliveries:
             self._queues.acknowledged(thread, first)
             THREADS.save(work, thread)
 
-    @staticmethod
-    def _superseded(work: UnitOfWork, acknowledged: Sequence[str], awaited: Sequence[str]) -> None:
-        """Who obeyed a recall has obeyed those before it under the same alias, and is not asked for them any more."""
-        newest: dict[tuple[str, str], int] = {}
-        for recall in _recalls(work, acknowledged):
-            of = recall["thread"], recall["alias"]
-            newest[of] = max(recall["version"], newest.get(of, 0))
-        for older in _recalls(work, awaited):
-            if older["version"] < newest.get((older["thread"], older["alias"]), 0):
-                not_awaited(work, older)
-                DELIVERIES.save(work, older)
+    def _not_asked_for(self, work: UnitOfWork, newest: Newest) -> None:
+        """Those that are still on their way."""
+        for id in {thread for thread, _ in newest}:
+            if (thread := THREADS.get(work, id)) is not None:
+                for each in self._queues.open(work, thread):
+                    if each["about"] == "recall" and _is_older(each, newest):
+                        each["settled"] = True
+                        DELIVERIES.save(work, each)
+
+
+def _newest(acknowledged: Iterable[DeliveryDocument]) -> Newest:
+    found: dict[tuple[str, str], int] = {}
+    for each in acknowledged:
+        if each["about"] == "recall":
+            of = each["thread"], each["alias"]
+            found[of] = max(each["version"], found.get(of, 0))
+    return found
+
+
+def _is_older(recall: DeliveryDocument, newest: Newest) -> bool:
+    return recall["version"] < newest.get((recall["thread"], recall["alias"]), 0)
 
 
 def _recalls(work: UnitOfWork, ids: Sequence[str]) -> list[DeliveryDocument]:

@@ -231,8 +231,9 @@ class Queues:
 
     @staticmethod
     def _is_awaited(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
-        """Whether its acknowledgement is: of a recall that has arrived, now or before it was sent again."""
-        if delivery["about"] != "recall" or delivery["acknowledged"]:
+        """Whether its acknowledgement is: of a recall that has arrived, now or before it was sent again, unless it was
+        acknowledged, or a later one was that makes it needless (acknowledgements.py)."""
+        if delivery["about"] != "recall" or delivery["acknowledged"] or delivery.get("settled"):
             return False
         recall = thread["recall"]
         if recall is not None and recall["version"] == delivery["version"] and recall["taken"]:

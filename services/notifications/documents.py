@@ -266,7 +266,8 @@ class DeliveryFields(OutcomeFields):
     its recipient, however often it is put off. ``resent``: when it was last taken up again after its end.
     ``log``: how its last attempts went, oldest first. ``ended``: by the clock of MongoDB's TTL, also the next.
     ``unacknowledged_since``: only of a recall that has arrived and was not acknowledged, when it first did; such a one
-    has no ``ended``, whatever its state."""
+    has no ``ended``, whatever its state. ``settled``: of a recall that had not ended when a later one under the same
+    alias was acknowledged: nobody is asked for it when it arrives."""
 
     notice: str
     thread: str
@@ -297,6 +298,7 @@ class DeliveryFields(OutcomeFields):
     log: NotRequired[list[AttemptEntry]]
     ended: NotRequired[datetime]
     unacknowledged_since: NotRequired[datetime]
+    settled: NotRequired[bool]
 
 
 class DeliveryDocument(DeliveryFields):

@@ -104,12 +104,14 @@ class Repository(DeliveryQueries, FeedQueries, RecoveryQueries):
         found = DELIVERIES.of(self._database).find({"recipient": recipient, "notice": {"$in": list(notices)}})
         return sorted(await found.max_time_ms(TIME_LIMIT_MS).to_list(None), key=lambda delivery: delivery["_id"])
 
-    async def unacknowledged(self, recipient: str, threads: Sequence[str]) -> list[str]:
-        """Recalls (ids of their deliveries) that arrived and were not acknowledged, of these threads of a recipient."""
+    async def unacknowledged(self, recipient: str, threads: Sequence[str], limit: int) -> list[tuple[str, str]]:
+        """Recalls (thread, and id of the delivery) that arrived and were not acknowledged, of these threads of a
+        recipient: by thread, and those of one thread that arrived first, first."""
         query: Document = {
             "recipient": recipient,
             "thread": {"$in": list(threads)},
             "unacknowledged_since": {"$gte": BEFORE_ALL},
         }
-        found = DELIVERIES.of(self._database).find(query, {"_id": 1}, hint=UNACKNOWLEDGED)
-        return [each["_id"] async for each in found.max_time_ms(TIME_LIMIT_MS)]
+        found = DELIVERIES.of(self._database).find(query, {"_id": 1, "thread": 1}, hint=UNACKNOWLEDGED)
+        found = found.sort([("thread", ASCENDING), ("unacknowledged_since", ASCENDING)]).limit(limit)
+        return [(each["thread"], each["_id"]) async for each in found.max_time_ms(TIME_LIMIT_MS)]

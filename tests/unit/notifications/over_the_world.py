@@ -34,9 +34,11 @@ class OverTheWorld:
     async def by_notices(self, recipient: str, notices: Sequence[str]) -> list[dict[str, Any]]:
         return [d for d in self._world.all(DELIVERIES, recipient=recipient) if d["notice"] in notices]
 
-    async def unacknowledged(self, recipient: str, threads: Sequence[str]) -> list[str]:
+    async def unacknowledged(self, recipient: str, threads: Sequence[str], limit: int) -> list[tuple[str, str]]:
         own = self._world.all(DELIVERIES, recipient=recipient, about="recall")
-        return [d["_id"] for d in own if d["thread"] in threads and "unacknowledged_since" in d]
+        found = [d for d in own if d["thread"] in threads and "unacknowledged_since" in d]
+        found.sort(key=lambda d: (d["thread"], d["unacknowledged_since"]))
+        return [(d["thread"], d["_id"]) for d in found][:limit]
 
     async def deliveries_of(self, recipient: str, states: Set[str], after: str, limit: int) -> list[dict[str, Any]]:
         own = self._world.all(DELIVERIES, recipient=recipient, listed=True)

@@ -46,9 +46,11 @@ class Told:
     def recalls(self) -> int:
         return sum(event["type"] == "recall" for event in self.world.partners["gjf"])
 
-    def consent(self, given: bool) -> None:
+    def consent(self, given: bool, alias: str = "a") -> None:
         self._sequences["person"] += 1
         state = person_of("a", ("gjf",) if given else ())
+        called = [each.model_copy(update={"alias": hexid("alias", alias, each.agency)}) for each in state.aliases]
+        state = state.model_copy(update={"aliases": tuple(called)})
         key = hexid("person", "a")
         self.world.hear(self.world.event("person-updated", state, key, self._sequences["person"]))
 
@@ -63,6 +65,11 @@ class Told:
         return await Deliveries(over, over, self.world.reconciler.queues, self.world.outcomes).acknowledge(
             "gjf", [notice]
         )
+
+    @property
+    def waiting(self) -> int:
+        """How many recalls arrived and were not acknowledged."""
+        return sum("unacknowledged_since" in each for each in self.world.all(DELIVERIES, about="recall"))
 
     def finish(self) -> None:
         self.world.resync()
@@ -229,6 +236,102 @@ class TestARecallAtAnEndpointThatIsNotKnownToBeDown:
         told.world.attempt(recall["_id"], Verdict("again", "refused-500"), reaches=False)
         told.world.now += timedelta(seconds=5)
         assert [each["_id"] for each in told.world.due()] == [recall["_id"]]
+
+
+class TestAnOlderRecallThatArrivesLate:
+    """Of an agency with a webhook that takes everything and a feed that is not read for long: a webhook of its own
+    would be told both in order."""
+
+    async def recalled(self, alias: str = "a") -> Told:
+        """Recalled, told of again and recalled; the second time known by this alias. The second one is obeyed."""
+        told = Told()
+        told.world.subscribe("gjf", "feed")
+        told.finish()
+        told.consent(False)
+        told.finish()
+        self.again(told, alias)
+        await told.acknowledge(told.world.partners["gjf"][-1]["id"])
+        return told
+
+    def again(self, told: Told, alias: str = "a") -> None:
+        told.consent(True, alias)
+        told.match("y" if told.recalls == 1 else "z")
+        told.finish()
+        told.consent(False, alias)
+        told.finish()
+        assert told.world.partners["gjf"][-1]["type"] == "recall"
+
+    def reads_the_feed(self, told: Told) -> None:
+        position = 0
+        for _ in range(3):
+            _, position = told.world.pull("gjf", position)
+
+    def awaited(self, told: Told) -> list[tuple[int, str]]:
+        recalls = told.world.all(DELIVERIES, about="recall")
+        assert all("ended" in each or "unacknowledged_since" in each for each in recalls)
+        return sorted((each["version"], each["channel"]) for each in recalls if "unacknowledged_since" in each)
+
+    async def test_is_not_awaited_once_a_newer_one_was_acknowledged(self) -> None:
+        told = await self.recalled()
+        self.reads_the_feed(told)
+        assert self.awaited(told) == []
+
+    async def test_nor_when_still_another_one_was_said_meanwhile_which_is(self) -> None:
+        told = await self.recalled()
+        self.again(told)
+        self.reads_the_feed(told)
+        newest = max(each["version"] for each in told.world.all(DELIVERIES, about="recall"))
+        assert self.awaited(told) == [(newest, "feed"), (newest, "webhook")]
+
+    async def test_nor_when_it_was_under_way_at_that_moment(self) -> None:
+        told = Told()
+        other = told.world.subscribe("gjf", "webhook")
+        told.finish()
+        told.consent(False)
+        (late,) = (each for each in told.world.due() if each["subscription"] == other)
+        held = told.world.claim(late["_id"])
+        told.finish()
+        self.again(told)
+        await told.acknowledge(told.world.partners["gjf"][-1]["id"])
+        (endpoint,) = told.world.all(SUBSCRIPTIONS, _id=other)
+        verdict = Verdict("delivered")
+        told.world.perform(told.world.transitions.after_attempt(held, verdict, timedelta(0), 0.0, endpoint))
+        (late,) = told.world.all(DELIVERIES, _id=late["_id"])
+        assert (late["state"], "unacknowledged_since" in late, "ended" in late) == ("delivered", False, True)
+
+    async def test_under_another_alias_is_awaited_for_what_was_obeyed_is_another_record(self) -> None:
+        told = await self.recalled(alias="b")
+        self.reads_the_feed(told)
+        oldest = min(each["version"] for each in told.world.all(DELIVERIES, about="recall"))
+        assert self.awaited(told) == [(oldest, "feed"), (oldest, "webhook")]
+
+    async def test_by_itself_acknowledged_after_all_it_is_known(self) -> None:
+        told = await self.recalled()
+        self.reads_the_feed(told)
+        first = min(told.world.all(DELIVERIES, about="recall"), key=lambda each: int(each["version"]))
+        assert await told.acknowledge(first["notice"]) == [first["notice"]]
+        assert self.awaited(told) == []
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 200])
+async def test_however_many_were_not_acknowledged_they_are_settled_piece_by_piece(
+    piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notifications.acknowledgements.SETTLED_AT_ONCE", piece)
+    told = Told()
+    for n in range(7):
+        told.world.now += timedelta(hours=1)
+        told.consent(False)
+        told.finish()
+        told.consent(True)
+        told.match(f"y{n}")
+        told.finish()
+    recalls = sorted(told.world.all(DELIVERIES, about="recall"), key=lambda each: int(each["version"]))
+    assert (len(recalls), told.waiting) == (7, 7)
+    await told.acknowledge(recalls[4]["notice"])
+    assert told.waiting == 2
+    await told.acknowledge(recalls[6]["notice"])
+    assert told.waiting == 0
 
 
 class TestARecallThatAPageForPeopleAnswered:
