@@ -24,7 +24,9 @@ undelivered_oldest_seconds = gauge(
     ["channel", "recipient_class", "kind"],
 )
 recalls_unacknowledged = gauge(
-    "recalls_unacknowledged", "Recalls that arrived and are not acknowledged", ["recipient_class"]
+    "recalls_unacknowledged",
+    "Recalls that arrived and are not acknowledged, of each subscription the first 1000",
+    ["recipient_class"],
 )
 recalls_unacknowledged_oldest_seconds = gauge(
     "recalls_unacknowledged_oldest_seconds",

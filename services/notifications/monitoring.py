@@ -1,8 +1,9 @@
 """Trouble while it lasts: what is told and has not arrived, which endpoints fail, which recalls nobody acknowledged.
 
 Counters of what has ended say nothing for days while retries go on, so the present state is looked at. The looks count
-what is open by covered indexes and cost the more the more is open; so the next one is put off until they take no more
-than a small share of the time. Every replica looks; the gauges of all say the same.
+what is open by covered indexes and cost the more the more is open (what nobody acknowledged is counted up to a bound);
+so the next one is put off until they take no more than a small share of the time. Every replica looks; the gauges of
+all say the same.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from pymongo import ASCENDING
 
 from services.notifications import metrics
 from services.notifications.channels.webhook_response import DOUBTFUL as ANSWERED_WITH_A_PAGE
@@ -29,7 +32,7 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.domain.retry_schedule import OUTAGE
-from services.notifications.indexes_and_retention import BEFORE_ALL, DOUBTFUL, HELD, NEXT, UNACKNOWLEDGED, UNREAD
+from services.notifications.indexes_and_retention import AWAITED, BEFORE_ALL, DOUBTFUL, HELD, NEXT, UNREAD
 from services.notifications.repository import Repository
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
@@ -38,6 +41,7 @@ from shared.kit.store.mongo import Database, Document
 LOOK_SECONDS = 10.0
 SHARE = 20  # a look that took a second is followed by 20 without one
 TIME_LIMIT_MS = 10_000
+MOST_COUNTED = 1_000  # of one subscription, of recalls that were not acknowledged; then it is so many or more
 DOUBTFUL_FOR = timedelta(days=1)
 ABOUT: tuple[About, ...] = ("notice", "recall")
 CLASSES = ("case", "service")  # those that may receive
@@ -188,14 +192,33 @@ class DeliveryMonitor:
         return found
 
     async def unacknowledged(self) -> list[Open]:
-        """Recalls that arrived, by whatever channel."""
-        match: Document = {"recipient": {"$gte": ""}, "unacknowledged_since": {"$gte": BEFORE_ALL}}
-        found = await self._grouped(match, ("recipient", "subscription"), "unacknowledged_since", UNACKNOWLEDGED)
-        return [
-            Open("any", of["recipient"], "recall", each["count"], each["first"], of["subscription"])
-            for each in found
-            if (of := each["_id"])
+        """Recalls that arrived, by whatever channel: of each subscription since when the oldest, and how many of at
+        most `MOST_COUNTED`. They stay until somebody answers for them, so there may be any number."""
+        oldest: list[Document] = [  # one look at the index for each subscription
+            {"$match": {"subscription": {"$gte": ""}, "unacknowledged_since": {"$gte": BEFORE_ALL}}},
+            {"$sort": {"subscription": ASCENDING, "unacknowledged_since": ASCENDING}},
+            {
+                "$group": {
+                    "_id": "$subscription",
+                    "recipient": {"$first": "$recipient"},
+                    "first": {"$first": "$unacknowledged_since"},
+                }
+            },
         ]
+        found = DELIVERIES.of(self._database).aggregate(oldest, hint=AWAITED, maxTimeMS=TIME_LIMIT_MS)
+        return [
+            Open("any", each["recipient"], "recall", await self._count(each["_id"]), each["first"], each["_id"])
+            async for each in found
+        ]
+
+    async def _count(self, subscription: str) -> int:
+        pipeline: list[Document] = [
+            {"$match": {"subscription": subscription, "unacknowledged_since": {"$gte": BEFORE_ALL}}},
+            {"$limit": MOST_COUNTED},
+            {"$group": {"_id": None, "count": {"$sum": 1}}},
+        ]
+        found = DELIVERIES.of(self._database).aggregate(pipeline, hint=AWAITED, maxTimeMS=TIME_LIMIT_MS)
+        return sum([each["count"] async for each in found])
 
     async def doubtful(self, subscriptions: Mapping[str, SubscriptionDocument]) -> list[Open]:
         """What a page for people answered lately."""
@@ -209,13 +232,10 @@ class DeliveryMonitor:
                     found.append(Open(of["channel"], of["agency"], about, each["count"], each["first"], of["_id"]))
         return found
 
-    async def _grouped(
-        self, match: Document, by: str | tuple[str, ...], since: str, index: str
-    ) -> list[dict[str, Any]]:
-        group = f"${by}" if isinstance(by, str) else {field: f"${field}" for field in by}
+    async def _grouped(self, match: Document, by: str, since: str, index: str) -> list[dict[str, Any]]:
         pipeline: list[Document] = [
             {"$match": match},
-            {"$group": {"_id": group, "count": {"$sum": 1}, "first": {"$min": f"${since}"}}},
+            {"$group": {"_id": f"${by}", "count": {"$sum": 1}, "first": {"$min": f"${since}"}}},
         ]
         found = DELIVERIES.of(self._database).aggregate(pipeline, hint=index, maxTimeMS=TIME_LIMIT_MS)
         return [each async for each in found]

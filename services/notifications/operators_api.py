@@ -38,7 +38,8 @@ class EndpointShown(Schema):
     ``doubtful``: a page for people answered in the last day; ``bounced``: a mail to its mailbox (``bounced_at``) or
     to its address for alerts (``alerts_bounced_at``) came back for good in the last seven days. ``state``: ``gone``
     of a subscription that has ended and was brought a recall that nobody acknowledged. ``notices``, ``recalls``:
-    that have not arrived. ``ends_at``: when it is disabled if nothing changes."""
+    that have not arrived. ``unacknowledged``: 1000 is so many or more. ``ends_at``: when it is disabled if nothing
+    changes."""
 
     agency: str
     subscription: str

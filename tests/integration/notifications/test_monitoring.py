@@ -118,8 +118,46 @@ async def test_its_looks_read_no_document_that_is_open_and_none_that_has_ended(
         async for entry in database["system.profile"].find({"ns": f"{database.name}.{DELIVERIES.name}"})
         if "planSummary" in entry
     ]
-    assert len(looks) == 9
-    assert [(look["docsExamined"], look["keysExamined"] <= 102) for look in looks] == [(0, True)] * 9
+    assert len(looks) == 10
+    assert [(look["docsExamined"], look["keysExamined"] <= 102) for look in looks] == [(0, True)] * 10
+
+
+async def test_of_any_number_of_recalls_that_nobody_acknowledged_so_many_are_looked_at_and_the_oldest_is_known(
+    database: Any, monitor: DeliveryMonitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notifications.monitoring.MOST_COUNTED", 40)
+    numbers = {"s1": 2_000, "s2": 7, "s3": 40}
+    await database[DELIVERIES.name].insert_many(
+        delivery(
+            10_000 * k + n,
+            "delivered",
+            about="recall",
+            thread=f"t{n}",
+            subscription=subscription,
+            recipient=f"of-{subscription}",
+            unacknowledged_since=NOW - timedelta(seconds=n),
+        )
+        for k, (subscription, count) in enumerate(numbers.items())
+        for n in range(count)
+    )
+    await database.command("profile", 2)
+    try:
+        found = await monitor.unacknowledged()
+    finally:
+        await database.command("profile", 0)
+    assert found == [
+        Open("any", f"of-{subscription}", "recall", min(count, 40), NOW - timedelta(seconds=count - 1), subscription)
+        for subscription, count in numbers.items()
+    ]
+    looks = [
+        entry
+        async for entry in database["system.profile"].find({"ns": f"{database.name}.{DELIVERIES.name}"})
+        if "planSummary" in entry
+    ]
+    assert len(looks) == 1 + len(numbers)
+    assert sum(look["docsExamined"] for look in looks) == 0
+    assert sum(look["keysExamined"] for look in looks) <= 2 * len(numbers) + 40 + 7 + 40 + len(looks)
+    assert not any(look.get("hasSortStage") for look in looks)
 
 
 def value(name: str, **labels: str) -> float:
