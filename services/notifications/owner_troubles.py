@@ -114,8 +114,8 @@ def endpoint(subscription: SubscriptionDocument, breaker: Breaker, now: datetime
 
 
 def _how_it_answers(of: SubscriptionDocument, breaker: Breaker, now: datetime) -> Told | Literal["unknown"] | None:
-    if of["channel"] in MAILED:  # by another mailbox only, and not that mail does not leave: this one would not either
-        return "disabled" if of["state"] == "disabled" and of.get("alerts_to") else None
+    if of["channel"] in MAILED:  # at other addresses only, and not that mail does not leave: this one would not either
+        return "disabled" if of["state"] == "disabled" else None
     if of["state"] == "disabled":
         return "disabled"
     if of["state"] != "active":  # it is not asked, so it cannot have answered

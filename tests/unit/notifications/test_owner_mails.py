@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from services.notifications import owner_troubles
 from services.notifications.channels.credentials import Credentials
+from services.notifications.channels.mail import owner_alerts
 from services.notifications.channels.mail.owner_alerts import MOST_MAILS, OwnerMails, addresses
+from services.notifications.channels.mail.smtp_relay import MailAnswer
 from services.notifications.domain.circuit_breaker import Breaker
 from services.notifications.endpoint_overview import overview
 from services.notifications.monitoring import Look, Open
@@ -99,16 +101,16 @@ class TestADayBeforeItsEnd:
         assert steps([self.failing(30, failures=4)], trouble(5_000, "failing")) == []
 
 
-def test_nobody_is_told_by_mail_that_mail_does_not_arrive() -> None:
-    assert steps([endpoint(5, channel="email")]) == []
-    assert steps([endpoint(5, "disabled", channel="email")]) == []
-
-
-def test_another_mailbox_is_told_of_one_that_does_not_exist_and_not_of_a_mail_server_that_is_away() -> None:
-    with_another = {"alerts_to": b"sealed"}
-    assert steps([endpoint(5, channel="email") | with_another]) == []
-    disabled = endpoint(0, "disabled", channel="email-digest") | with_another
+@pytest.mark.parametrize("channel", ["email", "email-digest"])
+@pytest.mark.parametrize("named", [{}, {"alerts_to": b"sealed"}])
+def test_of_a_mailbox_it_is_told_that_it_does_not_exist_and_not_that_the_mail_server_is_away(
+    channel: str, named: dict[str, bytes]
+) -> None:
+    assert steps([endpoint(5, channel=channel) | named]) == []
+    disabled = endpoint(0, "disabled", channel=channel) | named
     assert steps([disabled]) == [Step("s", trouble(0, "disabled"), "disabled")]
+    assert steps([disabled], trouble(9, "disabled")) == []
+    assert steps([endpoint(0, channel=channel) | named], trouble(9, "disabled")) == [Step("s", None, "well")]
 
 
 def test_a_subscription_that_has_gone_is_forgotten() -> None:
@@ -205,14 +207,173 @@ class TestWhomToTell:
         failing = self.owner("1", mailbox="gone@x.example")
         assert self.told(failing, failing) == {}
 
+    def test_of_a_mailbox_without_another_address_the_other_subscriptions_of_its_agency_are_told(self) -> None:
+        ended = self.owner("1", mailbox="gone@x.example", state="disabled")
+        other, mailbox = self.owner("2", alerts_to="two@x.example"), self.owner("3", mailbox="jobs@x.example")
+        paused = self.owner("4", mailbox="rests@x.example", state="paused")
+        assert self.told(ended, ended, other, mailbox, paused) == {"two@x.example": "2", "jobs@x.example": "3"}
+        read = {name: value for name, value in ended.items() if name != "target"}  # as for the gauges
+        assert self.told(read, ended, other, mailbox) == {"two@x.example": "2", "jobs@x.example": "3"}
 
-def test_so_many_mails_for_one_agency_in_an_hour_and_no_more() -> None:
+    def test_nor_is_it_told_by_whatever_name_it_stands_in_others(self) -> None:
+        ended = self.owner("1", mailbox="gone@x.example", alerts_to="gone@X.example", state="disabled")
+        other, same = self.owner("2", alerts_to="two@x.example"), self.owner("3", alerts_to="gone@x.example")
+        digest = self.owner("4", mailbox="gone@x.example")
+        assert self.told(ended, ended, other, same, digest) == {"two@x.example": "2"}
+
+
+class Kept(dict[str, Any]):
+    """The troubles that are kept."""
+
+    def find(self, _: Any) -> Any:
+        async def each() -> Any:
+            for document in list(self.values()):
+                yield document
+
+        return each()
+
+    async def replace_one(self, query: Any, document: Any, upsert: bool) -> None:
+        assert upsert
+        self[query["_id"]] = document
+
+    async def delete_one(self, query: Any) -> None:
+        del self[query["_id"]]
+
+
+class Office:
+    """OwnerMails over subscriptions whose endpoints were disabled, each told to a mailbox of its own. ``hangs``: for
+    which the mail server never answers, each time for 15 seconds. ``answers``: what it says of others."""
+
+    def __init__(self, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.credentials = Credentials(Sealer(b"k" * 32))
+        self.subscriptions = [
+            {
+                "_id": f"s{n}", "agency": f"a{n}", "channel": "webhook", "state": "disabled", "failures": 0,
+                "reason": "gone", "alerts_to": self.credentials.sealed_alerts_to(f"s{n}", f"mailto:m{n}@x.example"),
+            }
+            for n in range(count)
+        ]  # fmt: skip
+        self.kept, self.now, self.at = Kept(), NOW, 0.0
+        self.hangs: set[str] = set()
+        self.answers: dict[str, MailAnswer] = {}
+        self.tried: list[str] = []
+        self.letters: list[tuple[str, str]] = []
+        monkeypatch.setattr(owner_alerts, "_clock", lambda: self.at)
+        monkeypatch.setattr(owner_alerts, "Lease", lambda *_: SimpleNamespace(held=True))
+        anything: Any = self
+        database: Any = {"troubles": self.kept}
+        self.mails = OwnerMails(
+            database, anything, self.credentials, anything, anything, anything, anything, "n-1", BREAKER, anything
+        )
+
+    async def all_subscriptions(self) -> list[Any]:
+        return self.subscriptions
+
+    async def subscriptions_of(self, agency: str) -> list[Any]:
+        return [each for each in self.subscriptions if each["agency"] == agency]
+
+    async def last_look(self) -> Look:
+        return Look(NOW, NOW, {}, (), (), ())
+
+    def calendar(self) -> datetime:
+        return self.now
+
+    def about_trouble(self, to: str, told: Any, now: Any) -> Any:
+        if to == "broken@x.example":
+            raise ValueError
+        return told
+
+    def tag(self, subscription: str, sealed: bytes | None) -> str:
+        return subscription
+
+    async def send(self, to: str, mail: Any, tag: str) -> MailAnswer:
+        self.tried.append(to)
+        if to in self.hangs:
+            self.at += 15
+            return MailAnswer("server", None)
+        answer = self.answers.get(to, MailAnswer("mailbox", 250))
+        if answer.code == 250:
+            self.letters.append((to, f"{mail.case}/{mail.noted}"))
+        return answer
+
+    async def look(self) -> None:
+        self.now += timedelta(seconds=15)
+        self.at += 15
+        await self.mails.look()
+
+    @property
+    def told(self) -> set[str]:
+        return {id for id, trouble in self.kept.items() if trouble["told"] is not None}
+
+
+@pytest.fixture
+def office(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Office:
+    return Office(getattr(request, "param", 12), monkeypatch)
+
+
+class TestAMailServerThatHangs:
+    async def test_for_some_keeps_nobody_else_back(self, office: Office) -> None:
+        office.hangs = {f"m{n}@x.example" for n in range(8)}
+        for _ in range(3):
+            await office.look()
+        assert office.told == {f"s{n}" for n in range(8, 12)}
+
+    async def test_for_all_is_asked_for_everybody_in_turn_and_no_look_lasts_longer_than_the_lease(
+        self, office: Office
+    ) -> None:
+        office.hangs = {f"m{n}@x.example" for n in range(12)}
+        for _ in range(6):
+            began = office.at + 15
+            await office.look()
+            assert office.at - began <= 0.8 * owner_alerts.LEASE_SECONDS
+        assert {office.tried.count(each) for each in office.hangs} == {2}
+
+    async def test_uses_up_none_of_the_mails_of_an_hour(self, office: Office) -> None:
+        office.answers = {"m0@x.example": MailAnswer("server", None)}
+        for _ in range(2 * MOST_MAILS):
+            await office.look()
+        assert "s0" not in office.told
+        office.answers = {}
+        await office.look()
+        assert "s0" in office.told
+        assert [to for to, _ in office.letters].count("m0@x.example") == 1
+
+    @pytest.mark.parametrize("office", [1], indirect=True)
+    async def test_for_one_address_of_several_the_others_are_told_once(self, office: Office) -> None:
+        office.subscriptions.append(
+            {
+                "_id": "box", "agency": "a0", "channel": "email", "state": "active", "failures": 0,
+                "target": office.credentials.sealed_target("box", "mailto:late@x.example"),
+            }
+        )  # fmt: skip
+        office.answers = {"late@x.example": MailAnswer("mailbox", 451)}
+        for _ in range(3):
+            await office.look()
+        assert ([to for to, _ in office.letters], office.told) == (["m0@x.example"], set())
+        office.answers = {}
+        await office.look()
+        assert ([to for to, _ in office.letters], office.told) == (["m0@x.example", "late@x.example"], {"s0"})
+        assert len({letter for _, letter in office.letters}) == 1, "the same letter, however late"
+
+
+async def test_what_cannot_be_told_of_one_keeps_back_no_other(office: Office) -> None:
+    office.subscriptions[0]["alerts_to"] = office.credentials.sealed_alerts_to("s0", "mailto:broken@x.example")
+    office.subscriptions[1]["alerts_to"] = b"sealed by somebody else"
+    for _ in range(2):
+        await office.look()
+    assert office.told == {f"s{n}" for n in range(2, 12)}
+
+
+@pytest.mark.parametrize("office", [MOST_MAILS + 5], indirect=True)
+async def test_so_many_mails_for_one_agency_in_an_hour_and_what_stands_then_is_told_later(office: Office) -> None:
     """Whoever names a mailbox need not own it, and may make trouble come and go."""
-    anything: Any = None
-    database: Any = defaultdict(lambda: None)
-    mails = OwnerMails(database, *[anything] * 9)  # none of them is asked
-    start = NOW
-    sent = [mails._may_mail("gjf", start + timedelta(minutes=n)) for n in range(59)]
-    assert sum(sent) == sum(sent[:MOST_MAILS]) == MOST_MAILS
-    assert mails._may_mail("hana", start)
-    assert mails._may_mail("gjf", start + timedelta(minutes=61))
+    office.subscriptions[-1] |= {"agency": "hana"}
+    for each in office.subscriptions[:-1]:
+        each["agency"] = "gjf"
+    for _ in range(20):
+        await office.look()
+    assert len(office.letters) == MOST_MAILS + 1
+    assert f"s{MOST_MAILS + 4}" in office.told
+    office.now += timedelta(hours=1)
+    await office.look()
+    assert len(office.letters) == len(office.told) == MOST_MAILS + 5
