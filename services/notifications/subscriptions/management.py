@@ -204,7 +204,8 @@ class Subscriptions:
 
     async def resume(self, agency: str, subscription: str) -> SubscriptionDocument:
         """Go on, or begin. One that is new or was disabled is asked first whether it wants to be told; one that was
-        disabled is then told everything again. Raises 404 or 409."""
+        disabled is then told everything again. One that was paused is not asked, so it is what it was: if it failed it
+        is tried at once, and the time after which it would be given up begins anew. Raises 404 or 409."""
         kept = await self._of_agency(agency, subscription)
         if kept["state"] not in TAKING_PART:
             verdict = await self._check.check(kept)
@@ -221,9 +222,12 @@ class Subscriptions:
             if found["state"] not in TAKING_PART and (kept["state"] in TAKING_PART or _way(found) != _way(kept)):
                 raise problems.changed_meanwhile()
             resumed: SubscriptionDocument = {**found, "state": "active", "reason": None}
-            if found["state"] != "active":  # its partner says that it is well: no old trouble counts
-                resumed.update({"failures": 0, "failing_since": None, "held_until": work.now})  # what waited was left
-                resumed["bounced_at"] = None
+            if found["state"] != "active":  # open; what waited was left
+                resumed.update({"held_until": work.now, "recall_at": None, "bounced_at": None})
+            if found["state"] not in TAKING_PART:  # it has just answered
+                resumed.update({"failures": 0, "failing_since": None})
+            elif found["state"] == "paused" and found["failures"]:  # it has not; but its partner is there again
+                resumed["failing_since"] = work.now
             if found["state"] not in TAKING_PART:
                 self._resync(work, agency)
             if found["state"] == "disabled":

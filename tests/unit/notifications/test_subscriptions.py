@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from services.notifications import owner_troubles
 from services.notifications.channels.channel import Configuration
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed
@@ -16,6 +17,7 @@ from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.channels.webhook_signing import new_secret
 from services.notifications.documents import RECOVERIES, RESYNCS, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.circuit_breaker import Breaker
 from services.notifications.domain.webhook_url_rules import UrlRules
 from services.notifications.subscriptions.endpoint_verification import EndpointCheck
 from services.notifications.subscriptions.management import MOST_SUBSCRIPTIONS, Subscriptions
@@ -299,19 +301,37 @@ class TestPauseAndResume:
         await desk.made.resume("gjf", id)
         assert (desk.kept(id)["state"], desk.endpoints.asked) == ("active", [])
 
-    async def test_old_trouble_does_not_count_after_it_and_what_waits_for_a_retry_comes_at_once(self) -> None:
+    @pytest.mark.parametrize("failures", [0, 3, 20])
+    async def test_one_that_failed_is_what_it_was_tried_at_once_and_not_given_up_for_the_time_of_the_pause(
+        self, failures: int
+    ) -> None:
         desk = Desk()
         id = await desk.webhook()
         desk.world.resync()
         desk.world.attempt(desk.world.due()[0]["_id"], Verdict("again", "refused-503"))
         assert desk.due(id) == 0
-        trouble = {"failures": 20, "failing_since": desk.world.now, "held_until": desk.world.now + GRACE}
+        since, later = desk.world.now - timedelta(days=9), desk.world.now + GRACE
+        trouble = {"failures": failures, "failing_since": since if failures else None, "held_until": later}
         await desk.made.pause("gjf", id)
+        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), **trouble, "recall_at": later})
+        resumed = await desk.made.resume("gjf", id)
+        now = desk.world.now
+        assert (resumed["failures"], resumed["failing_since"]) == (failures, now if failures else None)
+        assert resumed["held_until"] == now, "open, and what came to wait before is told from what is new"
+        assert resumed["recall_at"] is None
+        assert desk.due(id) == 1
+        assert owner_troubles.endpoint(resumed, Breaker(), now).what == ("failing" if failures else None)
+        if failures:
+            desk.world.attempt(desk.world.due()[0]["_id"], Verdict("again", "refused-503"))
+            assert desk.kept(id)["state"] == "active", "one bad answer after a long pause does not end it"
+
+    async def test_an_active_one_keeps_its_trouble_and_its_wait(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        trouble = {"failures": 6, "failing_since": desk.world.now, "held_until": desk.world.now + GRACE}
         desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), **trouble})
         resumed = await desk.made.resume("gjf", id)
-        assert (resumed["failures"], resumed["failing_since"]) == (0, None)
-        assert resumed["held_until"] == desk.world.now, "open, and what came to wait before is told from what is new"
-        assert desk.due(id) == 1
+        assert {name: resumed[name] for name in trouble} == trouble  # type: ignore[literal-required]  # names of fields
 
     async def test_one_that_was_disabled_is_asked_and_then_told_everything_again(self) -> None:
         desk = Desk()
