@@ -1,12 +1,13 @@
 """One worker per endpoint (a bulkhead): a partner that hangs takes nobody else's slots. How many attempts it makes at
 once is adaptive, down to one at a time, which then serves as the half-open probe that finds the endpoint well again.
 
-Recalls go first: they are claimed before anything else, and one slot is kept for them where there are two or more. What
-is new and what was left waiting take turns (turns.py). Slots, rate and who asks an endpoint that is down are shared
-between replicas (domain/replica_shares.py). An attempt that was taken frees its slot at once; it is written down behind
-it, in groups with others. After any other answer the slot is kept until it is written down, because that may close or
-hold the endpoint. Nothing is started that could not be written down soon (attempt_recorder.py), nor while this process
-does not surely hold its lease (dispatcher_lease.py).
+Recalls go first: they are claimed before anything else, and one slot is kept for them where there are two or more.
+Where a replica's share is one, a recall waits for what is under way everywhere, so for one attempt at most, and goes
+next. What is new and what was left waiting take turns (turns.py). Slots, rate and who asks an endpoint that is down are
+shared between replicas (domain/replica_shares.py). An attempt that was taken frees its slot at once; it is written down
+behind it, in groups with others. After any other answer the slot is kept until it is written down, because that may
+close or hold the endpoint. Nothing is started that could not be written down soon (attempt_recorder.py), nor while this
+process does not surely hold its lease (dispatcher_lease.py).
 """
 
 from __future__ import annotations
@@ -112,7 +113,10 @@ class EndpointWorker:
 
     def room(self, turn: Turn) -> int:
         """How much more of this kind may be given to it. None while some of it waits in the database, which would be
-        overtaken."""
+        overtaken. Of recalls none while all of its attempts are under way and other replicas run, which may have room:
+        in the database whoever has it first takes it."""
+        if turn == "recall" and self._deps.lease.share.count > 1 and not self._limit.available("recall"):
+            return 0
         if self._stopped or self._closed or self._paced or self._due[turn] or not self._limit.at_maximum:
             return 0
         return max(0, HELD_LIMIT * self._deps.slots - len(self._held))

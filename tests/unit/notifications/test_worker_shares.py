@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.notifications.delivery.endpoint_worker import EndpointWorker
+from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.replica_shares import ReplicaShare
 from services.notifications.domain.retry_schedule import OUTAGE
 from tests.unit.notifications.test_endpoint_worker import (
@@ -97,6 +98,72 @@ class TestTurns:
         await deps.until(lambda: deps.released)
         assert deps.prefetched <= 2 * 3
         worker.stop()
+        deps.written.set()
+        await running
+
+
+class TestARecallWhereTheShareIsOneSlot:
+    """None can be kept for recalls: so many replicas run."""
+
+    NAMES = tuple(f"test-{number}" for number in range(1, SLOTS + 1))
+
+    async def busy(self, deps: FakeDependencies) -> tuple[EndpointWorker, asyncio.Task[None]]:
+        """A notice is under way, and more wait."""
+        deps.share = ReplicaShare("test-1", self.NAMES)
+        deps.answering.clear()
+        worker = EndpointWorker("s", deps.dependencies(deps))
+        running = asyncio.create_task(worker.run())
+        assert await deps.until_stuck() == 1
+        return worker, running
+
+    @pytest.mark.parametrize("claimed", [True, False])
+    @pytest.mark.parametrize("verdict", [DELIVERED, AGAIN])
+    async def test_it_waits_for_the_one_notice_that_is_under_way_and_for_no_other(
+        self, claimed: bool, verdict: Verdict
+    ) -> None:
+        deps = FakeDependencies(verdict, about="notice")
+        deps.written.set()
+        worker, running = await self.busy(deps)
+        recording = asyncio.create_task(deps.recorder.run())
+        if claimed:
+            born: Any = delivery(777) | {"owner": deps.owner, "claim": "c"}
+            worker.give(born, None)
+        else:
+            deps.waiting.append(delivery(777))
+            worker.wake(["recall"])
+        assert await deps.until_stuck() == 1
+        deps.answering.set()
+        await deps.until(lambda: len(deps.sent) > 1)
+        assert deps.sent[1] == delivery(777)["_id"]
+        assert deps.most_at_once == 1
+        worker.stop()
+        await running
+        recording.cancel()
+
+    async def test_one_that_is_said_meanwhile_is_left_to_whoever_has_room_first(self) -> None:
+        deps = FakeDependencies(DELIVERED, about="notice")
+        deps.waiting = deps.waiting[:1]
+        worker, running = await self.busy(deps)
+        worker._due = dict.fromkeys(worker._due, False)
+        assert (worker.room("recall"), worker.room("new") > 0) == (0, True)
+        deps.share = ReplicaShare("test-1", ["test-1"])  # nobody else is there
+        assert worker.room("recall") > 0
+        worker.stop()
+        deps.answering.set()
+        deps.written.set()
+        await running
+
+    async def test_where_a_slot_is_kept_for_it_it_is_taken_at_once(self) -> None:
+        deps = FakeDependencies(DELIVERED, about="notice")
+        deps.waiting = deps.waiting[:1]
+        deps.share = ReplicaShare("test-1", self.NAMES[:2])
+        deps.answering.clear()
+        worker = EndpointWorker("s", deps.dependencies(deps))
+        running = asyncio.create_task(worker.run())
+        assert await deps.until_stuck() == 1
+        assert worker.room("recall") > 0
+        worker.stop()
+        deps.answering.set()
         deps.written.set()
         await running
 
