@@ -38,6 +38,7 @@ from services.notifications.delivery.pre_send_check import PreSendReads
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import PersonDocument
 from services.notifications.domain.digest_schedule import next_window
+from services.notifications.earlier_recalls import EarlierRecalls
 from services.notifications.fan_out.clock_recovery import ClockRecovery
 from services.notifications.fan_out.flows import RecipientFlows
 from services.notifications.fan_out.reconcile import Reconciler
@@ -208,6 +209,9 @@ def build(settings: NotificationsSettings) -> FastAPI:
         follow_up = floor_follow_up(reconciler, runtime.database, runtime.store, floor_raised, runtime.observer)
         await follow_up.run(runtime.stopping)
 
+    async def await_earlier_recalls() -> None:
+        await EarlierRecalls(runtime.database, runtime.store, ids).run(runtime.stopping)
+
     async def monitor() -> None:
         await endpoints.monitor.run(runtime.stopping)
 
@@ -244,7 +248,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         ),
         before_streams=(put_together,),
         loops=(
-            *(dispatch, probe, resync, send_again, recall, recover, monitor),
+            *(dispatch, probe, resync, send_again, recall, recover, monitor, await_earlier_recalls),
             *(() if relay is None else (send_digests, tell_owners)),
             *((hear_bounces,) if settings.bounces_listen else ()),
         ),
