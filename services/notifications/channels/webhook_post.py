@@ -24,6 +24,8 @@ from yarl import URL
 
 MOST_DESTINATIONS = 8_192  # whose request line and lasting headers stay in memory, the last ones used
 READ_BUFFER = 4_096
+CONNECTIONS_TRIED = 3  # of those on which nothing of this request has left
+UNREAD_SECONDS = 15.0  # so long what was written waits to be read once the connection is closed
 _TIMER = TimerNoop()  # whoever calls has a deadline for all of it
 _LINE_BREAK = re.compile(r"[\r\n\0]")
 Headers = Mapping[str, str]
@@ -46,12 +48,15 @@ class Response:
         self._connection = connection
 
     def release(self) -> None:
-        """The connection may be used again, unless something is left in it. Safe to call twice."""
-        self._connection.release()
+        """The connection may be used again, unless something is left in it, either way. Safe to call twice."""
+        if _unread(self._connection) is None:
+            self._connection.release()
+        else:  # it answers and does not read: what is written would pile up here
+            _hang_up(self._connection)
 
     def close(self) -> None:
         """The connection may not be used again. Safe to call twice."""
-        self._connection.close()
+        _hang_up(self._connection)
 
 
 class Poster:
@@ -71,23 +76,31 @@ class Poster:
         find = self._known if tls is True else self._destination
         request, head = find(url, tuple(own.items()), tls)
         sent = b"%b%bAccept: */*\r\nContent-Length: %d\r\n\r\n%b" % (head, _lines(fresh), len(body), body)
-        try:
-            async with asyncio.timeout(self._timeout.sock_connect):  # aiohttp's own is for dialling alone
-                connection = await self._connector.connect(request, traces=[], timeout=self._timeout)
-        except TimeoutError:
-            raise aiohttp.ConnectionTimeoutError("no connection in time") from None
+        connection = await self._connect(request)
         try:
             return await self._answer_to(sent, connection)
         except BaseException:
-            connection.close()
+            _hang_up(connection)
             raise
+
+    async def _connect(self, request: ClientRequest) -> Connection:
+        """One on which nobody has said anything yet: what came unasked would count as the answer. Some servers say
+        good-bye (408) on a connection that was kept; then another one is taken."""
+        try:
+            async with asyncio.timeout(self._timeout.sock_connect):  # aiohttp's own is for dialling alone
+                for _ in range(CONNECTIONS_TRIED):
+                    connection = await self._connector.connect(request, traces=[], timeout=self._timeout)
+                    protocol = connection.protocol
+                    if protocol is not None and protocol.is_connected() and not protocol.should_close:
+                        return connection
+                    connection.close()
+        except TimeoutError:
+            raise aiohttp.ConnectionTimeoutError("no connection in time") from None
+        raise aiohttp.ServerDisconnectedError
 
     async def _answer_to(self, sent: bytes, connection: Connection) -> Response:
         protocol = connection.protocol
-        if protocol is None or not protocol.is_connected():
-            raise aiohttp.ServerDisconnectedError
-        if protocol.should_close:  # something came that nobody asked for: it would count as the answer
-            raise aiohttp.ServerDisconnectedError
+        assert protocol is not None
         protocol.set_response_params(
             timer=_TIMER, read_until_eof=True, auto_decompress=False, read_bufsize=READ_BUFFER
         )  # a bomb stays small
@@ -95,8 +108,6 @@ class Poster:
         while True:
             message, content = await protocol.read()
             if not 100 <= message.code <= 199 or message.code == 101:
-                if protocol.transport is not None and protocol.transport.get_write_buffer_size() > 0:
-                    protocol.force_close()  # it answers and does not read: what is written would pile up here
                 return Response(connection, message, content)
 
     def _destination(self, url: str, own: tuple[tuple[str, str], ...], tls: ssl.SSLContext | bool) -> _Destination:
@@ -109,6 +120,20 @@ class Poster:
         request = ClientRequest("POST", place, ssl=tls, loop=asyncio.get_running_loop())
         head = f"POST {place.raw_path_qs} HTTP/1.1\r\n".encode()
         return _Destination(request, head + _lines({"Host": request.headers["Host"], **self._lasting, **dict(own)}))
+
+
+def _unread(connection: Connection) -> asyncio.Transport | None:
+    """Where something that was written still lies here, because its partner does not read."""
+    transport = None if connection.protocol is None else connection.protocol.transport
+    return transport if transport is not None and transport.get_write_buffer_size() > 0 else None
+
+
+def _hang_up(connection: Connection) -> None:
+    """Whoever reads it late may have the rest of what was written; for who never reads it is not kept for ever."""
+    transport = _unread(connection)
+    connection.close()
+    if transport is not None:
+        asyncio.get_running_loop().call_later(UNREAD_SECONDS, transport.abort)
 
 
 def _write(protocol: ResponseHandler, sent: bytes) -> None:

@@ -123,7 +123,58 @@ async def test_an_answer_that_came_before_the_request_is_none(connector: aiohttp
         assert not connector._acquired
 
 
-async def test_a_connection_whose_partner_reads_nothing_is_not_used_again(connector: aiohttp.TCPConnector) -> None:
+class Impatient(Listener):
+    """Says 408 on a connection that is kept, and leaves it open."""
+
+    def data_received(self, data: bytes) -> None:
+        """More of a request."""
+        super().data_received(data)
+        if not self._read:
+            asyncio.get_running_loop().call_later(
+                0.01, self._transport.write, b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"
+            )
+
+
+async def test_what_came_on_a_kept_connection_costs_no_attempt_and_the_request_leaves_once(
+    connector: aiohttp.TCPConnector,
+) -> None:
+    came: list[bytes] = []
+    server = await asyncio.get_running_loop().create_server(lambda: Impatient(came, 2), "127.0.0.1", 0)
+    async with server:
+        url, poster = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", poster_over(connector)
+        for attempts in range(1, 4):
+            response = await poster.post(url, {}, FRESH, b"{}", True)
+            response.release()
+            assert (response.status, len(came)) == (204, attempts)
+            await asyncio.sleep(0.05)
+        assert not connector._acquired
+
+
+async def test_who_says_something_before_every_request_is_asked_nothing(connector: aiohttp.TCPConnector) -> None:
+    """Whatever it says first: how often that is there in time is up to the network, so here it always is."""
+    server = await asyncio.get_running_loop().create_server(lambda: Hasty("at once"), "127.0.0.1", 0)
+    connect = connector.connect
+
+    async def and_wait(*args: Any, **named: Any) -> Any:
+        connection = await connect(*args, **named)
+        await asyncio.sleep(0.05)
+        return connection
+
+    async with server:
+        url, poster = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", poster_over(connector)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(connector, "connect", and_wait)
+            with pytest.raises(aiohttp.ServerDisconnectedError):
+                await poster.post(url, {}, FRESH, b"{}", True)
+        assert not connector._acquired
+        assert not any(connector._conns.values())
+
+
+@pytest.mark.parametrize("how", ["release", "close"])
+async def test_a_connection_whose_partner_reads_nothing_is_not_used_again_and_what_it_did_not_read_is_not_kept(
+    connector: aiohttp.TCPConnector, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notifications.channels.webhook_post.UNREAD_SECONDS", 0.1)
     server = await asyncio.get_running_loop().create_server(lambda: Hasty("reads nothing"), "127.0.0.1", 0)
     async with server:
         url, poster = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", poster_over(connector)
@@ -132,5 +183,12 @@ async def test_a_connection_whose_partner_reads_nothing_is_not_used_again(connec
             response = await poster.post(url, {}, FRESH, body, True)
         except aiohttp.ServerDisconnectedError:  # its answer was there first
             return
-        response.release()
+        protocol = response._connection.protocol
+        assert protocol is not None
+        transport = protocol.transport
+        assert transport is not None
+        assert transport.get_write_buffer_size() > 0
+        {"release": response.release, "close": response.close}[how]()
         assert not any(connector._conns.values())
+        await asyncio.sleep(0.5)
+        assert transport.get_write_buffer_size() == 0
