@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
@@ -30,7 +30,7 @@ async def create_topics(bootstrap: str, topics: list[str], partitions: int = 4) 
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        answer = await admin.create_topics([NewTopic(topic, partitions, 1) for topic in topics])
+        answer: Any = await admin.create_topics([NewTopic(topic, partitions, 1) for topic in topics])
         for topic, code, *detail in answer.topic_errors:
             if code:
                 raise for_code(code)(f"topic {topic}: {detail}")

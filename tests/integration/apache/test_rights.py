@@ -91,6 +91,7 @@ class TestMatrix:
                 with pytest.raises(KafkaError):
                     await admin.create_partitions({topic: NewPartitions(8)})
                 config = ConfigResource(ConfigResourceType.TOPIC, topic, configs={"retention.ms": "1"})
+                altered: Any
                 (altered,) = await admin.alter_configs([config])
                 assert altered.resources[0][0] == TopicAuthorizationFailedError.errno
         finally:

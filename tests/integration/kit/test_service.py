@@ -336,7 +336,8 @@ class TestKeysAgainstTheDatabase:
     async def test_a_changed_agency_is_known_after_the_cache_has_ended(self, settings: SmallSettings) -> None:
         token, state = agency()
         async with running(settings) as (client, runtime):
-            runtime.authenticator._clock = iter(range(0, 1000, 2)).__next__
+            keys: Any = runtime.authenticator
+            keys._clock = iter(range(0, 1000, 2)).__next__
             document = agency_document(state, 1)
             await runtime.database[AGENCIES].replace_one({"_id": "gjf"}, document, upsert=True)
             header = {"authorization": f"Bearer {token}"}

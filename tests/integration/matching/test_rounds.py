@@ -246,5 +246,6 @@ class TestTheJob:
         await eventually(given_up, 120)
 
     async def test_a_process_that_fails_is_no_answer(self) -> None:
-        broken = round_job.Question.model_construct(pack="none")
+        no_more: dict[str, Any] = {"pack": "none"}
+        broken = round_job.Question.model_construct(**no_more)
         assert await round_job.computed(broken) is None

@@ -102,6 +102,9 @@ async def test_none_is_dialled_and_the_partners_connections_are_kept() -> None:
         try:
             first = await asyncio.gather(*map(send, later))
             assert {verdict.outcome for verdict in first} == {"delivered"}, "they led to the partner"
+            well: list[list[str]]
+            refused: list[Verdict]
+            both: list[Verdict]
             *well, refused, both = await asyncio.gather(
                 *(send_to_partner() for _ in range(SENDERS)),
                 asyncio.gather(*map(send, urls + later)),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.events import Refused, registry
-from shared.events.http_binding import BATCH, STRUCTURED, read, split
+from shared.events.http_binding import BATCH, STRUCTURED, Unfit, read, split
 from shared.events.limits import LARGEST_EVENT
 from shared.events.refusal import MOST, MOST_ENUMERATED, MOST_NAMED, refusals_of
 
@@ -220,7 +220,7 @@ class TestFindings:
 
     def test_there_are_no_more_than_anybody_can_read(self) -> None:
         for sent, told in ((MOST + 1, MOST), (MOST_ENUMERATED - 2, MOST), (5_000, 1)):
-            with pytest.raises(Refused) as error:
+            with pytest.raises(Unfit) as error:
                 read(event(data={f"x{n}": n for n in range(sent)}))
             assert len(error.value.refusals) == told
         assert error.value.refusals[0].rule == "too-many-findings"

@@ -52,8 +52,9 @@ class World:
 
     async def run(self) -> None:
         if self.chance.random() < 0.5:
-            word: Any = self.chance.choice((("held", "other"), ("refused", "employer-blocked")))
-            await operators(self.house).list_employer("1234567890", *word, self.house.callers["ops"])
+            verdict: Any
+            verdict, reason = self.chance.choice((("held", "other"), ("refused", "employer-blocked")))
+            await operators(self.house).list_employer("1234567890", verdict, reason, self.house.callers["ops"])
         for number in range(ADVERTS):
             by = self.chance.choice(AGENCIES)
             event = self.advert(by, f"R-{number}")
@@ -173,8 +174,9 @@ async def test_an_agency_of_which_no_more_is_listed() -> None:
 
 async def test_an_employer_that_was_taken_off_the_list_holds_nobody() -> None:
     house = House()
-    for word in (("held", "other"), (None, None)):
-        await operators(house).list_employer("0000000000", *word, house.callers["ops"])
+    words: Any = (("held", "other"), (None, None))
+    for verdict, reason in words:
+        await operators(house).list_employer("0000000000", verdict, reason, house.callers["ops"])
     assert house.store.get(EMPLOYERS.name, "employer/0000000000") is not None
     receipt = await house.send("job-posted", example("job-posted"), "gjf")
     assert (receipt.status, receipt.vetting, house.newest.status) == ("accepted", None, "open")

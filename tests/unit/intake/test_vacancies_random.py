@@ -125,8 +125,9 @@ class World:
         """An employer is put on the list or taken off, and all of its adverts looked at."""
         key = self.chance.choice(NUMBERS).replace("-", "")
         on_it = self.house.store.get(EMPLOYERS.name, f"employer/{key}") is None
-        word: Any = ("held", "other") if on_it else (None, None)
-        await operators(self.house).list_employer(key, *word, self.house.callers["ops"])
+        verdict: Any
+        verdict, reason = ("held", "other") if on_it else (None, None)
+        await operators(self.house).list_employer(key, verdict, reason, self.house.callers["ops"])
         await job(self.house).apply_list()
 
     def stored(self) -> list[StoredOpportunity]:

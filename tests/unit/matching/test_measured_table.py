@@ -28,7 +28,11 @@ class Rule:
             Keys(("home", "most"), lambda one: one.most is None),
             Keys(("place", "bed")),
         )
-        measure = Measure(("home",), ("place",), lambda person, opening, context: abs(person.home - opening.place))
+
+        def value(person: Any, opening: Any, context: Any) -> int:  # of facts of the test's own
+            return abs(person.home - opening.place)
+
+        measure = Measure(("home",), ("place",), value)
         self.table = MeasuredTable(
             self.keys, measure, lambda person, opening: abs(person.home - opening.place), self.says,
             np.uint8(FREE_SAYS), np.uint8(BLANK),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -41,9 +41,9 @@ class Late:
 
 
 def reader_of(world: World, late: Late) -> FeedReader:
-    today = world.now.date()
-    parts: Any = (world.feed, late, late, world.reconciler.queues, world.messages, world.sealer)
-    return FeedReader(*parts, lambda now: today, asyncio.Event())
+    today, store = world.now.date(), cast(Any, late)
+    queues, messages, sealer = world.reconciler.queues, world.messages, world.sealer
+    return FeedReader(world.feed, store, store, queues, messages, sealer, lambda now: today, asyncio.Event())
 
 
 async def _still() -> None:
