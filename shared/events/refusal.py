@@ -72,17 +72,22 @@ def refusals_of(
     for item in error.errors(include_input=False, include_url=False)[:MOST]:
         refusal = refusal_of(item, at, field_names(model))
         if refusal.rule == "unknown-field":
-            names = _names_at(item["loc"][:-1], model)
-            values = {"known": ", ".join(sorted(names))} if names else {}
-            if named < MOST_NAMED:
-                named += 1
-                elsewhere = _places_of(model).get(str(item["loc"][-1]))
-                values |= {"nearest": elsewhere} if elsewhere else nearest(str(item["loc"][-1]), names)
-            refusal = Refusal(refusal.rule, refusal.field, values)
+            refusal = Refusal(refusal.rule, refusal.field, known_beside(item["loc"], model, compare=named < MOST_NAMED))
+            named += 1
         elif refusal.rule == "wrong-form" and (form := _example_at(item["loc"], example)) is not None:
             refusal = Refusal(refusal.rule, refusal.field, {**refusal.values, "example": form})
         found.append(refusal)
     return tuple(found)
+
+
+def known_beside(location: Sequence[int | str], model: type[BaseModel], *, compare: bool = True) -> dict[str, str]:
+    """For an unknown field: which names are known in its place, and (``compare``) the one that may have been meant."""
+    names = _names_at(location[:-1], model)
+    values = {"known": ", ".join(sorted(names))} if names else {}
+    if not compare:
+        return values
+    elsewhere = _places_of(model).get(str(location[-1]))
+    return values | ({"nearest": elsewhere} if elsewhere else nearest(str(location[-1]), names))
 
 
 def _example_at(location: Sequence[int | str], example: Any) -> str | None:

@@ -71,7 +71,8 @@ def only_if_we_call() -> Problem:
     return Problem(
         422,
         "not-for-this-channel",
-        "secret, headers, per_second, order and schedule are for channels on which we call you",
+        "secret, headers, tls, per_second, order, blocked_head_seconds and retry_schedule are for channels on which"
+        " we call you",
         field="/channel",
         rule="unexpected",
         name="only-if-we-call",

@@ -13,11 +13,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, WaitQueueTimeoutError
 from starlette.exceptions import HTTPException
 
-from shared.events.refusal import MOST, Refusal, Refused, refusal_of, status_of
+from shared.events.data_classification import models_in
+from shared.events.refusal import MOST, MOST_NAMED, Refusal, Refused, known_beside, refusal_of, status_of
 from shared.kit.web.response_model import Answer
 
 MEDIA_TYPE = "application/problem+json"
@@ -195,13 +196,18 @@ def install(
     answers: dict[type[Exception], Callable[[Any], Problem | ProblemDetails]] = {
         Problem: lambda problem: problem,
         Refused: lambda error: refused(error.refusals, remedies, sayings),
-        RequestValidationError: lambda error: refused(
-            [_finding(item) for item in error.errors()[:MOST]], remedies, sayings
-        ),
         HTTPException: lambda error: _of_status(error.status_code, error.headers),
         OperationFailure: perhaps_away,
         **dict.fromkeys(away, lambda error: unavailable()),
     }
+
+    async def does_not_fit(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        body, items = _body_of(request), error.errors()[:MOST]
+        found = [_finding(item, body if number < MOST_NAMED else None) for number, item in enumerate(items)]
+        return refused(found, remedies, sayings).response()
+
+    app.add_exception_handler(RequestValidationError, does_not_fit)
 
     async def answered(_: Request, error: Exception) -> JSONResponse:
         kind = next(each for each in type(error).__mro__ if each in answers)
@@ -212,13 +218,24 @@ def install(
         app.add_exception_handler(kind, answered)
 
 
-def _finding(item: Mapping[str, Any]) -> Refusal:
-    """A finding about a request: where it is by place and declared name, and for the body by pointer."""
+def _finding(item: Mapping[str, Any], body: type[BaseModel] | None) -> Refusal:
+    """A finding about a request: where it is by place and declared name, and for the body by pointer. An unknown name
+    is not said; the known one that is like it is."""
     place, *rest = item["loc"]
     at = "" if place == "body" else f"/{place}" if place in _PLACES else ""
     if item["type"] == "json_invalid":
         rest = []
-    return refusal_of({**item, "loc": rest}, at)
+    found = refusal_of({**item, "loc": rest}, at)
+    if found.rule == "unknown-field" and place == "body" and body is not None:
+        return Refusal(found.rule, found.field, known_beside(rest, body))
+    return found
+
+
+def _body_of(request: Request) -> type[BaseModel] | None:
+    """The model that the route takes as its whole body, if that is one."""
+    taken: Sequence[Any] = getattr(getattr(request.scope.get("route"), "dependant", None), "body_params", ())
+    models = models_in(taken[0].field_info.annotation) if len(taken) == 1 else []
+    return models[0] if len(models) == 1 else None
 
 
 def _of_status(status: int, headers: Mapping[str, str] | None) -> Problem:

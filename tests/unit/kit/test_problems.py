@@ -20,7 +20,7 @@ from shared.kit.web.docs_page import docs_routes
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.middleware import Outermost
 from shared.kit.web.openapi import describe_problems
-from shared.kit.web.problems import Problem, Sayings
+from shared.kit.web.problems import Problem, Remedies, Sayings, general_remedy
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import Bounds, Router, bounded
 
@@ -46,10 +46,10 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield made
 
 
-def _app(sayings: Sayings | None = None) -> FastAPI:
+def _app(sayings: Sayings | None = None, remedies: Remedies = general_remedy) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Outermost)
-    problems.install(app, passing=[Unavailable], sayings=sayings)
+    problems.install(app, remedies, passing=[Unavailable], sayings=sayings)
     app.include_router(_routes())
     app.include_router(contract_routes.routes)
     app.include_router(docs_routes(app))
@@ -122,6 +122,17 @@ class TestRequestsThatDoNotFit:
         assert (found["field"], found["rule"]) == (field, rule)
         assert found["remedy"]
         assert found["errors"][0]["field"] == field
+
+    @pytest.mark.parametrize(
+        ("sent", "meant"), [("referense", "reference"), ("Counts", "count"), (NAME, None), ("count_" + NAME * 99, None)]
+    )
+    async def test_an_unknown_field_is_answered_with_the_known_one_that_is_like_it(
+        self, sent: str, meant: str | None
+    ) -> None:
+        app = _app(remedies=lambda rule, field, values: {"en": f"{values.get('nearest')} of {values.get('known')}"})
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            found = of(await client.post("/wanted", json={"reference": "a", sent: 1}), 422)
+        assert found["remedy"]["en"] == f"{meant} of count, reference"
 
     async def test_that_are_not_json_say_so(self, client: httpx.AsyncClient) -> None:
         answer = await client.post(
