@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
-from email.utils import format_datetime, parsedate_to_datetime
+from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -119,7 +118,6 @@ def make_files_router(endpoints: FeedEndpoints) -> APIRouter:
         range: Annotated[str | None, Header(max_length=200)] = None,
         if_range: Annotated[str | None, Header(max_length=200)] = None,
         if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
-        if_modified_since: Annotated[str | None, Header(max_length=100)] = None,
     ) -> Response:
         """One day's file. Coming back with its ``ETag`` in ``If-None-Match`` shows that all of it has arrived."""
         recipient, still = await endpoints.reader_of(request, caller)
@@ -128,14 +126,11 @@ def make_files_router(endpoints: FeedEndpoints) -> APIRouter:
         stretch = _of_name(days, name)
         if stretch is None:
             raise _no_file()
-        changed = _last_change(request, stretch)
-        if if_none_match is None and stretch.closed and _not_since(if_modified_since, changed):
-            return Response(status_code=304, headers={"Last-Modified": _http(changed)})
         (seen,) = await endpoints.files.look(recipient, stretch, [_kind(name)])
-        headers = _headers(seen, changed)
+        headers = _headers(seen)
         if known(if_none_match, headers["ETag"]):
             await endpoints.files.arrived(recipient, seen)
-            return Response(status_code=304, headers={name: headers[name] for name in ("ETag", "Last-Modified")})
+            return Response(status_code=304, headers={"ETag": headers["ETag"]})
         part = None
         if if_range is None or if_range.strip() == headers["ETag"]:
             try:
@@ -164,35 +159,16 @@ def _of_name(days: Sequence[Stretch], name: str) -> Stretch | None:
     return next((each for each in days if each.day.isoformat() == name.partition(".")[0]), None)
 
 
-def _headers(file: FileSeen, changed: datetime) -> dict[str, str]:
+def _headers(file: FileSeen) -> dict[str, str]:
+    """No ``Last-Modified``: a line goes away when it may not be told any more, also of a day that is over, and when
+    that was is not told. Who asked by a date would keep what is another file now."""
     digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
     return {
         "ETag": f'"{file.sha256}"',
-        "Last-Modified": _http(changed),
         "Accept-Ranges": "bytes",
         "Repr-Digest": f"sha-256=:{digest}:",  # RFC 9530
         "Content-Disposition": f'attachment; filename="{file.stretch.day}.{file.kind}"',
     }
-
-
-def _last_change(request: Request, stretch: Stretch) -> datetime:
-    """The end of a day that is over, else now: nothing finer, for moments of single notices are not told."""
-    now: datetime = request.app.state.runtime.clock.calendar()
-    if not stretch.closed:
-        return now
-    return datetime(stretch.day.year, stretch.day.month, stretch.day.day, tzinfo=UTC) + timedelta(days=1)
-
-
-def _http(moment: datetime) -> str:
-    return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
-
-
-def _not_since(header: str | None, changed: datetime) -> bool:
-    try:
-        since = None if header is None else parsedate_to_datetime(header)
-    except ValueError:
-        return False
-    return since is not None and since.tzinfo is not None and changed <= since
 
 
 def _no_file() -> Problem:

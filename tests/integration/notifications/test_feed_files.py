@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -98,3 +99,41 @@ async def test_what_was_not_fetched_is_not_acknowledged_by_its_hash(setup: Setup
             said = await client.get("/files", params={"acknowledge": f"{form['name']}:{form['sha256']}"})
             assert said.json()["acknowledged"] == [{"name": form["name"], "status": "not-fetched"}]
             assert await app.state.database.deliveries.count_documents({"state": "posted"}) == 1
+
+
+async def test_a_day_that_is_over_is_another_file_once_a_line_may_not_be_told_any_more_whoever_asks_how(
+    setup: Setup,
+) -> None:
+    async with setup.running() as app:
+        await setup.publish(setup.agency("gjf"))
+        async with Client(app, setup.tokens["gjf"]) as client:
+            await client.subscribed("feed")
+            await setup.publish(person("a", "gjf"), match("a", "x"))
+            recipients = app.state.database.recipients
+
+            async def told() -> Any:
+                found = (await client.get("/files")).json()["days"][0]
+                return found if found["lines"] else None
+
+            today = date.fromisoformat((await eventually(told))["day"])
+            (kept,) = await recipients.find({}).to_list(None)
+            yesterday = (today - timedelta(days=1)).isoformat()
+            begun = [{**each, "day": yesterday} for each in kept["days"]]
+            await recipients.update_one({"_id": kept["_id"]}, {"$set": {"days": begun}})
+            address = f"/files/{yesterday}.jsonl"
+            before = await client.get(address)
+            assert len(before.text.splitlines()) == 1
+            await setup.publish(person("a", sequence=2))
+
+            async def shorter() -> bool:
+                return not (await client.get(address)).content
+
+            await eventually(shorter)
+            for known in (
+                {"If-Modified-Since": "Fri, 31 Dec 2199 00:00:00 GMT"},
+                {"If-None-Match": before.headers["etag"]},
+            ):
+                after = await client.get(address, headers=known)
+                assert (after.status_code, after.content) == (200, b"")
+                assert after.headers["etag"] != before.headers["etag"]
+                assert "last-modified" not in after.headers
