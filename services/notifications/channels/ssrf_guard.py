@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -50,15 +51,15 @@ class AddressRefused(OSError):
 
 class Resolver(AbstractResolver):
     """Looks names up in threads of its own, at most one for each name at a time, so that a name server that hangs holds
-    up nobody else's work. A thread is gone for as long as the system's resolver tries, which is longer than anybody
-    here waits: names that hung the last time have threads apart, or as many of them as there are threads would leave
-    none for the others."""
+    up nobody else's work, nor the end of this process, which waits for none of them. A thread is gone for as long as
+    the system's resolver tries, which is longer than anybody here waits: names that hung the last time have threads
+    apart, or as many of them as there are threads would leave none for the others."""
 
     def __init__(self, threads: int = _RESOLVERS) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
-        self._apart = ThreadPoolExecutor(_APART, thread_name_prefix="resolve-apart")
+        self._threads = asyncio.Semaphore(threads)
+        self._apart = asyncio.Semaphore(_APART)
         self._hung: dict[str, None] = {}
-        self._asked: dict[tuple[str, int, socket.AddressFamily], asyncio.Future[list[Any]]] = {}
+        self._asked: dict[tuple[str, int, socket.AddressFamily], asyncio.Task[list[Any]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -66,15 +67,8 @@ class Resolver(AbstractResolver):
         """All addresses of a host. Raises OSError."""
         key = (host, port, family)
         if (asked := self._asked.get(key)) is None:
-            began: list[float] = []  # once a thread has taken it: that it waited for one is no fault of the name
-
-            def look_up() -> list[Any]:
-                began.append(time.monotonic())
-                return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-
-            threads = self._apart if host in self._hung else self._threads
-            asked = self._asked[key] = asyncio.get_running_loop().run_in_executor(threads, look_up)
-            asked.add_done_callback(lambda done: self._answered(key, done, began))
+            asked = self._asked[key] = asyncio.create_task(self._looked_up(host, port, family))
+            asked.add_done_callback(lambda done: self._answered(key, done))
         async with asyncio.timeout(_RESOLVE_SECONDS):
             found = await asyncio.shield(asked)  # a thread cannot be cancelled: who comes later waits for the same one
         return [
@@ -83,22 +77,53 @@ class Resolver(AbstractResolver):
             if kind in (socket.AF_INET, socket.AF_INET6)
         ]
 
-    def _answered(
-        self, key: tuple[str, int, socket.AddressFamily], done: asyncio.Future[list[Any]], began: Sequence[float]
-    ) -> None:
+    async def _looked_up(self, host: str, port: int, family: socket.AddressFamily) -> list[Any]:
+        async with self._apart if host in self._hung else self._threads:
+            began = time.monotonic()  # that it waited for a thread is no fault of the name
+            try:
+                return await _in_a_thread(partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM))
+            finally:
+                self._hung.pop(host, None)
+                if time.monotonic() - began > _RESOLVE_SECONDS:
+                    self._hung[host] = None
+                    if len(self._hung) > _MOST_APART:
+                        del self._hung[next(iter(self._hung))]
+
+    def _answered(self, key: tuple[str, int, socket.AddressFamily], done: asyncio.Task[list[Any]]) -> None:
         self._asked.pop(key, None)
-        self._hung.pop(key[0], None)
-        if began and time.monotonic() - began[0] > _RESOLVE_SECONDS:
-            self._hung[key[0]] = None
-            if len(self._hung) > _MOST_APART:
-                del self._hung[next(iter(self._hung))]
         if not done.cancelled():
             done.exception()  # who asked may have gone: nobody is left to be told
 
     async def close(self) -> None:
         """Let the threads end by themselves."""
-        for threads in (self._threads, self._apart):
-            threads.shutdown(wait=False, cancel_futures=True)
+        for asked in [*self._asked.values()]:
+            asked.cancel()
+
+
+async def _in_a_thread(call: Callable[[], list[Any]]) -> list[Any]:
+    """What it gives, from a thread that the process does not wait for when it ends. An executor's are waited for."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[Any]] = loop.create_future()
+
+    def told(found: list[Any] | None, error: Exception | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(found or [])
+
+    def run() -> None:
+        found, failed = None, None
+        try:
+            found = call()
+        except Exception as error:  # whatever a name brings about is for who asked
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to be told
+            loop.call_soon_threadsafe(told, found, failed)
+
+    threading.Thread(target=run, name="resolve", daemon=True).start()
+    return await answer
 
 
 async def leads_outside(host: str, port: int, allowed: Sequence[Network], resolver: AbstractResolver) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
 
 import pytest
 
+from deploy.local.timeouts import scaled
 from services.notifications.channels import ssrf_guard
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.ssrf_guard import Resolver
@@ -126,6 +129,26 @@ class TestResolver:
         finally:
             go_on.set()
             await resolver.close()
+
+    def test_the_process_does_not_wait_for_a_name_that_hangs_when_it_ends(self) -> None:
+        ends = """
+import asyncio, socket, time
+from services.notifications.channels import ssrf_guard
+
+async def main():
+    ssrf_guard._RESOLVE_SECONDS = 0.1
+    resolver = ssrf_guard.Resolver()
+    try:
+        await resolver.resolve("slow.example", 443)
+    except TimeoutError:
+        print("nobody answers", flush=True)
+    await resolver.close()
+
+socket.getaddrinfo = lambda *_: time.sleep(3600)
+asyncio.run(main())
+"""
+        ended = subprocess.run([sys.executable, "-c", ends], capture_output=True, timeout=scaled(60), check=True)
+        assert ended.stdout == b"nobody answers\n"
 
     async def test_a_name_that_is_answered_again_is_one_like_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
         slow = True
