@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 FAILED = 1
 DRAIN_SECONDS = 8
-FILES_FOR_OTHERS = 256  # Kafka, MongoDB, webhooks, logs
+FILES_FOR_OTHERS = 256  # Kafka, MongoDB, webhooks, logs: so many are never given to connections that come in
+FILES = 65_536  # open at once, if the system lets us: thousands of endpoints that hang keep as many connections
 METRICS_CONNECTIONS = 32
 SWEEP_SECONDS = 1.0
 # For the interpreter's lock: the driver's thread asks for it after every answer of the database, with a transaction
@@ -169,13 +170,13 @@ def edge_config(app: FastAPI, settings: EdgeSettings, *, shown: bool = True) -> 
 
 
 def connections_below_files(wanted: int) -> int:
-    """How many connections there may be: as wanted, but below the limit of open files, which is raised as far as the
-    system lets us. Fewer than wanted are said."""
+    """How many connections may come in: as wanted, but below the limit of open files, which is raised as far as the
+    system lets us, and up to `FILES`: beyond what comes in there is what we open. Fewer than wanted are said."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + RESERVE + METRICS_CONNECTIONS + FILES_FOR_OTHERS
     unlimited = resource.RLIM_INFINITY
-    if soft != unlimited and soft < needed:
-        raised = needed if hard == unlimited else min(hard, needed)
+    if soft != unlimited and soft < max(needed, FILES):
+        raised = max(needed, FILES) if hard == unlimited else min(hard, max(needed, FILES))
         resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
         soft = raised
     most = wanted if soft == unlimited else min(wanted, soft - (needed - wanted))
