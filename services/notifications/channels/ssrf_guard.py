@@ -59,15 +59,15 @@ class Resolver(AbstractResolver):
         self._threads = asyncio.Semaphore(threads)
         self._apart = asyncio.Semaphore(_APART)
         self._hung: dict[str, None] = {}
-        self._asked: dict[tuple[str, int, socket.AddressFamily], asyncio.Task[list[Any]]] = {}
+        self._asked: dict[tuple[str, socket.AddressFamily], asyncio.Task[list[Any]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """All addresses of a host. Raises OSError."""
-        key = (host, port, family)
+        key = (host, family)  # a name has the same addresses at every port
         if (asked := self._asked.get(key)) is None:
-            asked = self._asked[key] = asyncio.create_task(self._looked_up(host, port, family))
+            asked = self._asked[key] = asyncio.create_task(self._looked_up(host, family))
             asked.add_done_callback(lambda done: self._answered(key, done))
         async with asyncio.timeout(_RESOLVE_SECONDS):
             found = await asyncio.shield(asked)  # a thread cannot be cancelled: who comes later waits for the same one
@@ -77,11 +77,11 @@ class Resolver(AbstractResolver):
             if kind in (socket.AF_INET, socket.AF_INET6)
         ]
 
-    async def _looked_up(self, host: str, port: int, family: socket.AddressFamily) -> list[Any]:
+    async def _looked_up(self, host: str, family: socket.AddressFamily) -> list[Any]:
         async with self._apart if host in self._hung else self._threads:
             began = time.monotonic()  # that it waited for a thread is no fault of the name
             try:
-                return await _in_a_thread(partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM))
+                return await _in_a_thread(partial(socket.getaddrinfo, host, None, family, socket.SOCK_STREAM))
             finally:
                 self._hung.pop(host, None)
                 if time.monotonic() - began > _RESOLVE_SECONDS:
@@ -89,7 +89,7 @@ class Resolver(AbstractResolver):
                     if len(self._hung) > _MOST_APART:
                         del self._hung[next(iter(self._hung))]
 
-    def _answered(self, key: tuple[str, int, socket.AddressFamily], done: asyncio.Task[list[Any]]) -> None:
+    def _answered(self, key: tuple[str, socket.AddressFamily], done: asyncio.Task[list[Any]]) -> None:
         self._asked.pop(key, None)
         if not done.cancelled():
             done.exception()  # who asked may have gone: nobody is left to be told
@@ -101,7 +101,8 @@ class Resolver(AbstractResolver):
 
 
 async def _in_a_thread(call: Callable[[], list[Any]]) -> list[Any]:
-    """What it gives, from a thread that the process does not wait for when it ends. An executor's are waited for."""
+    """What it gives, from a thread that the process does not wait for when it ends. An executor's are waited for.
+    Raises what it raises, and OSError when there is no thread."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[list[Any]] = loop.create_future()
 
@@ -122,7 +123,10 @@ async def _in_a_thread(call: Callable[[], list[Any]]) -> list[Any]:
         with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to be told
             loop.call_soon_threadsafe(told, found, failed)
 
-    threading.Thread(target=run, name="resolve", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="resolve", daemon=True).start()
+    except RuntimeError as error:  # the system gives us no more threads
+        raise OSError("no thread to look a name up") from error
     return await answer
 
 

@@ -15,7 +15,7 @@ import pytest
 from deploy.local.timeouts import scaled
 from services.notifications.channels import ssrf_guard
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.ssrf_guard import Resolver
+from services.notifications.channels.ssrf_guard import Resolver, leads_outside
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.documents import SUBSCRIPTIONS
 from services.notifications.domain.webhook_url_rules import UrlRules
@@ -86,7 +86,7 @@ class TestResolver:
         resolver = Resolver()
         try:
             slow = await asyncio.gather(
-                *(resolver.resolve("slow.example", 443) for _ in range(40)), return_exceptions=True
+                *(resolver.resolve("slow.example", 443 + number // 2) for number in range(40)), return_exceptions=True
             )
             assert {type(error) for error in slow} == {TimeoutError}
             [found] = await resolver.resolve("quick.example", 443)
@@ -129,6 +129,20 @@ class TestResolver:
         finally:
             go_on.set()
             await resolver.close()
+
+    async def test_without_a_thread_a_name_is_one_that_does_not_resolve(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def no_more(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        resolver = Resolver()
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", no_more)
+            assert not await leads_outside("a.example", 443, (), resolver)
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 0))]
+        )
+        [found] = await resolver.resolve("a.example", 443)  # the next one is looked up
+        assert (found["host"], found["port"]) == ("203.0.113.1", 443)
 
     def test_the_process_does_not_wait_for_a_name_that_hangs_when_it_ends(self) -> None:
         ends = """
