@@ -7,8 +7,8 @@ where it was after a crash; several replicas may do it at once.
 
 Replicas of that version may run beside the first of this one: what they deliver meanwhile is found by a second look an
 hour later, and only then the index is dropped. One that runs for longer than that finds it gone: its look at what is
-open fails then, and so its gauges, nothing else; when it starts again it makes the index anew, and whoever of this
-version starts next does all of it again.
+open fails then, and so its gauges; and recalls that it delivers from then on are dated by it and awaited by nobody,
+unless it starts once more. Then it makes the index anew, and whoever of this version starts next does all of it again.
 """
 
 from __future__ import annotations
@@ -53,10 +53,12 @@ class EarlierRecalls:
         try:
             if not await self._is_there():
                 return
-            found = await self.look()
+            found = await self.look(stopping)
             if await wait_or_stop(stopping, OLDER_REPLICAS_SECONDS):
                 return
-            found += await self.look()
+            found += await self.look(stopping)
+            if stopping.is_set():  # perhaps not through
+                return
             await self._deliveries.drop_index(INDEX)
         except OperationFailure:
             if await self._is_there():
@@ -67,8 +69,8 @@ class EarlierRecalls:
     async def _is_there(self) -> bool:
         return INDEX in await self._deliveries.index_information()
 
-    async def look(self) -> int:
-        """Once through all of them. How many are awaited from now on."""
+    async def look(self, stopping: asyncio.Event) -> int:
+        """Once through all of them, or until stopped. How many are awaited from now on."""
         query: Document = {
             "state": DELIVERED,
             "about": "recall",
@@ -82,6 +84,8 @@ class EarlierRecalls:
             if len(piece) == PIECE:
                 found += await self._store.submit(self.waiting(piece))
                 piece = []
+                if stopping.is_set():
+                    break
         return found + (await self._store.submit(self.waiting(piece)) if piece else 0)
 
     def waiting(self, piece: Sequence[DeliveryReference]) -> Operation[int]:

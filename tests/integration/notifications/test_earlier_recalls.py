@@ -69,7 +69,7 @@ async def test_what_had_arrived_is_awaited_since_then_piece_by_piece_and_the_ind
         with monkeypatch.context() as patched:
             patched.setattr(store, "submit", dies_at_the_second)
             with pytest.raises(RuntimeError, match="killed"):
-                await job.look()
+                await job.look(asyncio.Event())
         assert await stored(app, 2, unacknowledged_since={"$exists": True})
         async with watched(database) as seen:
             await asyncio.gather(*(job.run(asyncio.Event()) for _ in range(2)))

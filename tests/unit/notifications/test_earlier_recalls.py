@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from services.notifications import earlier_recalls
 from services.notifications.documents import DELIVERIES, THREADS
-from services.notifications.earlier_recalls import EarlierRecalls
+from services.notifications.earlier_recalls import INDEX, PIECE, EarlierRecalls
 from services.notifications.outcome_events import NOTHING_LEFT
 from tests.unit.notifications.test_recalls import Told
 
@@ -97,3 +100,40 @@ async def test_in_doubt_it_is_awaited_and_ends_once_it_is_acknowledged() -> None
     assert awaited(told) == [True, False, True]
     await told.acknowledge(first["notice"])
     assert awaited(told) == [False, False, True]
+
+
+class Many:
+    """A collection with recalls of a version before, and the store; the process is to end at one of the pieces."""
+
+    def __init__(self, ends_at: int) -> None:
+        self.stopping, self.pieces, self.indexes, self._ends_at = asyncio.Event(), 0, {INDEX}, ends_at
+
+    async def index_information(self) -> set[str]:
+        """What there is."""
+        return self.indexes
+
+    async def drop_index(self, name: str) -> None:
+        """It goes."""
+        self.indexes.remove(name)
+
+    async def find(self, *_: Any, **__: Any) -> AsyncIterator[dict[str, str]]:
+        """Three pieces of them."""
+        for number in range(3 * PIECE):
+            yield {"_id": str(number), "thread": "t"}
+
+    async def submit(self, _: Any) -> int:
+        """One piece."""
+        self.pieces += 1
+        if self.pieces == self._ends_at:
+            self.stopping.set()
+        return PIECE
+
+
+@pytest.mark.parametrize(("ends_at", "pieces"), [(1, 1), (5, 5), (7, 6)])
+async def test_the_end_waits_for_one_piece_and_the_index_stays_until_all_were_looked_at_twice(
+    ends_at: int, pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earlier_recalls, "OLDER_REPLICAS_SECONDS", 0.01)
+    many: Any = Many(ends_at)
+    await EarlierRecalls({DELIVERIES.name: many}, many, Told().world.ids).run(many.stopping)  # type: ignore[arg-type]
+    assert (many.pieces, INDEX in many.indexes) == (pieces, ends_at < 7)
