@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
+import uvloop
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy.local.ports import free_port
@@ -226,6 +227,20 @@ async def test_only_so_many_at_once_and_room_comes_back() -> None:
         await eventually(lambda: _none(listener))
         assert await asyncio.to_thread(sends, listener.port) == 250
     assert len(found.contents) == 1
+
+
+async def test_one_too_many_is_hung_up_on_by_the_loop_of_a_service_too() -> None:
+    async def late() -> bytes:
+        async with listening(Heard(), Bounds(sessions=1, sessions_per_second=10_000)) as listener:
+            first, second = await Line.to(listener), await Line.to(listener)
+            said = await second.reader.read()  # to its end
+            first.writer.close()
+            return said
+
+    def runs() -> bytes:
+        return uvloop.run(asyncio.wait_for(late(), scaled(10)))
+
+    assert (await asyncio.to_thread(runs)).startswith(b"421")
 
 
 async def _none(listener: BounceListener) -> bool:

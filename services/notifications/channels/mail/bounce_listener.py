@@ -14,7 +14,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, AnyStr
+from typing import Any, AnyStr, cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -150,9 +150,9 @@ class _Busy(asyncio.Protocol):
     """One connection too many."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(b"421 4.3.2 too much at once, come back later\r\n")
-        transport.close()
+        writing = cast(asyncio.WriteTransport, transport)  # uvloop's is none by its class
+        writing.write(b"421 4.3.2 too much at once, come back later\r\n")
+        writing.close()
 
 
 class _Session(SMTP):
