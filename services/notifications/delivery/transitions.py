@@ -109,24 +109,23 @@ class DeliveryTransitions:
 
     def bounced(self, subscription: str, judge: Judge) -> Operation[BounceOutcome]:
         """After a report that a mail of this subscription, taken by the mail server before, could not be delivered.
-        Gone: it ends as it does when the mail server itself says so. The same report again changes nothing."""
+        Gone: it ends as it does when the mail server itself says so. The same report again finds it ended, or dates
+        anew what is shown."""
 
         def do(work: UnitOfWork) -> BounceOutcome:
             endpoint = SUBSCRIPTIONS.get(work, subscription)
             if endpoint is None or (about := judge(endpoint)) is None:
                 return "outdated"
-            if endpoint["state"] not in TAKING_PART:
-                return "known"
-            if about == "gone":
-                self._disable(work, endpoint, NO_MAILBOX)
-                SUBSCRIPTIONS.save(work, endpoint)
-                return "ended"
-            if about == "bounced_at":
-                endpoint["bounced_at"] = work.now
-            else:
+            if about == "alerts_bounced_at":  # also of one that has ended: it is what this mail told of
                 endpoint["alerts_bounced_at"] = work.now
+            elif endpoint["state"] not in TAKING_PART:
+                return "known"
+            elif about == "gone":
+                self._disable(work, endpoint, NO_MAILBOX)
+            else:
+                endpoint["bounced_at"] = work.now
             SUBSCRIPTIONS.save(work, endpoint)
-            return "shown"
+            return "ended" if about == "gone" else "shown"
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield SUBSCRIPTIONS.by_id(subscription)

@@ -135,6 +135,13 @@ async def test_an_address_for_alerts_ends_nothing(channel: str) -> None:
     assert await desk.hears(tag, postfix(ALERTS)) == "outdated"
 
 
+@pytest.mark.parametrize("state", ["disabled", "paused", "unconfirmed"])
+async def test_the_mail_that_tells_of_an_end_comes_back_and_is_shown(state: str) -> None:
+    desk = Desk(state=state)
+    assert await desk.hears(desk.tag("alerts_to"), postfix(ALERTS)) == "shown"
+    assert (desk.kept["state"], desk.kept["alerts_bounced_at"]) == (state, desk.world.store.now)
+
+
 async def test_a_token_of_a_target_that_is_no_mailbox_ends_nothing() -> None:
     desk = Desk("webhook")
     assert await desk.hears(desk.tag(), postfix(TO)) == "outdated"
