@@ -100,7 +100,7 @@ class NotificationsSettings(ServiceSettings):
         if not self.smtp_host or not self.mail_bounces:
             raise ValueError("IEUM_BOUNCES_LISTEN needs IEUM_SMTP_HOST and IEUM_MAIL_BOUNCES: put both")
         host, port = self.bounces_address
-        if port > 65_535:
+        if not 0 < port <= 65_535:
             raise ValueError("IEUM_BOUNCES_LISTEN cannot stand: put host:port, for example 10.0.0.5:2525")
         if self.has_guessable_keys and host not in ("127.0.0.1", "::1", "localhost"):
             raise ValueError("IEUM_BOUNCES_LISTEN is not on loopback while keys are guessable: put keys of your own")

@@ -24,6 +24,7 @@ MOST_HEAD = 65_536  # bytes of its headers
 MOST_PART_HEAD = 8_192
 MOST_STATUS = 65_536  # bytes of the part with the statuses
 MOST_LINES = 2_000  # of headers that are read together
+MOST_BARE = 1_000  # returns without a new line: to the parser each ends a line, and who counts lines does not see it
 MOST_PARTS = 10
 MOST_RECIPIENTS = 20
 LONGEST_CONTENT_TYPE = 1_000  # its parameters are looked for at a price that grows with the square of it
@@ -48,7 +49,7 @@ class Failure:
 
 def failures_of(content: bytes) -> tuple[Failure, ...]:
     """What failed for good, by a report; nothing for whatever else this is."""
-    if len(content) > MOST_BYTES:
+    if len(content) > MOST_BYTES or content.count(b"\r") - content.count(b"\r\n") > MOST_BARE:
         return ()
     try:
         return tuple(_failures(_statuses(content)))

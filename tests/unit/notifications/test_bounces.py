@@ -134,6 +134,7 @@ def nested(depth: int) -> bytes:
 STATUSES = "Content-Type: message/delivery-status"
 ODD_CHARSETS = "report-type*=no-such-charset''delivery-status; boundary*=x'y'%ff"
 HEAD = "Content-Type: multipart/report; report-type=delivery-status; boundary=b"
+AFTER_HEAD = crlf(f"\n--b\n{STATUSES}\n\nR: x\n\n{block()}\n")
 
 
 class TestHostile:
@@ -160,8 +161,10 @@ class TestHostile:
             b"\x00" * 262_144,
             b"--b\r\n" * 50_000,
             crlf(f"{HEAD}\n\n" + "\n \t" * 60_000),
+            crlf(f"{HEAD}\n") + b"X: y\r" * 9_000 + AFTER_HEAD,
+            crlf(f"{HEAD}\n\n") + (b"--b\r\n" + b"X:\r" * 1_900 + b"\r\n\r\n") * 8 + AFTER_HEAD[2:],
         ],
-        ids=range(18),
+        ids=range(20),
     )  # fmt: skip
     def test_is_no_report(self, content: bytes) -> None:
         assert failures_of(content) == ()
@@ -287,13 +290,13 @@ class TestSettings:
 
     @pytest.mark.parametrize(
         ("listen", "address"),
-        [("127.0.0.1:2525", ("127.0.0.1", 2525)), ("localhost:0", ("localhost", 0)), ("[::1]:25", ("::1", 25))],
+        [("127.0.0.1:2525", ("127.0.0.1", 2525)), ("localhost:1", ("localhost", 1)), ("[::1]:25", ("::1", 25))],
     )
     def test_says_where(self, listen: str, address: tuple[str, int]) -> None:
         assert self.settings(**self.MAIL, bounces_listen=listen).bounces_address == address
 
     @pytest.mark.parametrize(
-        "listen", ["2525", "127.0.0.1", ":2525", "a b:1", "127.0.0.1:99999", "x:1:2", "127.0.0.1:"]
+        "listen", ["2525", "127.0.0.1", ":2525", "a b:1", "127.0.0.1:99999", "127.0.0.1:0", "x:1:2", "127.0.0.1:"]
     )
     def test_that_is_no_address_is_refused(self, listen: str) -> None:
         with pytest.raises(ValidationError):
