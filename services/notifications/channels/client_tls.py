@@ -7,6 +7,7 @@ it in memory (memfd), so no key is ever on a disk.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from collections import OrderedDict
@@ -95,9 +96,13 @@ class TlsContexts:
         self._most = most
         self._kept: OrderedDict[bytes, ssl.SSLContext] = OrderedDict()
 
-    def of(self, sealed: bytes, open: Callable[[], ClientTls]) -> ssl.SSLContext:
-        """The context of this sealed text. Raises what ``open`` raises."""
-        context = self._kept.get(sealed) or context_of(open())
+    async def of(self, sealed: bytes, open: Callable[[], ClientTls]) -> ssl.SSLContext:
+        """The context of this sealed text. Raises what ``open`` raises. A new one is made in a thread: the system's
+        authorities take tens of milliseconds to load, in which nothing else would be sent."""
+        context = self._kept.get(sealed)
+        if context is None:
+            made = await asyncio.to_thread(context_of, open())
+            context = self._kept.get(sealed) or made  # of two at once the first: connections are kept by it
         self._kept[sealed] = context
         self._kept.move_to_end(sealed)
         if len(self._kept) > self._most:

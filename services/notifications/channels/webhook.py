@@ -102,7 +102,7 @@ class Webhook(PushChannel):
         try:
             url = self._credentials.target_of(endpoint) or ""
             signed = signed_headers(self._credentials.live_secrets(endpoint, now), notice, now, body)
-            own, tls = self._credentials.headers_of(endpoint), self._tls(endpoint)
+            own, tls = self._credentials.headers_of(endpoint), await self._tls(endpoint)
         except Exception:  # a wrong key of ours: the partner must not pay for it with a lost notice
             return Answer(error="secret")
         try:
@@ -134,7 +134,7 @@ class Webhook(PushChannel):
                 url, own = self._credentials.target_of(endpoint) or "", self._credentials.headers_of(endpoint)
                 headers = {**own, "webhook-request-origin": ORIGIN}
                 asked = self._open().session.options(
-                    url, headers=headers, allow_redirects=False, ssl=self._tls(endpoint)
+                    url, headers=headers, allow_redirects=False, ssl=await self._tls(endpoint)
                 )
                 async with asked as response:
                     allowed = response.headers.get("webhook-allowed-origin", "")
@@ -142,12 +142,12 @@ class Webhook(PushChannel):
                     return 200 <= response.status < 300 and allowed.strip() in ("*", ORIGIN)
         return False
 
-    def _tls(self, endpoint: SubscriptionDocument) -> ssl.SSLContext | bool:
+    async def _tls(self, endpoint: SubscriptionDocument) -> ssl.SSLContext | bool:
         """Its own, or True: what everybody gets."""
         sealed = endpoint.get("tls")
         if sealed is None:
             return True
-        return self._contexts.of(sealed, lambda: self._credentials.tls_of(endpoint) or ClientTls())
+        return await self._contexts.of(sealed, lambda: self._credentials.tls_of(endpoint) or ClientTls())
 
     async def _drained(self, response: Response) -> bool:
         if response.content.is_eof():  # all of it came with the headers, which is nearly always so

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from services.notifications.channels.client_tls import ClientTls, TlsContexts, checked_tls, summary_of
+from services.notifications.channels import client_tls
+from services.notifications.channels.client_tls import ClientTls, TlsContexts, checked_tls, context_of, summary_of
 from services.notifications.channels.credentials import Credentials
 from services.notifications.domain.refused_option import OptionRefused
 from services.notifications.subscriptions.schemas import SubscriptionChanges
@@ -80,10 +84,26 @@ def test_the_key_is_sealed_and_in_no_text_about_it(authority: Authority) -> None
         assert key.split("\n")[1] not in text
 
 
-def test_a_context_is_made_once_for_a_sealed_text_and_only_so_many_are_kept(authority: Authority) -> None:
+async def test_a_context_is_made_once_for_a_sealed_text_and_only_so_many_are_kept(authority: Authority) -> None:
     contexts, tls = TlsContexts(most=2), ClientTls(ca=authority.file.read_text())
-    first = contexts.of(b"1", lambda: tls)
-    assert contexts.of(b"1", lambda: tls) is first
+    first = await contexts.of(b"1", lambda: tls)
+    assert await contexts.of(b"1", lambda: tls) is first
     for sealed in (b"2", b"3"):
-        contexts.of(sealed, lambda: tls)
-    assert contexts.of(b"1", lambda: tls) is not first
+        await contexts.of(sealed, lambda: tls)
+    assert await contexts.of(b"1", lambda: tls) is not first
+
+
+async def test_one_is_made_where_it_holds_up_nothing_else_and_two_at_once_get_the_same(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts, tls, made_in = TlsContexts(), ClientTls(ca=authority.file.read_text()), set[int]()
+
+    def noted(wanted: ClientTls) -> ssl.SSLContext:
+        made_in.add(threading.get_ident())
+        return context_of(wanted)
+
+    monkeypatch.setattr(client_tls, "context_of", noted)
+    one, other = await asyncio.gather(*(contexts.of(b"1", lambda: tls) for _ in range(2)))
+    assert one is other
+    assert made_in
+    assert threading.get_ident() not in made_in
