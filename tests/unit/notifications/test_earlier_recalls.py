@@ -90,6 +90,18 @@ def test_one_before_a_recall_that_was_taken_back_because_nothing_had_left_is_awa
     assert awaited(told) == [True, False]
 
 
+async def test_what_was_obeyed_under_another_alias_answers_for_none() -> None:
+    told = recalled(1)
+    told.consent(True, "b")
+    told.match("y")
+    told.finish()
+    told.consent(False, "b")
+    told.finish()
+    await told.acknowledge(recalls(told)[1]["notice"])
+    assert look(told) == 1
+    assert awaited(told) == [True, False]
+
+
 async def test_in_doubt_it_is_awaited_and_ends_once_it_is_acknowledged() -> None:
     """Of one that was answered for by neither itself nor the last one nobody knows any more."""
     told = recalled(3)

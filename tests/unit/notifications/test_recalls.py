@@ -305,6 +305,26 @@ class TestAnOlderRecallThatArrivesLate:
         oldest = min(each["version"] for each in told.world.all(DELIVERIES, about="recall"))
         assert self.awaited(told) == [(oldest, "feed"), (oldest, "webhook")]
 
+    async def test_is_awaited_when_the_newer_one_had_not_arrived_either_whoever_says_what(self) -> None:
+        told = Told()
+        told.world.subscribe("gjf", "feed")
+        told.finish()
+        told.consent(False)
+        told.finish()
+        told.consent(True)
+        told.match("y")
+        told.finish()
+        told.consent(False)  # nothing of it has left
+        older, newer = sorted({each["version"] for each in told.world.all(DELIVERIES, about="recall")})
+        (notice,) = {each["notice"] for each in told.world.all(DELIVERIES, about="recall", version=newer)}
+        assert await told.acknowledge(notice) == []
+        assert told.waiting == 1
+        told.finish()
+        self.reads_the_feed(told)
+        assert self.awaited(told) == [
+            (version, channel) for version in (older, newer) for channel in ("feed", "webhook")
+        ]
+
     async def test_by_itself_acknowledged_after_all_it_is_known(self) -> None:
         told = await self.recalled()
         self.reads_the_feed(told)
