@@ -167,20 +167,35 @@ async def test_whoever_floods_is_hung_up_on_and_others_are_heard(flood: bytes, o
     async with listening(found) as listener:
         line = await Line.to(listener)
         line.writer.write(opened)
-
-        async def pours() -> None:
-            try:
-                while True:
-                    line.writer.write(flood)
-                    await line.writer.drain()
-            except ConnectionError:
-                pass
-
-        pouring = asyncio.create_task(pours())
+        pouring = asyncio.create_task(_pours(line, flood))
         assert await line.closed()
         pouring.cancel()
         assert await asyncio.to_thread(sends, listener.port) == 250
     assert found.contents == [REPORT]
+
+
+@pytest.mark.parametrize("bound", ["bytes", "lines", "answers"])
+async def test_each_bound_holds_without_the_others(bound: str) -> None:
+    most = {"bytes": 10**9, "lines": 10**9, "answers": 10**9}
+    del most[bound]
+    before = counted("flood")
+    patient = Bounds(sessions_per_second=10_000, idle_seconds=600, total_seconds=600, **most)  # type: ignore[arg-type]
+    async with listening(Heard(), patient) as listener:
+        line = await Line.to(listener)
+        line.writer.write(b"" if bound == "answers" else OPENED)
+        pouring = asyncio.create_task(_pours(line, b"\r\n" * 4_096))
+        assert await line.closed()
+        pouring.cancel()
+    assert counted("flood") == before + 1
+
+
+async def _pours(line: Line, flood: bytes) -> None:
+    try:
+        while True:
+            line.writer.write(flood)
+            await line.writer.drain()
+    except ConnectionError:
+        pass
 
 
 async def test_whoever_says_nothing_or_stops_in_the_middle_is_hung_up_on() -> None:
@@ -255,6 +270,10 @@ async def test_only_so_many_in_a_second() -> None:
         assert (await second.says()).startswith(b"421")
     async with listening(found, Bounds(sessions_per_second=10_000, reports_per_second=0.001)) as listener:
         assert await asyncio.to_thread(sends, listener.port) == 250
+        assert await asyncio.to_thread(sends, listener.port) == 451
+    assert len(found.contents) == 1
+    async with listening(found) as listener:
+        listener.ending = True  # as while the last one is being heard
         assert await asyncio.to_thread(sends, listener.port) == 451
     assert len(found.contents) == 1
 
