@@ -14,6 +14,7 @@ from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.retry_schedule import OUTAGE, recall_schedule
 from services.notifications.recovery.resend import Resend
+from shared.kit.base.metrics import REGISTRY
 from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
@@ -76,6 +77,11 @@ class Told:
         self.world.deliver_all()
 
 
+def _given_up() -> float:
+    of = {"channel": "none", "outcome": "recall-given-up"}
+    return REGISTRY.get_sample_value("ieum_deliveries_total", of) or 0.0
+
+
 class TestARecallThatNobodyCouldBring:
     def test_comes_first_with_the_next_subscription_although_consent_was_given_again(self) -> None:
         told = Told()
@@ -104,6 +110,24 @@ class TestARecallThatNobodyCouldBring:
         told.world.pull("gjf")
         assert told.holds == set()
         assert told.recalls == 1
+
+    @pytest.mark.parametrize("other", [False, True], ids=["alone", "beside another"])
+    def test_that_waits_while_a_report_ends_its_subscription_is_brought_by_others(self, other: bool) -> None:
+        told = Told()
+        if other:
+            told.world.subscribe("gjf", "feed")
+            told.world.resync()
+        told.consent(False)
+        before = _given_up()
+        assert told.world.perform(told.world.transitions.bounced(told.subscription, lambda of: "gone")) == "ended"
+        told.finish()
+        assert _given_up() == before + 1  # the operator is called, whoever else brings it
+        if not other:
+            told.world.subscribe("gjf", "feed")
+            told.finish()
+        told.world.pull("gjf")
+        assert told.holds == set()
+        assert told.recalls >= 1
 
 
 class TestARecallThatArrived:
