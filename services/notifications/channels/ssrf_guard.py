@@ -8,6 +8,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -53,13 +54,15 @@ class Resolver(AbstractResolver):
     """Looks names up in threads of its own, at most one for each name at a time, so that a name server that hangs holds
     up nobody else's work, nor the end of this process, which waits for none of them. A thread is gone for as long as
     the system's resolver tries, which is longer than anybody here waits: names that hung the last time have threads
-    apart, or as many of them as there are threads would leave none for the others."""
+    apart, or as many of them as there are threads would leave none for the others. A name that waits for a thread until
+    nobody waits for it any more is not looked up: else those who ask now would stand behind all who have gone."""
 
     def __init__(self, threads: int = _RESOLVERS) -> None:
         self._threads = asyncio.Semaphore(threads)
         self._apart = asyncio.Semaphore(_APART)
         self._hung: dict[str, None] = {}
         self._asked: dict[tuple[str, socket.AddressFamily], asyncio.Task[list[Any]]] = {}
+        self._waiting = Counter[tuple[str, socket.AddressFamily]]()  # how many wait for each of them
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -69,8 +72,14 @@ class Resolver(AbstractResolver):
         if (asked := self._asked.get(key)) is None:
             asked = self._asked[key] = asyncio.create_task(self._looked_up(host, family))
             asked.add_done_callback(lambda done: self._answered(key, done))
-        async with asyncio.timeout(_RESOLVE_SECONDS):
-            found = await asyncio.shield(asked)  # a thread cannot be cancelled: who comes later waits for the same one
+        self._waiting[key] += 1
+        try:
+            async with asyncio.timeout(_RESOLVE_SECONDS):
+                found = await asyncio.shield(asked)  # a thread cannot be cancelled: who comes later waits for this one
+        finally:
+            self._waiting[key] -= 1
+            if not self._waiting[key]:
+                del self._waiting[key]
         return [
             ResolveResult(hostname=host, host=str(at[0]), port=port, family=kind, proto=proto, flags=0)
             for kind, _, proto, _, at in found
@@ -79,6 +88,9 @@ class Resolver(AbstractResolver):
 
     async def _looked_up(self, host: str, family: socket.AddressFamily) -> list[Any]:
         async with self._apart if host in self._hung else self._threads:
+            if not self._waiting[host, family]:
+                del self._asked[host, family]  # who asks from now on is not told of this one
+                raise TimeoutError("nobody waits for it")
             began = time.monotonic()  # that it waited for a thread is no fault of the name
             try:
                 return await _in_a_thread(partial(socket.getaddrinfo, host, None, family, socket.SOCK_STREAM))
@@ -90,7 +102,8 @@ class Resolver(AbstractResolver):
                         del self._hung[next(iter(self._hung))]
 
     def _answered(self, key: tuple[str, socket.AddressFamily], done: asyncio.Task[list[Any]]) -> None:
-        self._asked.pop(key, None)
+        if self._asked.get(key) is done:
+            del self._asked[key]
         if not done.cancelled():
             done.exception()  # who asked may have gone: nobody is left to be told
 

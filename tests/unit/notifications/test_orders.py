@@ -130,6 +130,38 @@ class TestResolver:
             go_on.set()
             await resolver.close()
 
+    async def test_a_name_for_which_nobody_waits_any_more_takes_no_thread_from_those_who_do(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go_on, asked = threading.Event(), []
+
+        def getaddrinfo(host: str, *_: Any) -> list[Any]:
+            asked.append(host)
+            if host == "slow.example":
+                go_on.wait(20)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 0))]
+
+        monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 0.2)
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        resolver = Resolver(threads=1)
+        try:
+            names = ["slow.example", *(f"gone-{number}.example" for number in range(20))]
+            found = await asyncio.gather(*(resolver.resolve(name, 443) for name in names), return_exceptions=True)
+            assert {type(each) for each in found} == {TimeoutError}
+            monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 20)
+            waits = [asyncio.create_task(resolver.resolve(name, 443)) for name in ("gone-7.example", "now.example")]
+            await asyncio.sleep(0)
+            go_on.set()
+            assert [[each["host"] for each in await wait] for wait in waits] == [["203.0.113.1"]] * 2
+            assert asked == ["slow.example", "gone-7.example", "now.example"]
+            await resolver.resolve("gone-1.example", 443)  # who asks again is told
+            assert asked[-1] == "gone-1.example"
+            assert not resolver._asked
+            assert not resolver._waiting
+        finally:
+            go_on.set()
+            await resolver.close()
+
     async def test_without_a_thread_a_name_is_one_that_does_not_resolve(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def no_more(_: threading.Thread) -> None:
             raise RuntimeError("can't start new thread")
