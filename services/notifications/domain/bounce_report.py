@@ -23,7 +23,8 @@ MOST_BYTES = 262_144  # of a whole report; the mail that comes back with it stan
 MOST_HEAD = 65_536  # bytes of its headers
 MOST_PART_HEAD = 8_192
 MOST_STATUS = 65_536  # bytes of the part with the statuses
-MOST_LINES = 2_000  # of headers that are read together
+MOST_LINES = 2_000  # of its headers
+MOST_PART_LINES = 100  # of headers of a part, or of what is said of a recipient
 MOST_BARE = 1_000  # returns without a new line: to the parser each ends a line, and who counts lines does not see it
 MOST_PARTS = 10
 MOST_RECIPIENTS = 20
@@ -69,7 +70,7 @@ def said_of(to: str, failures: tuple[Failure, ...]) -> Said | None:
 def _statuses(content: bytes) -> bytes:
     """The part with the statuses; empty without one."""
     head, body = _cut(content, MOST_HEAD)
-    headers = _headers(head)
+    headers = _headers(head, MOST_LINES)
     kind = headers.get_all("Content-Type", [])
     if len(kind) != 1 or len(str(kind[0])) > LONGEST_CONTENT_TYPE or headers.get_content_type() != "multipart/report":
         return b""
@@ -78,7 +79,7 @@ def _statuses(content: bytes) -> bytes:
         return b""
     for part in _parts(body, boundary.encode("ascii")):
         head, said = _cut(b"\n" + part, MOST_PART_HEAD)  # it may have no headers
-        headers = _headers(head.lstrip(b"\r\n"))
+        headers = _headers(head.lstrip(b"\r\n"), MOST_PART_LINES)
         if len(str(headers.get("Content-Type", ""))) > LONGEST_CONTENT_TYPE:
             continue
         if headers.get_content_type() in _REPORTS:
@@ -104,7 +105,7 @@ def _parts(body: bytes, boundary: bytes) -> Iterator[bytes]:
 def _failures(statuses: bytes) -> Iterator[Failure]:
     """Of each recipient's block; the first block is about the mail."""
     for block in _BLANK.split(statuses.strip(), MOST_RECIPIENTS + 1)[1 : MOST_RECIPIENTS + 1]:
-        said = _headers(block.lstrip())
+        said = _headers(block.lstrip(), MOST_PART_LINES)
         action = _ACTION.match(str(said.get("Action", "")))
         status = _STATUS.match(str(said.get("Status", "")))
         if action is None or action[1].lower() != "failed" or status is None or not status[1].startswith("5."):
@@ -125,8 +126,8 @@ def _cut(content: bytes, most: int) -> tuple[bytes, bytes]:
     return content[: found.start()], content[found.end() :]
 
 
-def _headers(block: bytes) -> Message:
+def _headers(block: bytes, most: int) -> Message:
     """Raises ValueError for too many."""
-    if block.count(b"\n") > MOST_LINES:
+    if block.count(b"\n") > most:
         raise ValueError("too many headers")
     return BytesHeaderParser(policy=compat32).parsebytes(block)

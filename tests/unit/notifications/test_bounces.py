@@ -163,8 +163,10 @@ class TestHostile:
             crlf(f"{HEAD}\n\n" + "\n \t" * 60_000),
             crlf(f"{HEAD}\n") + b"X: y\r" * 9_000 + AFTER_HEAD,
             crlf(f"{HEAD}\n\n") + (b"--b\r\n" + b"X:\r" * 1_900 + b"\r\n\r\n") * 8 + AFTER_HEAD[2:],
+            crlf(f"{HEAD}\n\n" + ("--b\n" + "X:\n" * 103 + "\n\n") * 8) + AFTER_HEAD[2:],
+            crlf(f"{HEAD}\n\n--b\n{STATUSES}\n\nR: x\n\n" + "X:\n" * 103 + f"\n{block()}\n"),
         ],
-        ids=range(20),
+        ids=range(22),
     )  # fmt: skip
     def test_is_no_report(self, content: bytes) -> None:
         assert failures_of(content) == ()
