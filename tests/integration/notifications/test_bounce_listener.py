@@ -176,10 +176,10 @@ async def test_whoever_floods_is_hung_up_on_and_others_are_heard(flood: bytes, o
 
 @pytest.mark.parametrize("bound", ["bytes", "lines", "answers"])
 async def test_each_bound_holds_without_the_others(bound: str) -> None:
-    most = {"bytes": 10**9, "lines": 10**9, "answers": 10**9}
+    most: dict[str, Any] = {"bytes": 10**9, "lines": 10**9, "answers": 10**9}
     del most[bound]
     before = counted("flood")
-    patient = Bounds(sessions_per_second=10_000, idle_seconds=600, total_seconds=600, **most)  # type: ignore[arg-type]
+    patient = Bounds(sessions_per_second=10_000, idle_seconds=600, total_seconds=600, **most)
     async with listening(Heard(), patient) as listener:
         line = await Line.to(listener)
         line.writer.write(b"" if bound == "answers" else OPENED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import quopri
 from email.message import EmailMessage
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -281,7 +282,7 @@ class TestReturnPath:
 
 
 class TestSettings:
-    MAIL = {"smtp_host": "mail", "mail_sender": "n@ieum.example", "mail_bounces": "bounces@ieum.example"}  # noqa: RUF012
+    MAIL: ClassVar = {"smtp_host": "mail", "mail_sender": "n@ieum.example", "mail_bounces": "bounces@ieum.example"}
 
     def settings(self, **values: str) -> NotificationsSettings:
         base = {"profile": "development", "kafka": "127.0.0.1:9092", "mongo_url": "mongodb://127.0.0.1/?replicaSet=rs0"}

@@ -147,5 +147,6 @@ async def test_the_end_waits_for_one_piece_and_the_index_stays_until_all_were_lo
 ) -> None:
     monkeypatch.setattr(earlier_recalls, "OLDER_REPLICAS_SECONDS", 0.01)
     many: Any = Many(ends_at)
-    await EarlierRecalls({DELIVERIES.name: many}, many, Told().world.ids).run(many.stopping)  # type: ignore[arg-type]
+    database: Any = {DELIVERIES.name: many}
+    await EarlierRecalls(database, many, Told().world.ids).run(many.stopping)
     assert (many.pieces, INDEX in many.indexes) == (pieces, ends_at < 7)

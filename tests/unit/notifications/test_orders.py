@@ -69,20 +69,26 @@ class TestWhatIsSaidAtOnce:
         assert len(set(orders)) == 4
 
 
+def slow_names(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, list[str]]:
+    """The system's resolver answers for slow.example only after the event; whom it was asked for. Nobody waits long."""
+    go_on, asked = threading.Event(), list[str]()
+
+    def getaddrinfo(host: str, port: int, *_: Any) -> list[Any]:
+        asked.append(host)
+        if host == "slow.example":
+            go_on.wait(20)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", port))]
+
+    monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 0.2)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return go_on, asked
+
+
 class TestResolver:
     async def test_a_name_that_hangs_takes_one_thread_however_often_it_is_asked(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        go_on, asked = threading.Event(), []
-
-        def getaddrinfo(host: str, *_: Any) -> list[Any]:
-            asked.append(host)
-            if host == "slow.example":
-                go_on.wait(20)
-            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 443))]
-
-        monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 0.2)
-        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        go_on, asked = slow_names(monkeypatch)
         resolver = Resolver()
         try:
             slow = await asyncio.gather(
@@ -133,16 +139,7 @@ class TestResolver:
     async def test_a_name_for_which_nobody_waits_any_more_takes_no_thread_from_those_who_do(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        go_on, asked = threading.Event(), []
-
-        def getaddrinfo(host: str, *_: Any) -> list[Any]:
-            asked.append(host)
-            if host == "slow.example":
-                go_on.wait(20)
-            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 0))]
-
-        monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 0.2)
-        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        go_on, asked = slow_names(monkeypatch)
         resolver = Resolver(threads=1)
         try:
             names = ["slow.example", *(f"gone-{number}.example" for number in range(20))]

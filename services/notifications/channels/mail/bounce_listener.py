@@ -225,7 +225,7 @@ class _Session(SMTP):
         """What nobody needs who hands a report on."""
         await self.push("502 5.5.1 not here")
 
-    smtp_AUTH = smtp_VRFY = smtp_EXPN = smtp_HELP = not_here  # noqa: N815
+    smtp_AUTH = smtp_VRFY = smtp_EXPN = smtp_HELP = not_here  # noqa: N815  aiosmtpd's names
 
 
 class _Handler:
@@ -234,7 +234,7 @@ class _Handler:
     def __init__(self, listener: BounceListener) -> None:
         self._listener = listener
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(  # noqa: N802  aiosmtpd's name
         self, server: _Session, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Asked for each recipient."""
@@ -249,7 +249,7 @@ class _Handler:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 known"
 
-    async def handle_DATA(self, server: _Session, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: _Session, session: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name
         """A whole report. It is heard to its end even when whoever brought it hangs up."""
         tag, content = self._listener.returns.read(envelope.rcpt_tos[0]), envelope.original_content
         assert tag is not None
