@@ -31,11 +31,12 @@ _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocumen
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """Writes to one collection, and which operation each of them is of."""
+    """Writes to one collection, and which operation each of them is of. ``ordered``: one after the other."""
 
     collection: str
     writes: list[Any]
     operations: list[int]
+    ordered: bool = False
 
 
 class TransactionIO:
@@ -80,7 +81,8 @@ class TransactionIO:
             alongside(self._session)
         for bulk in bulks:
             begun.append(bulk)
-            self._database[bulk.collection].bulk_write(bulk.writes, ordered=False, session=self._session)
+            collection = self._database[bulk.collection]
+            collection.bulk_write(bulk.writes, ordered=bulk.ordered, session=self._session)
         begun.clear()
         if rows:
             self._database[OUTBOX].insert_many(rows, session=self._session)

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from shared.kit.store.store import Operation, Store, WriteRejected
+from shared.kit.store.transaction_attempt import MOST_REPLACED
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from tests.integration.kit.stores import add, counts
 
@@ -95,3 +96,70 @@ class TestConflicts:
         await store.perform([add("a")])
         await store.database.client.admin.command({"killSessions": [store.session_id]})
         assert await store.perform([add("a")]) == [2]
+
+
+class TestManyThatAreThereAlready:
+    """More than a few documents are deleted together and inserted again: nobody may be able to tell."""
+
+    MANY = range(2 * MOST_REPLACED)
+
+    async def _held(self, store: Store) -> None:
+        assert await store.perform([add(f"{n:02}") for n in self.MANY]) == [1] * len(self.MANY)
+
+    async def test_each_is_what_was_saved_last_and_once(self, store: Store) -> None:
+        await self._held(store)
+        assert await store.perform([add(f"{n:02}", n) for n in self.MANY]) == [1 + n for n in self.MANY]
+        assert await counts(store) == {f"{n:02}": 1 + n for n in self.MANY}
+        assert await store.database.counts.count_documents({}) == len(self.MANY)
+
+    async def test_beside_those_that_are_new_and_those_that_go(self, store: Store) -> None:
+        await self._held(store)
+        gone = Operation(
+            lambda work: [Need.by_id("counts", "00")],
+            lambda work: work.delete("counts", "00") if work.get("counts", "00") else None,
+        )
+        unseen = Operation(lambda work: (), lambda work: work.save("counts", {"_id": "unseen", "n": 9}))
+        await store.perform([*(add(f"{n:02}") for n in self.MANY[1:]), gone, add("new", 5), unseen])
+        expected = {f"{n:02}": 2 for n in self.MANY[1:]} | {"new": 5, "unseen": 9}
+        assert await counts(store) == expected
+
+    async def test_two_stores_on_the_same_ones_lose_nothing(self, store: Store) -> None:
+        await self._held(store)
+        other = Store(store.database, patience=20.0)
+        await other.start()
+        all_of_them = [add(f"{n:02}") for n in self.MANY]
+        await asyncio.gather(*(each.perform(all_of_them) for each in (store, other) for _ in range(5)))
+        await other.stop()
+        assert await counts(store) == {f"{n:02}": 11 for n in self.MANY}
+
+    async def test_a_change_from_outside_meanwhile_is_seen(self, store: Store) -> None:
+        """Somebody replaces, and somebody deletes, what was read and is about to be written."""
+        await self._held(store)
+        once: list[int] = []
+
+        def meddling(work: UnitOfWork) -> None:
+            if not once:
+                once.append(1)
+                raw = store.database.delegate.counts
+                raw.replace_one({"_id": "03"}, {"_id": "03", "n": 100})
+                raw.delete_one({"_id": "04"})
+
+        results = await store.perform([*(add(f"{n:02}") for n in self.MANY), Operation(lambda work: (), meddling)])
+        assert results[3:5] == [101, 1]
+        assert await counts(store) == {f"{n:02}": 2 for n in self.MANY} | {"03": 101, "04": 1}
+
+    async def test_one_that_runs_into_a_unique_index_fails_alone(self, store: Store) -> None:
+        await store.database.people.create_index("hash", unique=True)
+        await store.database.people.insert_many([{"_id": f"{n:02}", "hash": f"h{n}"} for n in self.MANY])
+        await store.database.people.insert_one({"_id": "old", "hash": "taken"})
+
+        def changing(n: int, hash: str) -> Operation[None]:
+            def do(work: UnitOfWork) -> None:
+                work.save("people", {"_id": f"{n:02}", **(work.get("people", f"{n:02}") or {}), "hash": hash})
+
+            return Operation(lambda work: [Need.by_id("people", f"{n:02}")], do)
+
+        results = await store.perform([changing(n, "taken" if n == 7 else f"new{n}") for n in self.MANY])
+        assert [n for n, result in enumerate(results) if isinstance(result, WriteRejected)] == [7]
+        hashes = {d["_id"]: d["hash"] async for d in store.database.people.find()}
+        assert hashes == {f"{n:02}": f"new{n}" for n in self.MANY} | {"07": "h7", "old": "taken"}
