@@ -17,6 +17,7 @@ SMALL = {"rounds": 1, "events": 1_000, "endpoints": 20, "seconds": 1.0, "hanging
 NAMED = frozenset({
     "vs_bare", "cpu_s_per_1000", "bare_cpu_s_per_1000", "p50_ms", "p99_ms", "hanging_p99_ratio", "flood_p99_ratio",
     "hanging_throughput_ratio", "fan_out_per_s", "cpu_s_per_1000_at_50", "sent_twice", "lost",
+    "two_replicas_vs_bare", "two_replicas_cpu_s_per_1000",
 })  # fmt: skip
 
 SMALL_STORE = {"rounds": 1, "events": 300, "endpoints": 5, "subscriptions": 50, "old": 3_000}

@@ -25,7 +25,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 class ServiceProcess:
     """One of the services, for what only this program looks at: no supervisor, all of its settings can be chosen.
-    ``through``: the module that runs it, if that is not its own; ``settings``: of every start."""
+    ``through``: the module that runs it, if that is not its own; ``settings``: of every start; ``number``: which
+    replica it is."""
 
     def __init__(
         self,
@@ -34,12 +35,15 @@ class ServiceProcess:
         name: str,
         through: str | None = None,
         settings: Mapping[str, str] | None = None,
+        *,
+        number: int = 1,
     ) -> None:
         self.name = name
+        self._instance = f"{name}-{number}"
         self._program = [*filter(None, [through]), f"services.{name}"]
         self._settings = dict(settings or {})
         self._stack = stack
-        self._log = folder / f"{name}.log"
+        self._log = folder / (f"{name}.log" if number == 1 else f"{self._instance}.log")
         self.port = free_port()
         self._process: asyncio.subprocess.Process | None = None
         self.cpu_seconds = 0.0  # of all its processes that have ended
@@ -52,7 +56,7 @@ class ServiceProcess:
             "IEUM_MONGO_URL": self._stack.mongo_url,
             "IEUM_KAFKA_IDEMPOTENT": str(self._stack.broker.idempotent_producer).lower(),
             "IEUM_PORT": str(self.port),
-            "IEUM_INSTANCE": f"{self.name}-1",
+            "IEUM_INSTANCE": self._instance,
             "IEUM_LOG_LEVEL": "warning",
             **self._settings,
             **(settings or {}),

@@ -60,10 +60,12 @@ class TestResult:
     def test_ratios_are_taken_within_a_round(self) -> None:
         ours = [{"per_s": 300.0, "cpu": 1.0}, {"per_s": 10.0, "cpu": 3.0}, {"per_s": 400.0, "cpu": 2.0}]
         bare = [{"per_s": 1000.0, "cpu": 0.2}, {"per_s": 100.0, "cpu": 0.4}, {"per_s": 1000.0, "cpu": 0.3}]
+        two = [{"per_s": 2 * each["per_s"], "cpu": each["cpu"] + 0.5} for each in ours]
         paced = {"p50": 10.04, "p99": 20.06, "cpu": 5.0}
         ratios = {"hanging": 1.1, "hanging_throughput": 0.98, "flood": 2.0, "fan_out": 2000.4}
-        found = result(ours, bare, paced, {**paced, "cpu": 7.0}, ratios, {"sent_twice": 0, "lost": 0})
-        assert found["vs_bare"] == 0.3
+        found = result(ours, bare, paced, {**paced, "cpu": 7.0}, ratios, {"sent_twice": 0, "lost": 0}, two)
+        assert (found["vs_bare"], found["two_replicas_vs_bare"]) == (0.3, 0.6)
+        assert found["two_replicas_cpu_s_per_1000"] == 2.5
         assert (found["hanging_p99_ratio"], found["hanging_throughput_ratio"]) == (1.1, 0.98)
         assert (found["cpu_s_per_1000"], found["bare_cpu_s_per_1000"]) == (2.0, 0.3)
         assert (found["p50_ms"], found["p99_ms"], found["fan_out_per_s"]) == (10.0, 20.1, 2000)

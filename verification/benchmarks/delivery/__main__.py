@@ -1,12 +1,13 @@
 """`make bench-delivery`: deliveries from Kafka to partners' sockets. The last line is one JSON object.
 
 ``vs_bare``: deliveries a second, of events that wait on Kafka, against a bare aiohttp loop with a log of attempts
-(bare.py), in turns, the median of the rounds. ``cpu_s_per_1000``: processor seconds of service, database and broker for
-1,000 of them (``bare_...``: of the loop and the database). ``p50_ms``, ``p99_ms``: from the moment an event was due on
-Kafka until it reached the socket, at 200/s; ``..._at_50``: at 50/s. ``hanging_p99_ratio``: the others' p99 while 5 of
-100 endpoints hang, against before; ``hanging_throughput_ratio``: what arrived at them a second, the same way.
-``flood_p99_ratio``: the others' p99 while one partner gets 10,000 at once.
-``fan_out_per_s``: events a second until their deliveries are kept, none sent. ``sent_twice`` and ``lost`` count all.
+(bare.py), in turns, the median of the rounds; ``two_replicas_...``: of two processes of the service on the same
+machine, because one interpreter does not use it up. ``cpu_s_per_1000``: processor seconds of service, database and
+broker for 1,000 of them (``bare_...``: of the loop and the database). ``p50_ms``, ``p99_ms``: from the moment an event
+was due on Kafka until it reached the socket, at 200/s; ``..._at_50``: at 50/s. ``hanging_p99_ratio``: the others' p99
+while 5 of 100 endpoints hang, against before; ``hanging_throughput_ratio``: what arrived at them a second, the same
+way. ``flood_p99_ratio``: the others' p99 while one partner gets 10,000 at once. ``fan_out_per_s``: events a second
+until their deliveries are kept, none sent. ``sent_twice`` and ``lost`` count all.
 
 Latencies come first: a request of the embedded broker costs the more the more batches its log holds (produce and fetch
 of one record 0.4 ms of processor with none, 1.2 with 6,000), and Apache Kafka's does not. The flood is made before the
@@ -20,11 +21,11 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import uvloop
 
@@ -38,6 +39,7 @@ from verification.benchmarks.process import cpu_seconds
 
 PACED, SLOW, OTHERS = 200.0, 50.0, 50.0  # events a second: latency, little traffic, those beside a hang or a flood
 STATEMENTS = ("aggregate", "bulkWrite", "delete", "distinct", "find", "findAndModify", "getMore", "insert", "update")
+Phase = Callable[[], Awaitable[dict[str, float]]]
 LATE_SECONDS = 1.0  # a phase's first events are not counted: connections are opened
 
 
@@ -69,14 +71,18 @@ class Phases:
         await self._trial.people(told)
         return told
 
-    async def throughput(self) -> dict[str, float]:
+    async def throughput(self, replicas: Literal[1, 2] = 1) -> dict[str, float]:
         """Events wait on Kafka, the service is started."""
         trial, size = self._trial, self._size
+        if replicas == 2:  # the group has shared the partitions out before: each comes back to its own
+            await trial.second.start()
         told = await self.told(in_turn(range(size.endpoints), size.events))
-        await trial.service.end()
+        await asyncio.gather(trial.service.end(), trial.second.end())
         await trial.say(map(told.match, range(size.events)))
         before = len(trial.seen)
         await trial.service.start(wait=False)
+        if replicas == 2:
+            await trial.second.start(wait=False)
         await trial.until(lambda: self._more_than(before), "first delivery", every=0.01)
         first, began, cpu, commands, examined = (
             len(trial.seen) - before,
@@ -90,7 +96,7 @@ class Phases:
         done, looked_at = await trial.commands() - commands, await trial.examined() - examined
         show("cpu ms a delivery", {name: value / counted * 1_000 for name, value in spent.items()})
         show("commands of the database for 1,000", {n: c / counted * 1_000 for n, c in done.most_common(12)})
-        await trial.service.end()
+        await asyncio.gather(trial.service.end(), trial.second.end())
         await trial.service.start()
         return {
             "per_s": counted / seconds,
@@ -206,10 +212,12 @@ def show(what: str, values: dict[str, float]) -> None:
 
 def result(
     ours: list[dict[str, float]], bare: list[dict[str, float]], at_200: dict[str, float], at_50: dict[str, float],
-    ratios: dict[str, float], counts: dict[str, int],
+    ratios: dict[str, float], counts: dict[str, int], two: list[dict[str, float]],
 ) -> dict[str, Any]:  # fmt: skip
-    """The last line."""
-    against = ratio((a["per_s"], b["per_s"]) for a, b in zip(ours, bare, strict=True))
+    """The last line; ``two``: of two replicas."""
+    against, two_against = (
+        ratio((a["per_s"], b["per_s"]) for a, b in zip(each, bare, strict=True)) for each in (ours, two)
+    )
     return {
         "vs_bare": round(against.median, 3),
         "cpu_s_per_1000": round(statistics.median(each["cpu"] for each in ours), 2),
@@ -225,6 +233,8 @@ def result(
         "deliveries_per_s": round(statistics.median(each["per_s"] for each in ours)),
         "bare_per_s": round(statistics.median(each["per_s"] for each in bare)),
         "vs_bare_spread": [round(against.lowest, 3), round(against.highest, 3)],
+        "two_replicas_vs_bare": round(two_against.median, 3),
+        "two_replicas_cpu_s_per_1000": round(statistics.median(each["cpu"] for each in two), 2),
         "p50_ms_at_50": round(at_50["p50"], 1),
         "p99_ms_at_50": round(at_50["p99"], 1),
         "cpu_s_per_1000_at_200": round(at_200["cpu"], 2),
@@ -240,14 +250,19 @@ async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, Any]
         hanging, throughput = await phases.hanging()
         ratios = {"hanging": hanging, "hanging_throughput": throughput, "flood": await phases.flood()}
         ours: list[dict[str, float]] = []
+        two: list[dict[str, float]] = []
         bare: list[dict[str, float]] = []
+        contenders: list[tuple[list[dict[str, float]], Phase]] = [
+            (ours, phases.throughput), (two, partial(phases.throughput, 2)), (bare, phases.bare),
+        ]  # fmt: skip
         for number in range(size.rounds):
-            for contender in (ours, bare) if number % 2 == 0 else (bare, ours):
-                contender.append(await (phases.throughput() if contender is ours else phases.bare()))
-            show(f"round {number + 1}, deliveries/s", {"ours": ours[-1]["per_s"], "bare": bare[-1]["per_s"]})
+            for found_so_far, phase in contenders if number % 2 == 0 else reversed(contenders):
+                found_so_far.append(await phase())
+            each = {"ours": ours[-1]["per_s"], "two replicas": two[-1]["per_s"], "bare": bare[-1]["per_s"]}
+            show(f"round {number + 1}, deliveries/s", each)
         ratios["fan_out"] = await phases.fan_out()
         await trial.look()
-        found = result(ours, bare, at_200, at_50, ratios, {"sent_twice": trial.twice, "lost": trial.lost})
+        found = result(ours, bare, at_200, at_50, ratios, {"sent_twice": trial.twice, "lost": trial.lost}, two)
         return {**found, "rounds": size.rounds, "events": size.events}
 
 

@@ -45,8 +45,8 @@ Document = dict[str, Any]
 class Trial:
     """``seen``: of everything that was told, by opening, the second at which it reached the endpoint first. ``again``:
     how often each notice came that came more than once; ``notices``: how many came; ``hung``: how many requests hang
-    as of the last look. ``prefix``: before the names of its
-    topics and its database, where there are several on one stack; ``through``, ``settings``: of its service."""
+    as of the last look. ``prefix``: before the names of its topics and its database, where there are several on one
+    stack; ``through``, ``settings``: of its service. ``second`` is a second replica, which runs when it is started."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Trial:
         name = f"{prefix}notifications"
         own = {"IEUM_TOPIC_PREFIX": prefix, "IEUM_DATABASE": name, **(settings or {})}
         self.service = ServiceProcess(stack, folder, "notifications", through, own)
+        self.second = ServiceProcess(stack, folder, "notifications", through, own, number=2)
         self._client: AsyncMongoClient[Document] = AsyncMongoClient(stack.mongo_url, tz_aware=True)
         self.database = self._client[name]
         self._http = httpx.AsyncClient(trust_env=False, timeout=scaled(PATIENCE_SECONDS))
@@ -89,7 +90,8 @@ class Trial:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.service.end(kill=True)
+        for replica in (self.service, self.second):
+            await replica.end(kill=True)
         assert self._receiver is not None
         for producer in (self._at_once, self._when_due):
             await producer.stop()
@@ -237,9 +239,10 @@ class Trial:
         return {each["notice"] async for each in found if each["opportunity"] in self.seen}
 
     def cpu_seconds(self) -> Counter[str]:
-        """Of the service, the database and the broker, so far."""
+        """Of the service (both replicas), the database and the broker, so far."""
         pids = {"mongod": self._stack.database.pid, "broker": self._stack.broker.pid}
-        return Counter({"service": self.service.cpu_so_far, **{name: cpu_seconds(pid) for name, pid in pids.items()}})
+        service = self.service.cpu_so_far + self.second.cpu_so_far
+        return Counter({"service": service, **{name: cpu_seconds(pid) for name, pid in pids.items()}})
 
     async def commands(self) -> Counter[str]:
         """How many commands of each kind the database has done, and how often it has synced its journal."""
