@@ -29,9 +29,9 @@ from services.notifications.channels.mail.smtp_relay import Relay, RelaySettings
 from services.notifications.channels.topic import PARTNERS, OwnTopic
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
+from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
-from services.notifications.delivery.endpoint_worker import Dependencies
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.pre_send_check import PreSendReads

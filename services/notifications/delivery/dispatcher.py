@@ -17,16 +17,12 @@ from weakref import WeakKeyDictionary
 
 from pymongo.errors import PyMongoError
 
+from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
-from services.notifications.delivery.endpoint_worker import (
-    ABOUT,
-    HELD_LIMIT,
-    PREFETCH_LIMIT,
-    Dependencies,
-    EndpointWorker,
-)
+from services.notifications.delivery.endpoint_worker import EndpointWorker
+from services.notifications.delivery.held_deliveries import HELD_LIMIT, PREFETCH_LIMIT
 from services.notifications.delivery.pre_send_check import EndpointRead, FoundAllowed, endpoint_of, found_allowed
-from services.notifications.delivery.turns import TURNS_OF, Turn, turn_of
+from services.notifications.delivery.turns import ABOUT, TURNS_OF, Turn, turn_of
 from services.notifications.documents import DELIVERIES, DUE, SENDING, About, ClaimedDelivery, DeliveryDocument
 from shared.kit.base import metrics
 from shared.kit.base.backoff import wait_or_stop

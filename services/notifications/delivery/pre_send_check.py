@@ -6,12 +6,15 @@ one has read a moment ago: who changes it answers only when no replica can belie
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
 from services.notifications.delivery.data_loader import DataLoader
+from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.documents import (
     AGENCIES,
     SUBSCRIPTIONS,
@@ -44,6 +47,30 @@ class EndpointRead:
     def believed(self, now: float) -> bool:
         """Whether nobody can have been told yet that it is not like that any more."""
         return now - self.at <= BELIEVED_SECONDS
+
+
+class BelievedEndpoint:
+    """An endpoint as a transaction has read it a moment ago, unless an answer of its own has changed it since."""
+
+    def __init__(self) -> None:
+        self._read: EndpointRead | None = None
+        self._changed_at = -math.inf  # what was read before that is not believed
+
+    def learn(self, read: EndpointRead) -> bool:
+        """It was like that; whether it still may be."""
+        if read.at <= self._changed_at:
+            return False
+        self._read = read
+        return True
+
+    def changes(self) -> None:
+        """What an answer came to has changed it, or is about to."""
+        self._read, self._changed_at = None, time.monotonic()
+
+    def now(self) -> SubscriptionDocument | None:
+        """The endpoint, if it need not be read."""
+        read = self._read
+        return read.endpoint if read is not None and read.believed(time.monotonic()) else None
 
 
 class FoundAllowed(NamedTuple):
@@ -146,6 +173,26 @@ def found_allowed(work: UnitOfWork, delivery: DeliveryFields, today: Callable[[d
         return None
     allowed = agency_receives(agency) and alias_to_tell(subject, delivery["recipient"], day) == delivery["alias"]
     return FoundAllowed(day, work.began) if allowed else None
+
+
+def still_allowed(
+    found: Mapping[str, FoundAllowed | None],
+    deliveries: Sequence[ClaimedDelivery],
+    heard: HeardProhibitions,
+    clock: Clock,
+    today: Callable[[datetime], date],
+) -> set[str]:
+    """Those of which nothing can have been forbidden since they were ``found`` allowed."""
+    if clock.doubtful or not heard.is_sure():
+        return set()
+    day = today(clock.latest())
+    return {
+        delivery["_id"]
+        for delivery in deliveries
+        if (allowed := found[delivery["_id"]]) is not None
+        and allowed.day == day
+        and heard.nothing_since(allowed.at, delivery["person"], delivery["recipient"])
+    }
 
 
 def endpoint_of(work: UnitOfWork, subscription: str) -> EndpointRead | None:

@@ -9,7 +9,7 @@ Order is not touched by it: of those that must come one after another only the f
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -17,6 +17,7 @@ from services.notifications.documents import About, ClaimedDelivery, DeliveryDoc
 
 Turn = Literal["recall", "new", "left"]
 TURNS: tuple[Turn, ...] = ("recall", "new", "left")
+ABOUT: tuple[About, ...] = ("recall", "notice")  # in the order in which they are claimed
 TURNS_OF: Mapping[About, Sequence[Turn]] = {"recall": ("recall",), "notice": ("new", "left")}
 _OTHER: Mapping[Turn, Turn] = {"new": "left", "left": "new"}
 
@@ -30,7 +31,7 @@ def turn_of(delivery: DeliveryDocument | ClaimedDelivery, held_until: datetime |
 
 
 class HeldInTurns:
-    """What a worker has claimed and not sent."""
+    """What is held for one endpoint, by whose turn it is (held_deliveries.py)."""
 
     def __init__(self) -> None:
         self._waiting: dict[Turn, deque[ClaimedDelivery]] = {turn: deque() for turn in TURNS}
@@ -53,8 +54,8 @@ class HeldInTurns:
         """The two kinds of notices, the one whose turn it is first."""
         return self._next, _OTHER[self._next]
 
-    def add(self, claimed: Iterable[ClaimedDelivery]) -> None:
-        """Behind those that it waits with."""
+    def add(self, claimed: Sequence[ClaimedDelivery]) -> None:
+        """Behind those that they wait with."""
         for each in claimed:
             self._waiting[turn_of(each, self.held_until)].append(each)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.delivery.endpoint_worker import HELD_LIMIT
+from services.notifications.delivery.held_deliveries import HELD_LIMIT
 from services.notifications.domain.retry_schedule import OUTAGE
 from tests.integration.notifications.parts import (
     OK,

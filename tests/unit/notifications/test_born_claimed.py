@@ -12,14 +12,14 @@ import pytest_asyncio
 
 from services.notifications.delivery import attempt_recorder
 from services.notifications.delivery.dispatcher import Dispatcher
-from services.notifications.delivery.endpoint_worker import HELD_LIMIT
 from services.notifications.delivery.heard_prohibitions import ALLOWED_SECONDS
+from services.notifications.delivery.held_deliveries import HELD_LIMIT
 from services.notifications.delivery.pre_send_check import EndpointRead
 from services.notifications.documents import DELIVERIES, DUE, SENDING, SUBSCRIPTIONS, THREADS
 from services.notifications.domain.attempt_verdict import Verdict
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import UnitOfWork
-from tests.unit.notifications.test_endpoint_worker import DELIVERED, SLOTS, FakeDependencies, delivery
+from tests.unit.notifications.fake_dependencies import DELIVERED, SLOTS, FakeDependencies, delivery
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -149,13 +149,13 @@ async def test_what_was_read_before_a_bad_answer_is_not_believed(dispatcher: Dis
     partner.verdict = Verdict("again", "refused-500")
     world.at_once(world.match("cook"))
     (worker,) = dispatcher._workers.values()
-    before = worker._endpoint
+    before = worker._believed._read
     assert before is not None
     await until(lambda: partner.sent)
     partner.written.set()
-    await until(lambda: worker._endpoint is None)
+    await until(lambda: worker._believed._read is None)
     worker.give({**world.all(DELIVERIES)[0], "_id": "another"}, None, EndpointRead(before.endpoint, before.at))
-    assert worker._endpoint is None
+    assert worker._believed._read is None
 
 
 async def test_what_is_heard_to_be_forbidden_while_the_endpoint_is_read_is_not_sent(

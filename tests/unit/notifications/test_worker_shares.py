@@ -12,7 +12,7 @@ from services.notifications.delivery.endpoint_worker import EndpointWorker
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.replica_shares import ReplicaShare
 from services.notifications.domain.retry_schedule import OUTAGE
-from tests.unit.notifications.test_endpoint_worker import (
+from tests.unit.notifications.fake_dependencies import (
     AGAIN,
     DELIVERED,
     MOST_UNRECORDED,
@@ -34,11 +34,6 @@ class TestTurns:
         new = [place for place, id in enumerate(deps.sent) if id > delivery(100)["_id"]]
         assert new == list(range(0, 20, 2))
         assert sorted(deps.sent[:MOST_UNRECORDED]) == deps.sent_of(*range(1, 41), *range(101, 111))
-
-    async def test_of_a_kind_that_was_looked_for_in_vain_nothing_is_asked_until_something_is_told_of_it(self) -> None:
-        deps = FakeDependencies(DELIVERED, about="notice")
-        await deps.run_until_stuck()
-        assert [count for turn, count in deps.claimed if turn == "left"] == [0]
 
     async def test_what_is_new_is_taken_though_retries_wait_in_the_database(self) -> None:
         deps = FakeDependencies(DELIVERED, about="notice")
@@ -85,22 +80,6 @@ class TestTurns:
         assert deps.most_at_once == 1
         assert deps.sent == deps.sent_of(*(n for both in zip(range(101, 111), range(1, 11), strict=True) for n in both))
 
-    async def test_no_more_is_claimed_than_leaves_within_a_second(self) -> None:
-        deps = FakeDependencies(DELIVERED, about="notice")
-        deps.per_second = 3.0
-        worker = EndpointWorker("s", deps.dependencies(deps))
-        running = asyncio.create_task(worker.run())
-        await deps.until(lambda: deps.sent)
-        assert deps.prefetched + len(deps.sent) <= 2 * 3
-        for number in range(200, 220):
-            born: Any = delivery(number, "notice") | {"owner": deps.owner, "claim": "c"}
-            worker.give(born, None)
-        await deps.until(lambda: deps.released)
-        assert deps.prefetched <= 2 * 3
-        worker.stop()
-        deps.written.set()
-        await running
-
 
 class TestARecallWhereTheShareIsOneSlot:
     """None can be kept for recalls: so many replicas run."""
@@ -144,7 +123,7 @@ class TestARecallWhereTheShareIsOneSlot:
         deps = FakeDependencies(DELIVERED, about="notice")
         deps.waiting = deps.waiting[:1]
         worker, running = await self.busy(deps)
-        worker._due = dict.fromkeys(worker._due, False)
+        worker._claims.look_for_nothing()
         assert (worker.room("recall"), worker.room("new") > 0) == (0, True)
         deps.share = ReplicaShare("test-1", ["test-1"])  # nobody else is there
         assert worker.room("recall") > 0

@@ -19,8 +19,9 @@ from services.notifications.channels.mail.channel import mailbox
 from services.notifications.channels.mail.composer import MOST_TOLD, MailComposer
 from services.notifications.channels.mail.return_path import ReturnPath
 from services.notifications.channels.mail.smtp_relay import Relay, judge
-from services.notifications.delivery.endpoint_worker import ABOUT, Dependencies
+from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.pre_send_check import is_open, recheck_before_send
+from services.notifications.delivery.turns import ABOUT
 from services.notifications.documents import (
     DUE,
     EMAIL_DIGEST,

@@ -1,0 +1,37 @@
+"""What the workers of all endpoints share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from services.notifications.channels.channel import PushChannel
+from services.notifications.delivery.attempt_recorder import AttemptRecorder
+from services.notifications.delivery.dispatcher_lease import DispatcherLease
+from services.notifications.delivery.heard_prohibitions import HeardProhibitions
+from services.notifications.delivery.notice_content import Messages
+from services.notifications.delivery.pre_send_check import PreSendReads
+from services.notifications.delivery.transitions import DeliveryTransitions
+from services.notifications.repository import Repository
+from shared.kit.base.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What every worker works with. ``reads``, ``heard``: what is looked at before something is sent. ``channels``:
+    those on which we call the partner, by name. ``slots``: the most attempts at once to one endpoint, of all replicas.
+    ``jitter``: the largest share that is added to a wait before a retry."""
+
+    repository: Repository
+    reads: PreSendReads
+    heard: HeardProhibitions
+    channels: Mapping[str, PushChannel]
+    transitions: DeliveryTransitions
+    recorder: AttemptRecorder
+    lease: DispatcherLease
+    messages: Messages
+    slots: int
+    jitter: float
+    today: Callable[[datetime], date]
+    clock: Clock
