@@ -19,7 +19,7 @@ from pymongo import ASCENDING, IndexModel
 from shared.access.metrics import took_effect
 from shared.events import Event
 from shared.events.topics.prohibitions import Floors, merged
-from shared.kit.base.backoff import Backoff, wait_or_stop
+from shared.kit.base.backoff import Backoff, wait_or_any
 from shared.kit.base.observer import Observer
 from shared.kit.store.mongo import Database, Document
 from shared.kit.store.store import Operation
@@ -114,7 +114,7 @@ class FloorFollowUp:
                 await backoff.wait(stopping)
             elif not worked:
                 backoff.reset()
-                await wait_or_stop(self._asked, LOOK_SECONDS)
+                await wait_or_any((self._asked, stopping), LOOK_SECONDS)
 
     async def step(self) -> tuple[int, int]:
         """What is due, at most `AT_ONCE`: of how many people it was done, and of how many it failed (these are done

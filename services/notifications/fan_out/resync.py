@@ -16,7 +16,7 @@ from datetime import timedelta
 from services.notifications.documents import RESYNCS, ResyncDocument
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.repository import Repository
-from shared.kit.base.backoff import wait_or_stop
+from shared.kit.base.backoff import wait_or_any
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
@@ -63,7 +63,7 @@ class ResyncJob:
                     return
                 await self.step(resync)
             if not busy:
-                await wait_or_stop(self._asked, IDLE_SECONDS)
+                await wait_or_any((self._asked, stopping), IDLE_SECONDS)
 
     async def step(self, resync: ResyncDocument) -> None:
         """One chunk of one pass."""

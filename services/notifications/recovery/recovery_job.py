@@ -36,7 +36,7 @@ from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.mappers import Causation, delivery_document
 from services.notifications.recovery.resend import send_again, still_current
 from services.notifications.repository import Repository
-from shared.kit.base.backoff import wait_or_stop
+from shared.kit.base.backoff import wait_or_any
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import Ids
 from shared.kit.store.store import Operation, Store
@@ -87,7 +87,7 @@ class RecoveryJob:
                 if stopping.is_set():
                     return
                 await self.step(recovery)
-            await wait_or_stop(self._asked, BUSY_SECONDS if due else IDLE_SECONDS)
+            await wait_or_any((self._asked, stopping), BUSY_SECONDS if due else IDLE_SECONDS)
 
     async def step(self, recovery: RecoveryDocument) -> None:
         """One piece, or a wait."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -40,3 +41,16 @@ async def wait_or_stop(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def wait_or_any(events: Iterable[asyncio.Event], seconds: float) -> bool:
+    """Wait so long; True as soon as one of them is set: there is something to do, or the process is to stop.
+
+    A loop that waits only for what it is asked sees a stop when its time is over, and the stop waits for it."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    return bool(done)

@@ -10,6 +10,8 @@ from typing import Any, cast
 import bson
 import pytest
 
+from deploy.local.timeouts import scaled
+from shared.access import prohibition_floors
 from shared.access.prohibition_floors import (
     FLOORS,
     FloorFollowUp,
@@ -161,3 +163,19 @@ class TestFollowing:
         database, done = Database(), Done()
         database.perform(following(done).task(SOMEBODY))
         assert done.done == []
+
+    async def test_one_that_waits_ends_when_the_service_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(prohibition_floors, "LOOK_SECONDS", 3_600.0)
+        looked, stopping, follow_up = asyncio.Event(), asyncio.Event(), following(Done())
+
+        async def nothing_due() -> tuple[int, int]:
+            looked.set()
+            return 0, 0
+
+        monkeypatch.setattr(follow_up, "step", nothing_due)
+        running = asyncio.create_task(follow_up.run(stopping))
+        async with asyncio.timeout(scaled(10)):
+            await looked.wait()
+            await asyncio.sleep(0)
+            stopping.set()
+            await running

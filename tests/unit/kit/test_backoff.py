@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.kit.base.backoff import Backoff
+from shared.kit.base.backoff import Backoff, wait_or_any
 
 pytestmark = pytest.mark.unit
 
@@ -32,3 +32,28 @@ class TestWait:
         async with asyncio.timeout(5):
             await Backoff(first=3_600, longest=3_600).wait(stopping)
         assert stopping.is_set()
+
+
+class TestWaitOrAny:
+    @pytest.mark.parametrize("which", [0, 1])
+    async def test_ends_as_soon_as_one_of_them_is_set(self, which: int) -> None:
+        events = (asyncio.Event(), asyncio.Event())
+        asyncio.get_running_loop().call_later(0.01, events[which].set)
+        async with asyncio.timeout(5):
+            assert await wait_or_any(events, 3_600)
+
+    async def test_ends_when_the_time_is_over_and_leaves_nothing_behind(self) -> None:
+        before = asyncio.all_tasks()
+        assert not await wait_or_any((asyncio.Event(), asyncio.Event()), 0.01)
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before
+
+    async def test_a_cancel_ends_it_and_leaves_nothing_behind(self) -> None:
+        before = asyncio.all_tasks()
+        waiting = asyncio.create_task(wait_or_any((asyncio.Event(),), 3_600))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await asyncio.sleep(0)
+        assert waiting.cancelled()
+        assert asyncio.all_tasks() == before
