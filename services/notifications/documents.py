@@ -129,7 +129,8 @@ class SubscriptionDocument(TypedDict):
     waiting (delivery/turns.py). ``target``: where to send, and ``headers``: with which of the partner's own, sealed.
     ``failures``: bad answers in a row, counted up to MOST_COUNTED
     (domain/circuit_breaker.py), the first ``failing_since``; ``recall_at``: when a recall may be tried, sooner than
-    ``held_until``. ``recalls_only``: no notices. ``filter``: which notices, as text (domain/subscription_filters.py).
+    ``held_until``; ``asked_until``: how long its partner itself asked us to wait. ``recalls_only``: no notices.
+    ``filter``: which notices, as text (domain/subscription_filters.py).
     ``per_second``: the most that its endpoint wants. ``order``: of what it is told from then on;
     ``blocked_head_seconds``: how long one that is not taken may keep those behind it waiting. ``retry_schedule``: waits
     before attempt 1, 2, ... in seconds, in the place of ours. ``tls``: its client certificate and own CA, sealed
@@ -146,6 +147,7 @@ class SubscriptionDocument(TypedDict):
     failures: int
     failing_since: NotRequired[datetime | None]
     recall_at: NotRequired[datetime | None]
+    asked_until: NotRequired[datetime | None]
     target: bytes | None
     secrets: list[SecretEntry]
     headers: NotRequired[bytes | None]

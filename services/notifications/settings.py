@@ -26,6 +26,8 @@ class NotificationsSettings(ServiceSettings):
     ``retry_schedule``: seconds before attempt 1, 2, ... (JSON list). ``allow_networks``: inner networks that webhooks
     may go to all the same; refused in production. ``webhook_ports``: empty for any. ``spread_seconds``: webhooks of one
     change leave within this time, each at a moment of its own, so that two partners' logs tell less.
+    ``retry_after_max_seconds``: the most of a partner's Retry-After that holds notices;
+    ``retry_after_recall_max_seconds``: that holds recalls, which are urgent whatever it asks for.
     ``breaker_seconds``, ``breaker_longest_seconds``: how long an endpoint that is down is not asked, at first and at
     most; ``disable_after_seconds``: after how long of nothing but bad answers its subscription ends.
     ``recovery_per_second``: deliveries that one recovery makes due again, beside what is new.
@@ -43,6 +45,7 @@ class NotificationsSettings(ServiceSettings):
     retry_schedule: tuple[Wait, ...] = Field(default=STANDARD_SCHEDULE, min_length=1, max_length=50)
     retry_jitter: float = Field(default=0.2, ge=0, le=1)
     retry_after_max_seconds: float = Field(default=86_400, ge=0, le=30 * 86_400)
+    retry_after_recall_max_seconds: float = Field(default=120, ge=0, le=3_600)
     deadline_seconds: float = Field(default=15, gt=0, le=120)
     connect_seconds: float = Field(default=5, gt=0, le=60)
     answer_bytes: int = Field(default=16_384, ge=0, le=1_048_576)
@@ -136,6 +139,7 @@ class NotificationsSettings(ServiceSettings):
             timedelta(seconds=self.breaker_seconds),
             timedelta(seconds=max(self.breaker_seconds, self.breaker_longest_seconds)),
             timedelta(seconds=self.disable_after_seconds),
+            timedelta(seconds=self.retry_after_recall_max_seconds),
         )
 
     @property

@@ -118,11 +118,15 @@ class DeliveryQueries:
         found = SUBSCRIPTIONS.of(self._database).find(query, hint=DOWN, max_time_ms=TIME_LIMIT_MS)
         return await found.sort("held_until", ASCENDING).limit(MOST_DOWN).to_list(MOST_DOWN)
 
-    async def open_for_recall(self, endpoint: SubscriptionDocument, since: datetime) -> None:
-        """The wait of its breaker is over ``since`` then, if nothing was answered since it was read."""
-        await SUBSCRIPTIONS.of(self._database).update_one(
-            {"_id": endpoint["_id"], "held_until": endpoint["held_until"]}, {"$set": {"held_until": since}}
-        )
+    async def end_breaker_wait(self, endpoint: SubscriptionDocument, since: datetime) -> bool:
+        """The wait of its breaker is over ``since`` then, if nothing was answered since it was read. What its partner
+        itself asked for still holds notices. Whether nothing holds it any more."""
+        until = max(since, endpoint.get("asked_until") or since)
+        if endpoint["held_until"] != until:
+            await SUBSCRIPTIONS.of(self._database).update_one(
+                {"_id": endpoint["_id"], "held_until": endpoint["held_until"]}, {"$set": {"held_until": until}}
+            )
+        return until == since
 
     async def bring_probe_forward(self, subscription: str, about: About, now: datetime) -> bool:
         """Make due now the notice or the recall that waits for the next retry. Whether one is due now, by this or by

@@ -16,7 +16,7 @@ from services.notifications import metrics
 from services.notifications.channels.channel import PushChannel
 from services.notifications.delivery.attempt_recorder import Reservation
 from services.notifications.delivery.dependencies import Dependencies
-from services.notifications.delivery.pre_send_check import BelievedEndpoint
+from services.notifications.delivery.pre_send_check import BelievedEndpoint, is_open
 from services.notifications.delivery_queues import queue_of
 from services.notifications.documents import ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
@@ -116,6 +116,8 @@ class EndpointAttempts:
         self._believed.changes()
         try:
             if endpoint["failures"] >= OUTAGE:
+                if not is_open(endpoint, now):  # it was a recall that found it well
+                    await self._deps.repository.end_breaker_wait(endpoint, now)
                 more = await self._deps.repository.bring_forward(self._subscription, now)
                 self._look()
                 self._moved()

@@ -10,6 +10,7 @@ from pymongo.errors import PyMongoError
 
 from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.held_deliveries import PREFETCH_LIMIT, HeldDeliveries
+from services.notifications.delivery.pre_send_check import is_open
 from services.notifications.delivery.turns import TURNS, Turn
 from services.notifications.documents import ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
@@ -36,9 +37,10 @@ class EndpointClaims:
         for each in turns:
             self._due[each] = True
 
-    def look_for_nothing(self) -> None:
-        """Until something is said of it again."""
-        self._due = dict.fromkeys(TURNS, False)
+    def look_for_nothing(self, turns: Iterable[Turn] = TURNS) -> None:
+        """Of these, until something is said of them again."""
+        for each in turns:
+            self._due[each] = False
 
     def looks_for(self, turn: Turn) -> bool:
         """Whether there may be some of these."""
@@ -64,13 +66,13 @@ class EndpointClaims:
         return len(self._held) > self._deps.slots and not self._limit.at_maximum
 
     async def claim(self, endpoint: SubscriptionDocument, now: datetime) -> None:
-        """Take what is due, recalls first; ``endpoint`` as it is now."""
+        """Take what is due, recalls first, and nothing else while it is held for notices; ``endpoint`` as it is now."""
         lease = self._deps.lease
         self._held.held_until = endpoint["held_until"]
         rate = self.rate = lease.share.rate(endpoint.get("per_second"))
         if self._due["recall"]:
             await self._claim_some("recall", now, _at_most(self._limit.available("recall"), rate))
-        if not self._held.count("recall"):
+        if not self._held.count("recall") and is_open(endpoint, now):
             room = max(0, PREFETCH_LIMIT - lease.prefetched) if self._limit.at_maximum else 0
             at_once = self._limit.available("notice")
             limit = _at_most(at_once + min(room, 3 * self._deps.slots), rate) if at_once else 0

@@ -24,11 +24,12 @@ from services.notifications.delivery.pre_send_check import (
     BelievedEndpoint,
     EndpointRead,
     FoundAllowed,
+    held_until,
     is_open,
     recheck_before_send,
     still_allowed,
 )
-from services.notifications.delivery.turns import TURNS, Turn
+from services.notifications.delivery.turns import TURNS, TURNS_OF, Turn
 from services.notifications.documents import ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
 from services.notifications.domain.rate_limiter import Pace
@@ -153,14 +154,22 @@ class EndpointWorker:
         now = self._deps.clock.calendar()
         endpoint = await self._deps.reads.subscription(self._subscription)
         known = endpoint is not None and endpoint["channel"] in self._deps.channels  # a newer replica's: left to it
-        self._closed = known and (not is_open(endpoint, now) or self._others_ask(endpoint))
-        if not known or self._closed or endpoint is None:
+        others_ask = self._others_ask(endpoint)
+        self._closed = known and (not is_open(endpoint, now) or others_ask)
+        if not known or others_ask or endpoint is None or not is_open(endpoint, now, "recall"):
             self._claims.look_for_nothing()
             await self._held.release()
             return False
+        if self._closed:
+            await self._hold_notices()
         self._begins_in_an_outage(endpoint)
         await self._claims.claim(endpoint, now)
         return bool(self._held)
+
+    async def _hold_notices(self) -> None:
+        """Recalls may be sent, and nothing else."""
+        self._claims.look_for_nothing(TURNS_OF["notice"])
+        await self._held.release(TURNS_OF["notice"])
 
     def _next_batch(self) -> list[ClaimedDelivery]:
         """What can be sent now of what is held."""
@@ -183,10 +192,11 @@ class EndpointWorker:
         except BaseException:
             self._held.put_back(batch)
             raise
-        self._closed = check.closed or self._others_ask(check.endpoint)
+        others_ask = self._others_ask(check.endpoint)
+        self._closed = check.closed or others_ask
         if (
             gives_way
-            or self._closed
+            or others_ask
             or check.endpoint is None
             or any(each["owner"] != deps.lease.owner for each in batch)
         ):
@@ -199,6 +209,9 @@ class EndpointWorker:
         if self._begins_in_an_outage(check.endpoint):
             self._held.put_back(batch)
             return True
+        if check.held:
+            self._held.put_back(check.held)
+            await self._hold_notices()
         channel = deps.channels[check.endpoint["channel"]]
         for delivery in check.forbidden:
             deps.recorder.record(deps.transitions.drop(delivery, "consent-ended"))
@@ -243,8 +256,9 @@ class EndpointWorker:
         """Whether it is in an outage, and another replica is to ask whether it is back."""
         if endpoint is None or endpoint["failures"] < OUTAGE:
             return False
-        now, held_until = self._deps.clock.calendar(), endpoint["held_until"]
-        return not self._deps.lease.asks(endpoint, now - held_until if held_until else timedelta())
+        now = self._deps.clock.calendar()
+        since = held_until(endpoint, "notice" if is_open(endpoint, now) else "recall")
+        return not self._deps.lease.asks(endpoint, now - since if since else timedelta())
 
     def _begins_in_an_outage(self, endpoint: SubscriptionDocument) -> bool:
         """Whether it was down when this process, or this worker, began: then it gets one attempt at a time."""

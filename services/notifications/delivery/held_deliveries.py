@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.pre_send_check import FoundAllowed
-from services.notifications.delivery.turns import HeldInTurns
+from services.notifications.delivery.turns import TURNS, HeldInTurns, Turn
 from services.notifications.documents import ClaimedDelivery
 
 PREFETCH_LIMIT = 4_000  # claimed by all workers together beyond what they can send at once
@@ -49,9 +49,11 @@ class HeldDeliveries(HeldInTurns):
         super().put_back(taken)
         self._lease.prefetched += len(taken)
 
-    def clear(self) -> list[ClaimedDelivery]:
-        """Take out all, and forget what they were found."""
-        held, self._allowed = super().clear(), {}
+    def clear(self, turns: Sequence[Turn] = TURNS) -> list[ClaimedDelivery]:
+        """Take out all of these, and forget what they were found."""
+        held = super().clear(turns)
+        for each in held:
+            self._allowed.pop(each["_id"], None)
         self._lease.prefetched -= len(held)
         return held
 
@@ -59,8 +61,8 @@ class HeldDeliveries(HeldInTurns):
         """What was found of these, which are about to be sent; once: what is put back is read in full then."""
         return {each["_id"]: self._allowed.pop(each["_id"], None) for each in batch}
 
-    async def release(self) -> None:
-        """Let go of all."""
-        held = self.clear()
+    async def release(self, turns: Sequence[Turn] = TURNS) -> None:
+        """Let go of all of these."""
+        held = self.clear(turns)
         for claim in {delivery["claim"] for delivery in held}:
             await self._lease.release_unsent(claim, [d["_id"] for d in held if d["claim"] == claim])

@@ -18,6 +18,7 @@ from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.documents import (
     AGENCIES,
     SUBSCRIPTIONS,
+    About,
     ClaimedDelivery,
     DeliveryDocument,
     DeliveryFields,
@@ -84,13 +85,15 @@ class FoundAllowed(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class PreSendCheck:
     """``endpoint`` None: nothing may be sent there now. ``forbidden``: these may not be sent at all. ``in_doubt``: two
-    clocks differ, and only by the earlier one they might be sent; they wait."""
+    clocks differ, and only by the earlier one they might be sent; they wait. ``held``: notices that would be sendable
+    if the endpoint were not held for them; recalls may go."""
 
     endpoint: SubscriptionDocument | None
     sendable: tuple[ClaimedDelivery, ...] = ()
     forbidden: tuple[ClaimedDelivery, ...] = ()
     in_doubt: tuple[ClaimedDelivery, ...] = ()
-    closed: bool = False  # it is there, and disabled or held back
+    held: tuple[ClaimedDelivery, ...] = ()
+    closed: bool = False  # it is there, and disabled or held back, if only for notices
 
 
 class PreSendReads:
@@ -143,8 +146,10 @@ async def recheck_before_send(
         )
     elif believed is None:
         endpoint = await reads.subscription(subscription)
-    if not is_open(endpoint, clock.calendar()):
+    now = clock.calendar()
+    if endpoint is None or not is_open(endpoint, now, "recall"):
         return PreSendCheck(None, closed=endpoint is not None)
+    closed = not is_open(endpoint, now)
     may = agency_receives(agency)
     latest, earliest = today(clock.latest()), today(clock.earliest())
 
@@ -154,11 +159,14 @@ async def recheck_before_send(
         subject = subject_of(people.get(delivery["person"]), floors.get(delivery["person"]))
         return may and alias_to_tell(subject, recipient, day) == delivery["alias"]
 
+    sendable = [d for d in deliveries if allowed(d, latest)]
     return PreSendCheck(
         endpoint,
-        tuple(d for d in deliveries if allowed(d, latest)),
+        tuple(d for d in sendable if not (closed and d["about"] == "notice")),
         tuple(d for d in deliveries if not allowed(d, earliest)),
         tuple(d for d in deliveries if allowed(d, earliest) and not allowed(d, latest)),
+        tuple(d for d in sendable if closed and d["about"] == "notice"),
+        closed,
     )
 
 
@@ -221,10 +229,15 @@ async def without_forbidden(repository: Repository, deliveries: Sequence[Deliver
     return [delivery for delivery in deliveries if delivery["_id"] not in unsent or allowed(delivery)]
 
 
-def is_open(endpoint: SubscriptionDocument | None, now: datetime) -> bool:
-    """Active and not held back."""
-    return (
-        endpoint is not None
-        and endpoint["state"] == "active"
-        and (endpoint["held_until"] is None or endpoint["held_until"] <= now)
-    )
+def is_open(endpoint: SubscriptionDocument | None, now: datetime, about: About = "notice") -> bool:
+    """Active and not held back. What is open for notices is for recalls, too, not the other way round."""
+    if endpoint is None or endpoint["state"] != "active":
+        return False
+    until = held_until(endpoint, about)
+    return until is None or until <= now
+
+
+def held_until(endpoint: SubscriptionDocument, about: About) -> datetime | None:
+    """Until when notices, or recalls, are held back: recalls never for longer, and mostly for less."""
+    held, recall_at = endpoint["held_until"], endpoint.get("recall_at")
+    return held if about == "notice" or held is None or recall_at is None else min(held, recall_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from services.notifications import metrics
@@ -203,12 +203,13 @@ class DeliveryTransitions:
             self._queues.drop_claimed(work, thread, delivery, "superseded")
             return
         delivery["reason"] = verdict.reason
+        hold = self._breaker.asked(verdict.hold, delivery["about"])
         planned = delivery.get("planned")
         if planned is not None and planned > work.now:  # it was brought forward: that uses up none of its schedule
             delivery["attempts"] -= 1
             if delivery.pop("probe", False):  # it may still be brought forward with all the others
                 del delivery["planned"]
-            again_at = max(planned, work.now + (verdict.hold or timedelta()))
+            again_at = max(planned, work.now + (hold or timedelta()))
             waits: Waits = "again" if "planned" in delivery else "retry"
             delivery.update({"state": DUE, "due": again_at, "owner": None, "waits": waits})
             DELIVERIES.save(work, delivery)
@@ -220,8 +221,8 @@ class DeliveryTransitions:
         if when is None:
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")
             return
-        if verdict.hold is not None:
-            when = max(when, work.now + verdict.hold)
+        if hold is not None:
+            when = max(when, work.now + hold)
         if is_notice and not how.down and self._queues.blocks(thread, delivery):
             since, longest = delivery.setdefault("blocks_since", work.now), how.endpoint.get("blocked_head_seconds")
             if when > since + timedelta(seconds=longest or BLOCKED_HEAD_SECONDS):
@@ -247,16 +248,19 @@ class DeliveryTransitions:
             endpoint["failures"] = failures = min(endpoint["failures"] + 1, MOST_COUNTED)
             since = endpoint["failing_since"] = endpoint.get("failing_since") or work.now
             hold = max(filter(None, (verdict.hold, self._breaker.open_for(failures, held["about"]))), default=None)
-            soonest = max(filter(None, (verdict.hold, self._breaker.open_for(failures, "recall"))), default=None)
-            endpoint["recall_at"] = None if soonest is None else work.now + soonest
+            asked = self._breaker.asked(verdict.hold, "recall")
+            soonest = max(filter(None, (asked, self._breaker.open_for(failures, "recall"))), default=None)
+            if soonest is not None:  # never sooner than an answer said before that asked for more
+                endpoint["recall_at"] = _later(endpoint.get("recall_at"), work.now + soonest)
+            if verdict.hold:
+                endpoint["asked_until"] = _later(endpoint.get("asked_until"), work.now + verdict.hold)
             # in doubt the earlier clock decides: what this ends is recalled
             if not verdict.disable and self._breaker.gives_up(failures, since, work.earliest):
                 self._disable(work, endpoint, "failing")
         if verdict.disable:
             self._disable(work, endpoint, verdict.reason or "disabled-by-recipient")
         if hold:
-            until = work.now + hold
-            endpoint["held_until"] = max(endpoint["held_until"] or until, until)
+            endpoint["held_until"] = _later(endpoint["held_until"], work.now + hold)
         if endpoint != before:
             SUBSCRIPTIONS.save(work, endpoint)
         return endpoint["failures"] >= OUTAGE
@@ -279,3 +283,7 @@ class DeliveryTransitions:
             "at": work.trusted,
         }
         delivery["log"] = [*delivery.get("log", ()), entry][-MOST_LOGGED:]
+
+
+def _later(before: datetime | None, until: datetime) -> datetime:
+    return until if before is None else max(before, until)

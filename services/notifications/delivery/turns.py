@@ -77,11 +77,11 @@ class HeldInTurns:
             if turn != "recall":
                 self._next = turn
 
-    def clear(self) -> list[ClaimedDelivery]:
-        """Take out all."""
-        held = list(self)
-        for waiting in self._waiting.values():
-            waiting.clear()
+    def clear(self, turns: Sequence[Turn] = TURNS) -> list[ClaimedDelivery]:
+        """Take out all of these."""
+        held = [each for turn in turns for each in self._waiting[turn]]
+        for turn in turns:
+            self._waiting[turn].clear()
         return held
 
     def _turn(self) -> Turn:

@@ -12,7 +12,8 @@ NO_MAILBOX = "no-such-mailbox"  # the reason for which a subscription by mail en
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``reason``: a slug of ours, never a partner's words. ``hold``: send nothing to this endpoint for so long.
+    """``reason``: a slug of ours, never a partner's words. ``hold``: send no notice to this endpoint for so long,
+    and no recall for a part of it (domain/circuit_breaker.py).
     ``disable``: send nothing to it ever again. ``endpoint_healthy``: it answered in a sensible way, whatever it said of
     this message. ``possibly_sent``: False when nothing can have reached the partner. ``doubtful``: it was taken, but
     not as a system answers that takes notices (with a page for people): perhaps something in between has said yes.

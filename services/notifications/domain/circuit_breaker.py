@@ -19,11 +19,17 @@ MOST_COUNTED = 20  # bad answers in a row; fewer never end a subscription, howev
 @dataclass(frozen=True, slots=True)
 class Breaker:
     """``first``: how long it stays open after an outage has begun, and always while a recall waits; doubled by each bad
-    probe of a notice up to ``longest``. ``give_up_after``: since the first bad answer in a row."""
+    probe of a notice up to ``longest``. ``give_up_after``: since the first bad answer in a row. ``recall_held``: the
+    most of what a partner asks us to wait that holds a recall, too; a notice it holds for all of it."""
 
     first: timedelta = timedelta(seconds=3)
     longest: timedelta = timedelta(minutes=1)
     give_up_after: timedelta = timedelta(days=5)
+    recall_held: timedelta = timedelta(minutes=2)
+
+    def asked(self, hold: timedelta | None, about: str) -> timedelta | None:
+        """For how much of what the partner asked for (``hold``) a notice or a recall waits."""
+        return min(hold, self.recall_held) if hold is not None and about == "recall" else hold
 
     def open_for(self, failures: int, about: str) -> timedelta | None:
         """How long nothing is sent after so many bad answers in a row, the last one to a notice or a recall; None: it

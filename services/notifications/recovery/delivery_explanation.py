@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from services.notifications.delivery.pre_send_check import held_until
 from services.notifications.documents import (
     DELIVERED,
     DROPPED,
@@ -54,7 +55,8 @@ def because(delivery: DeliveryDocument, endpoint: SubscriptionDocument | None, n
         return "subscription-closed"
     if state == WAITING:
         return "behind-another"
-    if endpoint["held_until"] is not None and endpoint["held_until"] > now:
+    held = held_until(endpoint, delivery["about"])
+    if held is not None and held > now:
         return "endpoint-held"
     if delivery.get("due", now) > now:
         return "waits-for-retry" if delivery["attempts"] else "not-before"
@@ -65,5 +67,5 @@ def next_attempt(delivery: DeliveryDocument, endpoint: SubscriptionDocument | No
     """When it may leave next at the earliest; None when it is not for us to say."""
     if delivery["state"] != DUE or endpoint is None or endpoint["state"] != "active":
         return None
-    due, held = delivery.get("due"), endpoint["held_until"]
+    due, held = delivery.get("due"), held_until(endpoint, delivery["about"])
     return due if due is None or held is None else max(due, held)

@@ -1,10 +1,10 @@
 """The half-open probe: an endpoint that is down is asked whether it is back, with nothing but what waits for it.
 
 When its breaker's wait is over and nothing is due by itself, one delivery that waits for a retry is brought forward, a
-recall if there is one; a notice that was chosen gives way to a recall that has come to wait before it leaves
-(delivery/endpoint_worker.py). The attempt uses up none of its schedule. A good answer brings everything else, a bad one
-opens the breaker again (domain/circuit_breaker.py). So a partner that comes back is told within a wait, however far off
-the next retry of anything is.
+recall if there is one (and nothing else while its partner asked us to wait); a notice that was chosen gives way to a
+recall that has come to wait before it leaves (delivery/endpoint_worker.py). The attempt uses up none of its schedule. A
+good answer brings everything else, a bad one opens the breaker again (domain/circuit_breaker.py). So a partner that
+comes back is told within a wait, however far off the next retry of anything is.
 """
 
 from __future__ import annotations
@@ -53,13 +53,14 @@ class Probes:
         self._nothing_waits = {each: until for each, until in self._nothing_waits.items() if until > now}
         for endpoint in down:
             id, held_until, recall_at = endpoint["_id"], endpoint["held_until"], endpoint.get("recall_at")
+            only_recalls = False
             if held_until is not None and held_until > now:
                 if id not in with_recalls or recall_at is None or not self._is_over(endpoint, recall_at, now):
                     continue
-                await self._repository.open_for_recall(endpoint, recall_at)
+                only_recalls = not await self._repository.end_breaker_wait(endpoint, recall_at)
             elif (id, held_until) in self._nothing_waits or not self._is_over(endpoint, held_until or now, now):
                 continue
-            for about in ABOUT:
+            for about in ABOUT[:1] if only_recalls else ABOUT:
                 if await self._repository.bring_probe_forward(id, about, now):
                     self._wake(id, about)
                     break

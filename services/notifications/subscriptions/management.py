@@ -158,6 +158,7 @@ class Subscriptions:
         if "target" in changes:
             left_waiting = None if kept["held_until"] is None else self._clock.calendar()  # what became due until now
             changes.update({"failures": 0, "failing_since": None, "held_until": left_waiting, "bounced_at": None})
+            changes["asked_until"] = None  # it was the old one that asked
         options: PlainOptions = {**wishes.plain}
         for option in options.keys() - named:
             del options[option]  # type: ignore[misc]  # all of them may be left out
@@ -223,7 +224,7 @@ class Subscriptions:
                 raise problems.changed_meanwhile()
             resumed: SubscriptionDocument = {**found, "state": "active", "reason": None}
             if found["state"] != "active":  # open; what waited was left
-                resumed.update({"held_until": work.now, "recall_at": None, "bounced_at": None})
+                resumed.update({"held_until": work.now, "recall_at": None, "asked_until": None, "bounced_at": None})
             if found["state"] not in TAKING_PART:  # it has just answered
                 resumed.update({"failures": 0, "failing_since": None})
             elif found["state"] == "paused" and found["failures"]:  # it has not; but its partner is there again
@@ -364,5 +365,6 @@ class _Changes(TypedDict, total=False):
     failures: int
     failing_since: None
     held_until: datetime | None
+    asked_until: None
     bounced_at: None
     alerts_bounced_at: None

@@ -100,7 +100,7 @@ class TestRetries:
                 assert len(partner.requests) == 3
                 assert (await gjf.post(f"/deliveries/{failed['delivery']}/retry")).json()["state"] == "delivered"
 
-    async def test_retry_after_holds_the_whole_endpoint(self, setup: Setup) -> None:
+    async def test_retry_after_holds_the_notices_of_the_whole_endpoint(self, setup: Setup) -> None:
         async def busy(request: Request) -> bytes:
             return answer_of(429, "Retry-After: 2") if len(partner.requests) == 1 else OK
 
@@ -116,6 +116,39 @@ class TestRetries:
                 assert await states(app) == {"delivered": 3}
                 first, *others = partner.requests
                 assert all(request.at - first.at >= 2.0 for request in others)
+
+    async def test_retry_after_holds_notices_and_a_recall_only_for_a_part_of_it(self, setup: Setup) -> None:
+        """The recall is refused, too, until the endpoint is down, and is asked again all the same; what is told beside
+        it waits for as long as was asked."""
+        refusing = True
+
+        async def busy(request: Request) -> bytes:
+            return answer_of(429, "Retry-After: 86400") if refusing else OK
+
+        async with setup.running(retry_after_recall_max_seconds=0.3) as app, Partner(busy) as partner:
+            refusing = False
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), person("b", "gjf"), match("a", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await until(lambda: _all_ended(app))
+                refusing = True
+                await setup.publish(match("b", "x"))
+                await until(lambda: _held(app))
+                await setup.publish(match("b", "y"), person("a", sequence=2))
+                for failures in (2, 6):
+                    await until(lambda least=failures: stored(app, 1, "subscriptions", failures={"$gte": least}))
+                refusing, before = False, len(partner.requests)
+                await until(lambda: stored(app, 1, about="recall", state="delivered"))
+                await until(lambda: stored(app, 1, "subscriptions", failures=0))
+                assert await stored(app, 2, about="notice", state="due")
+                shown = (await gjf.get("/deliveries", params={"state": "undelivered"})).json()["deliveries"]
+                assert [each["because"] for each in shown] == ["endpoint-held"] * 2
+                assert [each["type"] for each in partner.told[before:]] == ["recall"]
+                (endpoint,) = await app.state.database.subscriptions.find({}).to_list(None)
+                assert endpoint["held_until"] > datetime.now(UTC) + timedelta(hours=23)
+                await gjf.post(f"/subscriptions/{endpoint['_id']}/pause")
+                await gjf.post(f"/subscriptions/{endpoint['_id']}/resume")
+                await until(lambda: _all_ended(app, 4))
 
     async def test_410_disables_at_once_and_a_new_subscription_is_told_everything(self, setup: Setup) -> None:
         async def gone(request: Request) -> bytes:

@@ -50,6 +50,7 @@ HARMLESS = {
     "limit_events", "limit_bytes",
     "limit_requests", "limit_lookups", "limit_forbids", "limit_anonymous", "limit_wrong_keys", "limit_tracked",
     "retry_schedule", "retry_jitter", "retry_after_max_seconds", "deadline_seconds", "connect_seconds", "answer_bytes",
+    "retry_after_recall_max_seconds",
     "breaker_seconds", "breaker_longest_seconds", "disable_after_seconds", "recovery_per_second",
     "endpoint_slots", "spread_seconds", "secret_overlap_seconds", "webhook_ports", "ask_path",
     "smtp_host", "smtp_port", "smtp_user", "smtp_password",  # whom the operator names; without it nothing is mailed

@@ -16,10 +16,11 @@ pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=5)
 OPEN: Any = {"state": "active", "held_until": None}
+ASKED: Any = {"state": "active", "held_until": NOW + timedelta(days=1), "recall_at": SOON}  # to wait for a day
 
 
 def delivery(state: str, **more: Any) -> Any:
-    return {"state": state, "channel": "webhook", "attempts": 0, "due": NOW, **more}
+    return {"state": state, "about": "notice", "channel": "webhook", "attempts": 0, "due": NOW, **more}
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,9 @@ def delivery(state: str, **more: Any) -> Any:
         (delivery("waiting"), {**OPEN, "state": "disabled"}, "subscription-closed"),
         (delivery("waiting"), OPEN, "behind-another"),
         (delivery("due"), {**OPEN, "held_until": SOON}, "endpoint-held"),
+        (delivery("due", about="recall"), ASKED, "endpoint-held"),
+        (delivery("due", about="recall"), {**ASKED, "recall_at": NOW}, "in-turn"),
+        (delivery("due"), {**ASKED, "recall_at": NOW}, "endpoint-held"),
         (delivery("due", due=SOON, attempts=1), OPEN, "waits-for-retry"),
         (delivery("due", due=SOON), OPEN, "not-before"),
         (delivery("due"), {**OPEN, "held_until": NOW}, "in-turn"),
@@ -48,6 +52,8 @@ def test_the_one_thing_that_decides(kept: Any, endpoint: Any, why: str) -> None:
 def test_when_it_may_leave_next() -> None:
     assert next_attempt(delivery("due", due=SOON), OPEN) == SOON
     assert next_attempt(delivery("due"), {**OPEN, "held_until": SOON}) == SOON
+    assert next_attempt(delivery("due"), ASKED) == ASKED["held_until"]
+    assert next_attempt(delivery("due", about="recall"), ASKED) == SOON
     assert next_attempt(delivery("due"), {**OPEN, "state": "paused"}) is None
     assert next_attempt(delivery("waiting"), OPEN) is None
 

@@ -23,6 +23,7 @@ class Endpoints:
         self.held_until, self.recall_at, self.waits = START + held, START + recall_at, waits
         self.woken: list[str] = []
         self.looked = 0
+        self.asked = False  # its partner itself asked us to wait
         self.others_first = timedelta(0)
 
     async def down(self) -> list[dict[str, Any]]:
@@ -31,9 +32,11 @@ class Endpoints:
     async def with_recalls(self) -> set[str]:
         return {"s"} if self.waits == "recall" else set()
 
-    async def open_for_recall(self, endpoint: dict[str, Any], now: Any) -> None:
+    async def end_breaker_wait(self, endpoint: dict[str, Any], since: Any) -> bool:
         assert endpoint["held_until"] == self.held_until
-        self.held_until = now
+        if not self.asked:
+            self.held_until = since
+        return not self.asked
 
     async def bring_probe_forward(self, subscription: str, about: str, now: Any) -> bool:
         self.looked += about == "recall"
@@ -75,6 +78,17 @@ async def test_who_is_asked(held: timedelta, recall_at: timedelta, waits: str | 
     assert endpoints.held_until == (START if woken else START + held), "a recall ends the wait that a notice began"
 
 
+@pytest.mark.parametrize("now_there", [True, False])
+async def test_while_its_partner_asked_us_to_wait_a_recall_is_brought_forward_and_no_notice(now_there: bool) -> None:
+    endpoints = Endpoints(LATER, timedelta(0), "recall")
+    endpoints.asked = True
+    if not now_there:  # it was sent since, and a notice waits
+        endpoints.bring_probe_forward = lambda _, about, now: _answer(about == "notice")  # type: ignore[method-assign,misc]
+    await endpoints.probes().look()
+    assert endpoints.woken == (["recall"] if now_there else [])
+    assert endpoints.held_until == START + LATER
+
+
 async def test_one_for_which_nothing_waits_is_looked_at_again_after_a_while_or_when_it_has_failed_anew() -> None:
     endpoints = Endpoints(timedelta(0), timedelta(0), None)
     probes = endpoints.probes()
@@ -110,3 +124,7 @@ async def test_a_recall_does_not_end_a_wait_where_another_replica_is_to_ask() ->
     endpoints.now += endpoints.others_first
     await endpoints.probes().look()
     assert endpoints.held_until == endpoints.recall_at, "it is over since then: nobody waits for it a second time"
+
+
+async def _answer(found: bool) -> bool:
+    return found

@@ -313,12 +313,12 @@ class TestPauseAndResume:
         since, later = desk.world.now - timedelta(days=9), desk.world.now + GRACE
         trouble = {"failures": failures, "failing_since": since if failures else None, "held_until": later}
         await desk.made.pause("gjf", id)
-        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), **trouble, "recall_at": later})
+        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), **trouble, "recall_at": later, "asked_until": later})
         resumed = await desk.made.resume("gjf", id)
         now = desk.world.now
         assert (resumed["failures"], resumed["failing_since"]) == (failures, now if failures else None)
         assert resumed["held_until"] == now, "open, and what came to wait before is told from what is new"
-        assert resumed["recall_at"] is None
+        assert (resumed["recall_at"], resumed["asked_until"]) == (None, None)
         assert desk.due(id) == 1
         assert owner_troubles.endpoint(resumed, Breaker(), now).what == ("failing" if failures else None)
         if failures:

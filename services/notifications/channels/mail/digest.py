@@ -114,7 +114,11 @@ class DigestSender:
         written += [deps.recorder.record(deps.transitions.postpone(each)) for each in check.in_doubt]
         if check.sendable:
             written += await self._mail(check.endpoint, check.sendable, now)
-        await asyncio.wait(written)
+        if written:
+            await asyncio.wait(written)
+        if check.held:  # since it was looked at
+            await deps.lease.release_unsent(claim, [delivery["_id"] for delivery in check.held])
+            return 0
         return len(claimed)
 
     async def _mail(
