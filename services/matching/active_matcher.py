@@ -183,7 +183,7 @@ class ActiveMatcher:
         matching.load_congestion(table)
         tell_table_in_force(table)
         async for standing in _yielding(repository.standing()):
-            matching.load_published(*standing)
+            matching.deltas.load_published(*standing)
         async for person, revision in _yielding(repository.active_people()):
             matching.load_person(person, revision)
 
@@ -240,7 +240,7 @@ class ActiveMatcher:
                     await self._begin_day(self._day.to_match())
                     continue
             if not (more or told or snapshots.busy or snapshot.busy or table.busy):
-                await self._wait(pace.seconds_left() if holds_back else matching.seconds_to_next())
+                await self._wait(pace.seconds_left() if holds_back else matching.deltas.seconds_to_next())
 
     def _waiting(self) -> int:
         """How many records wait to be taken in, as far as is known, and how many openings to be assessed."""
@@ -248,10 +248,10 @@ class ActiveMatcher:
 
     async def _tell(self, pace: TellingPace) -> bool:
         """What is due, of as many people as one transaction takes; whether there was anything."""
-        if self._matching.seconds_to_next() != 0:
+        if self._matching.deltas.seconds_to_next() != 0:
             return False
         began = time.monotonic()
-        deltas = await self._aside(partial(self._matching.due_deltas, self._batch_size.size, DUE_SECONDS))
+        deltas = await self._aside(partial(self._matching.deltas.due, self._batch_size.size, DUE_SECONDS))
         if deltas:
             await self._meanwhile(self._publish(deltas))
             pace.told(began)
@@ -313,7 +313,7 @@ class ActiveMatcher:
         while left:
             some = left[: self._batch_size.size]
             try:
-                await self._perform([self._matching.publish(delta) for delta in some])
+                await self._perform([self._matching.deltas.publish(delta) for delta in some])
             except Unavailable as error:
                 if not error.too_much or len(some) == 1:
                     raise

@@ -1,4 +1,5 @@
-"""Use cases: what happens to the matches when a person, an opportunity or the day changes."""
+"""Use cases: what a change of a person, an opportunity or the day leaves to be assessed, and what is stored for the
+next load. What is told of it: pending_deltas.py."""
 
 from __future__ import annotations
 
@@ -7,19 +8,18 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from datetime import date
 from functools import partial
-from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.matching.assessment_queue import AssessmentQueue, Candidates
 from services.matching.documents import StoredList, StoredMatch, StoredOpening, StoredPerson, StoredProgress
 from services.matching.domain.congestion import Congestion
-from services.matching.domain.match_index import MatchIndex, Revisions
+from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
 from services.matching.domain.publish_throttle import Netting
 from services.matching.fenced_store import NotActive
-from services.matching.last_published import LastPublished
+from services.matching.pending_deltas import PendingDeltas
 from services.matching.publisher import MatchDelta, MatchPublisher, purge_withdrawn
 from services.matching.told_inputs import ToldInputs
 from shared.events import Event
@@ -32,18 +32,14 @@ from shared.reference import Pack
 
 # Longer than an event of ours can come again: 7 days from the outbox, and 7 more in the topic that it then went into.
 KEEP_WITHDRAWN_DAYS = 30
-REMOVALS_AT_ONCE = 200  # people are looked at for what may no longer match, between two looks at what came in
 CONGESTION_WAITS_SECONDS = 3_600.0  # for everything to be assessed, before the day's table is made all the same
-LOOK_SECONDS = 1.0  # while there is much to assess, who has no match is looked at once in so long
-COMPARES_SECONDS = 0.02  # so long people are looked at after each slice of assessing, a fourth while there is more
-LOOKED_AT_ONCE = 200  # people whose window ends
 _Change = tuple[PersonFacts | OpeningFacts, int]
 
 
 class Matching:
     """The matches. A change is saved as it comes, with its checkpoint; what follows from it is worked out from what is
-    committed (`drain_inbox`, `advance`), and published in transactions of its own (`removals`, `due_deltas`), so that
-    no transaction grows with what stands on the other side. What a crash interrupts is found by comparing, at the next
+    committed (`drain_inbox`, `advance`), and published in transactions of its own (`removals`, ``deltas``), so that no
+    transaction grows with what stands on the other side. What a crash interrupts is found by comparing, at the next
     load, what stands with what was published.
 
     Everything but the two ``..._changed`` is called by one loop, one after the other, some of it in a thread; but
@@ -82,22 +78,20 @@ class Matching:
         self._congestion = self._gives_way and self.pack.matching.congestion is not None
         self._index = self._make_index(today)
         self._queue = AssessmentQueue(self._index, self._clock)
-        self._netting = Netting(self._netting_seconds)
-        self._published = LastPublished()
         self._inputs = ToldInputs(ZoneInfo(self.pack.timezone))
         self._publisher = MatchPublisher(
             self._index, self._ids, self.pack.weights_version, 0, self._inputs, self._rules
         )  # fmt: skip
+        self.deltas = PendingDeltas(
+            self._index, self._queue, self._publisher, Netting(self._netting_seconds), self._clock
+        )
         self._inbox: deque[_Change] = deque()
-        self._told: deque[tuple[MatchDelta, dict[str, Revisions | None]]] = deque()  # and not noted yet
         self._loading = True
         self._newer: dict[str, int] = {}  # what came while it loads, and with which revision
         self._closed: set[str] = set()  # while it loads
-        self._unassessed: set[str] = set()  # openings that may stand as published and were not assessed since the load
         self._revision = self._lists_through = 0
         self._accepts = False  # before the highest revision is known nothing may be given one
-        self._unsaved_lists, self._uncompared = set[str](), set[str]()
-        self._compares_from = 0.0
+        self._unsaved_lists = set[str]()
         self._day_began = self._clock()
         self._saved_progress: StoredProgress | None = None
 
@@ -148,10 +142,6 @@ class Matching:
         self._queue.note_revision(revision)
         self._publisher.purged = purged
 
-    def load_published(self, person: str, opening: str, revisions: Revisions) -> None:
-        """A match that stands as published."""
-        self._published.add(person, opening, revisions)
-
     def load_congestion(self, table: Congestion | None) -> None:
         """The table in force, if any was made."""
         if table is not None and self._congestion:
@@ -171,7 +161,7 @@ class Matching:
             self._index.put_opening(facts, revision, chunk)
         else:
             self._queue.put_opening(facts, revision)
-            self._unassessed.add(facts.id)
+            self.deltas.await_opening(facts.id)
 
     def load_list(self, stored: StoredList) -> None:
         """A person's list, if it is of this revision of the person, these rules and this context. What is stored stays
@@ -187,8 +177,8 @@ class Matching:
         for person in self._index.people():
             if not self._index.is_complete(person):
                 self._queue.rescan(person)
-        self._uncompared.update(self._index.people())
-        self._queue.dirty_people.update(self._published.people())
+        self.deltas.compare_everybody()
+        self._queue.dirty_people.update(self.deltas.people())
         self._closed.clear()
 
     # --- work, by the one loop
@@ -209,84 +199,23 @@ class Matching:
                     self._closed.add(facts.id)
 
     def advance(self, seconds: float, enough: Callable[[], bool] = lambda: False) -> bool:
-        """Assess for about so long, until something was committed or until it is ``enough``; whether there is more. Of
-        whom something stands a window opens when their list is another, and only at its end it is worked out whether
-        there is anything to tell. Everybody else is looked at as soon as nothing waits to be assessed: a first match is
-        told at once."""
-        queue = self._queue
-        self._note_told()
+        """Assess for about so long, until something was committed or until it is ``enough``, and look at whom there may
+        be anything to tell; whether there is more."""
+        queue, deltas = self._queue, self.deltas
+        deltas.note_told()
         more = queue.advance(seconds, lambda: bool(self._inbox) or enough())
-        now = self._clock()
-        for person in queue.dirty_lists:
-            if not self._published.of(person):
-                self._uncompared.add(person)
-            elif not self._netting.pending(person):
-                self._netting.changed(person, now, first=False)
+        deltas.look(queue.dirty_lists, more=more)
         self._unsaved_lists |= queue.dirty_lists
         queue.dirty_lists.clear()
-        if not more or now >= self._compares_from:
-            self._compare(now + (COMPARES_SECONDS / 4 if more else COMPARES_SECONDS))
-        return more or bool(self._uncompared or queue.dirty_people or queue.dirty_openings)
-
-    def _compare(self, end: float) -> None:
-        """Look at those who are to be compared with what was published, until then, at one at least."""
-        now = 0.0
-        while self._uncompared and now < end:
-            person, now = self._uncompared.pop(), self._clock()
-            stands = bool(self._published.of(person))
-            if stands and self._netting.pending(person):
-                continue
-            if self._index.is_complete(person) and self._delta(person):
-                self._netting.changed(person, now, first=not stands)
-        if not self._uncompared:
-            self._compares_from = self._clock() + LOOK_SECONDS
+        return more or deltas.left_to_compare or bool(queue.dirty_people or queue.dirty_openings)
 
     def removals(self) -> list[MatchDelta]:
-        """What may no longer match and stands as published: to be withdrawn now. Of people who are gone all at once,
-        of others a portion: what is left is looked at next time."""
-        queue = self._queue
-        self._note_told()
-        people = {person for opening in queue.dirty_openings for person in self._published.with_opening(opening)}
-        queue.dirty_openings.clear()
-        queue.dirty_lists |= people  # what stands may read differently, at the same score
-        queue.dirty_people |= people
-        gone = [person for person in queue.dirty_people if not self._index.has_person(person)]
-        queue.dirty_people.difference_update(gone)
-        some = list(islice(queue.dirty_people, None if self._loading else REMOVALS_AT_ONCE))
-        queue.dirty_people.difference_update(some)
-        looked_at = sorted((*gone, *some))
-        return [delta for person in looked_at if (delta := MatchDelta(person, self._inadmissible(person)))]
-
-    def due_deltas(self, most: int, seconds: float = 1.0) -> list[MatchDelta]:
-        """What is to be published by now of at most so many people, looked for about so long. Nothing before what
-        the lists did not know at the load is assessed."""
-        self._note_told()
-        if self._unassessed:
-            self._unassessed = {opening for opening in self._unassessed if self._queue.awaits_opening(opening)}
-        if self._unassessed:
-            return []
-        deltas, end = list[MatchDelta](), self._clock() + seconds
-        for person in self._netting.due(self._clock(), LOOKED_AT_ONCE, self._ready):
-            if delta := self._delta(person):
-                deltas.append(delta)
-            else:
-                self._netting.cancel(person)
-            if len(deltas) == most or self._clock() >= end:
-                break
-        return deltas
-
-    def publish(self, delta: MatchDelta) -> Operation[None]:
-        """Publish it in a transaction; afterwards it is what stands as published."""
-
-        def do(work: UnitOfWork) -> None:
-            after = self._publisher.publish(delta, work)
-            work.after_commit(partial(self._told.append, (delta, after)))
-
-        return Operation(lambda work: self._publisher.needs(delta), do)
+        """What may no longer match and stands as published, also while it loads."""
+        return self.deltas.removals(self._closed if self._loading else None)
 
     def begin_day(self, today: date) -> None:
         """A new day."""
-        self._note_told()
+        self.deltas.note_told()
         self._day_began = self._clock()
         change = self._index.set_day(today)
         for person in change.people:
@@ -298,7 +227,7 @@ class Matching:
         if change.rescan_all:
             for person in self._index.people():
                 self._queue.rescan(person)
-            self._queue.dirty_people.update(self._published.people())
+            self._queue.dirty_people.update(self.deltas.people())
 
     @property
     def congestion_due(self) -> bool:
@@ -316,7 +245,7 @@ class Matching:
     def use_congestion(self, table: Congestion) -> None:
         """From now on this table: everybody is compared with what was published."""
         self._index.set_congestion(table)
-        self._uncompared.update(self._index.people())
+        self.deltas.compare_everybody()
 
     def purge(self, ids: Sequence[str], before: date) -> Operation[None]:
         """Delete matches that were withdrawn before that day."""
@@ -379,18 +308,12 @@ class Matching:
     def waiting(self) -> int:
         """How much is not assessed yet, or may have to be published; something, as long as it loads."""
         dirty = len(self._queue.dirty_people) + len(self._queue.dirty_openings)
-        told = len(self._told) + len(self._uncompared) + self._netting.waiting()
-        return len(self._inbox) + self._queue.waiting + dirty + told + self._loading
+        return len(self._inbox) + self._queue.waiting + dirty + self.deltas.waiting + self._loading
 
     @property
     def openings_waiting(self) -> int:
         """How many openings are not assessed yet."""
         return self._queue.openings_waiting
-
-    def seconds_to_next(self) -> float | None:
-        """In how many seconds the next netted change is due; None when nobody waits."""
-        due = self._netting.next_due()
-        return None if due is None else max(0.0, due - self._clock())
 
     # --- a participant of the store's transactions: only to ask the guard
 
@@ -419,42 +342,3 @@ class Matching:
         if found is None or not self._index.is_complete(person):
             return None
         return StoredList.of(person, *found, assessed_through, self._rules_key)
-
-    def _ready(self, person: str) -> bool:
-        complete = self._index.is_complete(person) or not self._index.has_person(person)
-        return complete and not self._queue.awaits_person(person)
-
-    def _inadmissible(self, person: str) -> tuple[str, ...]:
-        published = self._published.of(person)
-        if not self._index.has_person(person):
-            return tuple(sorted(published))
-        if self._loading:  # not all openings are there yet
-            return tuple(sorted(self._closed.intersection(published)))
-        refused = published.keys() - self._index.admitted(person, published)
-        return tuple(sorted(id for id in refused if not self._queue.awaits_opening(id)))
-
-    def _delta(self, person: str) -> MatchDelta:
-        published, best = self._published.of(person), self._index.best(person)
-        ranked = enumerate(best, 1)
-        return MatchDelta(
-            person,
-            tuple(sorted(published.keys() - set(best))),
-            tuple(
-                (id, rank, revisions)
-                for rank, id in ranked
-                if (revisions := self._index.revisions(person, id)) is not None and published.get(id) != revisions
-            ),
-        )
-
-    def _note_told(self) -> None:
-        """What was published since: it is what stands."""
-        while self._told:
-            delta, after = self._told.popleft()
-            for opening, revisions in after.items():
-                if revisions is None:
-                    self._published.remove(delta.person, opening)
-                else:
-                    self._published.add(delta.person, opening, revisions)
-            if delta.standing or not self._published.of(delta.person):
-                self._netting.published(delta.person, self._clock())
-            self._uncompared.add(delta.person)  # something may have been passed over, or have changed meanwhile

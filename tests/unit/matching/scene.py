@@ -57,7 +57,7 @@ class Scene:
         made.load_progress(max(revisions, default=0), progress, purged)
         for match in map(StoredMatch.from_document, documents("matches")):
             if match.revisions is not None:
-                made.load_published(match.match.person, match.match.opportunity, match.revisions)
+                made.deltas.load_published(match.match.person, match.match.opportunity, match.revisions)
         for person in map(StoredPerson.from_document, documents("people")):
             made.load_person(person.person, person.revision)
         for opening in map(StoredOpening.from_document, documents("opportunities")):
@@ -104,8 +104,8 @@ class Scene:
             deltas = self.matching.removals()
             if not removals_only:
                 more = self.matching.advance(1.0)
-                deltas += self.matching.due_deltas(100)
-            self.perform(*(self.matching.publish(delta) for delta in deltas))
+                deltas += self.matching.deltas.due(100)
+            self.perform(*(self.matching.deltas.publish(delta) for delta in deltas))
             if not deltas and (removals_only or not more):
                 return
 

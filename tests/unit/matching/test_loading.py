@@ -39,7 +39,7 @@ class TestLoading:
         scene.begin()
         scene.publish_changes()
         assert scene.matching.waiting == 0
-        assert scene.matching.seconds_to_next() is None, "no window is open"
+        assert scene.matching.deltas.seconds_to_next() is None, "no window is open"
         assert scene.matching.take_unsaved()[0] == []
         assert scene.told() == told
 
@@ -53,7 +53,7 @@ class TestLoading:
         scene.begin()
         scene.publish_changes()
         assert scene.told() == told
-        assert scene.matching.seconds_to_next() == 10
+        assert scene.matching.deltas.seconds_to_next() == 10
         scene.now += 10
         scene.publish_changes()
         assert scene.told() == [*told, ("match-found", 1)]
@@ -120,7 +120,7 @@ class TestLoading:
         for one in scene.store.all("matches"):
             match = StoredMatch.from_document(one)
             assert match.revisions is not None
-            made.load_published(numbered(1), match.match.opportunity, match.revisions)
+            made.deltas.load_published(numbered(1), match.match.opportunity, match.revisions)
         made.load_person(a_person(), 3)
         scene.hear(a_job(1, status="closed"))
         scene.publish_changes(removals_only=True)
@@ -167,6 +167,6 @@ class TestWithoutTheLease:
         scene = Scene()
         scene.does(a_job(), a_person())
         delta = MatchDelta(numbered(1), (JOB,))
-        scene.perform_and_abort(scene.matching.publish(delta))
+        scene.perform_and_abort(scene.matching.deltas.publish(delta))
         scene.publish_changes()
         assert scene.told() == [("match-found", 1)]

@@ -201,10 +201,10 @@ class TestWhatIsKept:
         scene.matching.drain_inbox()
         for _ in range(5):
             scene.matching.advance(1.0)
-        [delta] = scene.matching.due_deltas(9)
-        scene.perform_and_abort(scene.matching.publish(delta))
+        [delta] = scene.matching.deltas.due(9)
+        scene.perform_and_abort(scene.matching.deltas.publish(delta))
         assert scene.store.all("told_people") == []
-        scene.perform(scene.matching.publish(delta))
+        scene.perform(scene.matching.deltas.publish(delta))
         assert len(scene.store.all("told_people")) == 1
 
     def test_of_a_person_is_no_more_than_a_pair_asks_for(self) -> None:

@@ -1,11 +1,10 @@
-"""What is told when something changes: once, in order, when it is time, and by nobody who may not."""
+"""What is told when something changes: once, in order, and by nobody who may not."""
 
 from __future__ import annotations
 
 import json
 import random
 from datetime import date, timedelta
-from itertools import count
 from typing import Any
 
 import pytest
@@ -14,12 +13,11 @@ from hypothesis import strategies as st
 
 from services.matching.active_matcher import warn_of_an_old_wage_table
 from services.matching.documents import StoredMatch
-from services.matching.domain.match_index import MatchIndex
 from services.matching.publisher import republished_event
 from shared.events.envelope import from_kafka, to_kafka
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
-from tests.support.matching import CARE, TODAY, a_job, a_person, numbered, random_opening, random_person
+from tests.support.matching import TODAY, a_job, a_person, numbered, random_opening, random_person
 from tests.unit.matching.asking import PACK
 from tests.unit.matching.scene import IDS, JOB, Scene
 from verification.oracle.matches import matches_of
@@ -116,7 +114,7 @@ class TestPublishing:
         for _ in range(5):
             scene.matching.advance(1.0)
         scene.hear(a_person(consents=[]))  # committed, and not looked at yet
-        scene.perform(*(scene.matching.publish(delta) for delta in scene.matching.due_deltas(9)))
+        scene.perform(*(scene.matching.deltas.publish(delta) for delta in scene.matching.deltas.due(9)))
         assert scene.told() == []
         scene.publish_changes()
         assert scene.told() == []
@@ -157,96 +155,8 @@ class TestADay:
         assert scene.standing() == set(right)
 
 
-class TestNetting:
-    def test_the_first_match_is_told_at_once_and_later_ones_together_at_the_end_of_the_window(self) -> None:
-        scene = Scene(netting_seconds=10)
-        scene.does(a_person(), a_job(1))
-        assert scene.told() == [("match-found", 1)]
-        scene.does(a_job(2), a_job(3))
-        scene.now += 9.9
-        scene.publish_changes()
-        assert len(scene.told()) == 1
-        scene.now += 0.1
-        scene.publish_changes()
-        assert scene.told() == [("match-found", 1)] * 3
-
-    def test_what_came_and_went_within_a_window_is_never_told(self) -> None:
-        scene = Scene(netting_seconds=10)
-        scene.does(a_person(), a_job(1), a_job(2), a_job(2, status="closed"))
-        scene.now += 10
-        scene.publish_changes()
-        assert scene.told() == [("match-found", 1)]
-
-    def test_what_is_held_is_matched_once_it_is_released_and_withdrawn_when_it_is_held_again(self) -> None:
-        scene = Scene(netting_seconds=0)
-        scene.does(a_person(), a_job(1, status="held"))
-        assert scene.told() == []
-        scene.does(a_job(1), a_job(1, status="held"))
-        assert scene.told() in ([("match-found", 1), ("match-withdrawn", 2)], [])
-        scene.does(a_job(1))
-        assert scene.standing() != {}
-
-    @pytest.mark.parametrize(
-        "end", [a_job(1, status="closed"), a_person(status="left"), a_person(consents=[]), a_job(1, places=0)]
-    )
-    def test_what_takes_away_does_not_wait(self, end: Person | Opportunity) -> None:
-        scene = Scene(netting_seconds=10)
-        scene.does(a_person(), a_job(1), a_job(2), end)
-        assert scene.told() == [("match-found", 1), ("match-withdrawn", 2)]
-
-    def test_what_takes_away_comes_before_everything_that_waits_to_be_assessed(self) -> None:
-        scene = Scene()
-        scene.does(a_person(), a_job(1))
-        scene.hear(*(a_job(n) for n in range(2, 50)), a_person(consents=[]))
-        scene.publish_changes(removals_only=True)
-        assert scene.told() == [("match-found", 1), ("match-withdrawn", 2)]
-        assert scene.matching.waiting >= 48
-
-    def test_adverts_in_ascending_score_churn_nobody(self) -> None:
-        scene = Scene(netting_seconds=10)
-        scene.does(a_person(1), a_person(2))
-        for number in range(200):
-            scene.does(a_job(number, wage={"minimum": 2_200_000 + number * 5_000}))
-            assert len(scene.standing()) <= 2 * 10
-        scene.now += 10
-        scene.publish_changes()
-        assert len(scene.told()) == 2 * (1 + 1 + 10)  # found at once, and then withdrawn for the ten best
-        best, near = ({a_job(n).opportunity for n in range(first, 200)} for first in (195, 160))
-        assert best <= {one for _, one in scene.standing()} <= near  # behind the first places a lot counts up to 0.02
-
-    def test_a_list_is_compared_with_what_was_told_once_in_a_window_however_often_it_is_another(self) -> None:
-        scene = Scene(netting_seconds=10)
-        scene.does(a_person(), a_job(0))
-        asked = list[str]()
-        best = scene.matching.index.best
-
-        def counted(person: str) -> list[str]:
-            asked.append(person)
-            return best(person)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(MatchIndex, "best", lambda _, person: counted(person))
-            for number in range(1, 40):
-                scene.does(a_job(number))
-            assert asked == []
-            scene.now += 10
-            scene.publish_changes()
-        assert len(asked) == 2  # what is to be told, and when it was, whether something is left
-        assert len(scene.standing()) == PACK.matching.best_of_person
-
-    def test_a_first_match_does_not_wait_until_all_is_assessed(self) -> None:
-        scene, ticks = Scene(netting_seconds=10), count(1_000.0, 0.1)
-        scene.hear(a_person(), *(a_job(number) for number in range(40)))
-        with pytest.MonkeyPatch.context() as patch:
-            for each in (scene.matching, scene.matching._queue):
-                patch.setattr(each, "_clock", lambda: next(ticks))
-            scene.matching.drain_inbox()
-            while not (told := scene.matching.due_deltas(9)):
-                assert scene.matching.advance(1.0), "not all is assessed"
-        assert scene.matching.openings_waiting > 10
-        assert [delta.person for delta in told] == [numbered(1)]
-
-    def test_a_slice_ends_when_something_is_committed_or_when_it_is_enough(self) -> None:
+class TestASlice:
+    def test_ends_when_something_is_committed_or_when_it_is_enough(self) -> None:
         scene = Scene()
         scene.hear(*(a_job(number) for number in range(5)))
         scene.matching.drain_inbox()
@@ -258,44 +168,6 @@ class TestNetting:
         scene.matching.drain_inbox()
         scene.matching.advance(9.0)
         assert scene.matching.openings_waiting == 0
-
-    def test_what_ended_between_the_choice_and_its_transaction_is_not_told(self) -> None:
-        scene = Scene()
-        scene.hear(a_job(), a_person())
-        scene.matching.drain_inbox()
-        scene.matching.advance(1.0)
-        (delta,) = scene.matching.due_deltas(9)
-        telling = scene.matching.publish(delta)
-        scene.matching.index.remove_opening(JOB)  # as the thread does while it is written
-        scene.perform(telling)
-        assert scene.told() == []
-
-    @pytest.mark.parametrize("changes", [{"kind": "internship"}, {"occupation": CARE}, {"closes": "2026-12-30"}])
-    def test_what_is_another_between_the_choice_and_its_transaction_is_told_as_it_is_then(
-        self, changes: dict[str, Any]
-    ) -> None:
-        scene = Scene()
-        scene.does(a_person(wants={"kinds": ["job"]}))
-        scene.hear(a_job())
-        scene.matching.drain_inbox()
-        scene.matching.advance(1.0)
-        scene.hear(a_job(**changes))
-        scene.matching.drain_inbox()
-        (delta,) = scene.matching.due_deltas(9)
-        telling = scene.matching.publish(delta)
-        scene.matching.advance(1.0)  # as the thread does while it is written
-        scene.perform(telling)
-        assert scene.told() == []
-        scene.publish_changes()
-        assert {one for _, one in scene.standing()} == set(scene.matching.index.best(numbered(1)))
-
-    def test_one_that_is_posted_and_closed_again_and_again_is_found_once_a_window(self) -> None:
-        scene = Scene(netting_seconds=10)
-        scene.does(a_person())
-        for _ in range(50):
-            scene.does(a_job(1), a_job(1, status="closed"))
-            scene.now += 0.1
-        assert scene.told() == [("match-found", 1), ("match-withdrawn", 2)]
 
 
 class TestPurging:

@@ -93,7 +93,7 @@ class TestStatesOfAPerson:
         scene.matching.drain_inbox()
         for _ in range(9):
             scene.matching.advance(1.0)
-        operations = [scene.matching.publish(delta) for delta in scene.matching.due_deltas(9)]
+        operations = [scene.matching.deltas.publish(delta) for delta in scene.matching.deltas.due(9)]
         assert len(operations) == 4
         scene.store.perform_now(operations)
         kept = {of: count for of, count in saved.items() if of[0].startswith("told_")}
