@@ -62,7 +62,7 @@ class FileList(Schema):
 
 
 def make_files_router(endpoints: FeedEndpoints) -> APIRouter:
-    """The list, and a file."""
+    """The list, and a file or its headers alone."""
     router = Router(tags=["feed"])
 
     @router.get("/files", responses=errors(409))
@@ -122,11 +122,7 @@ def make_files_router(endpoints: FeedEndpoints) -> APIRouter:
         """One day's file. Coming back with its ``ETag`` in ``If-None-Match`` shows that all of it has arrived."""
         recipient, still = await endpoints.reader_of(request, caller)
         hold(request, recipient)
-        days = await endpoints.files.days(recipient)
-        stretch = _of_name(days, name)
-        if stretch is None:
-            raise _no_file()
-        (seen,) = await endpoints.files.look(recipient, stretch, [_kind(name)])
+        seen = await _seen(recipient, name)
         headers = _headers(seen)
         if known(if_none_match, headers["ETag"]):
             await endpoints.files.arrived(recipient, seen)
@@ -147,6 +143,40 @@ def make_files_router(endpoints: FeedEndpoints) -> APIRouter:
             headers,
             CONTENT_TYPES[seen.kind],
         )
+
+    @router.head(
+        "/files/{name}",
+        responses={
+            200: {"description": "The file is there"},
+            304: {"description": "What you have"},
+            **errors(404, 409),
+        },
+        response_class=Response,
+    )
+    @bounded(POLL)
+    async def head_of_file(
+        request: Request,
+        caller: Calling,
+        name: Name,
+        if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
+    ) -> Response:
+        """What GET would say of the whole file, without it (``Range`` is for GET alone). Looking shows nothing: neither
+        has the file been given, nor has it arrived."""
+        recipient, _ = await endpoints.reader_of(request, caller)
+        hold(request, recipient)
+        seen = await _seen(recipient, name)
+        headers = _headers(seen)
+        if known(if_none_match, headers["ETag"]):
+            return Response(status_code=304, headers={"ETag": headers["ETag"]})
+        headers["Content-Length"] = str(seen.size)
+        return Response(None, 200, headers, CONTENT_TYPES[seen.kind])
+
+    async def _seen(recipient: str, name: str) -> FileSeen:
+        stretch = _of_name(await endpoints.files.days(recipient), name)
+        if stretch is None:
+            raise _no_file()
+        (seen,) = await endpoints.files.look(recipient, stretch, [_kind(name)])
+        return seen
 
     return router
 

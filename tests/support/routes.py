@@ -69,12 +69,12 @@ def requests(app: FastAPI) -> Iterator[tuple[str, str, bool]]:
 
 
 def most_bytes(app: FastAPI) -> dict[str, int]:
-    """The longest body of every route that is not a GET."""
+    """The longest body of every route that may have one."""
     return {
         f"{method} {path}": route.bounds.most_bytes
         for path, route in bounded_routes(app)
         for method in route.methods
-        if method != "GET"
+        if method not in ("GET", "HEAD")
     }
 
 

@@ -181,6 +181,12 @@ async def files(service: Documented, own: dict[str, str], shop: dict[str, str]) 
     await service.ask(of, 404, "/files/2000-01-01.csv", headers=own)
     await service.ask(of, 409, f"/files/{name}", headers=shop)
     await service.ask(of, 422, "/files/today.csv", headers=own)
+    alone = "HEAD /files/{name}"
+    await service.ask(alone, 200, f"/files/{name}", headers=own)
+    await service.ask(alone, 304, f"/files/{name}", headers=own | {"if-none-match": whole.headers["etag"]})
+    await service.ask(alone, 404, "/files/2000-01-01.csv", headers=own)
+    await service.ask(alone, 409, f"/files/{name}", headers=shop)
+    await service.ask(alone, 422, "/files/today.csv", headers=own)
 
 
 class _Refusing:

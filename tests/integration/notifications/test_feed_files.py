@@ -96,9 +96,21 @@ async def test_what_was_not_fetched_is_not_acknowledged_by_its_hash(setup: Setup
                 return found if found["lines"] else None
 
             (form, _) = (await eventually(told))["files"]
+            address = f"/files/{form['name']}"
+            looked = await client.head(address, headers={"Range": "bytes=0-9"})
+            assert (looked.status_code, looked.content) == (200, b"")
+            assert looked.headers["content-length"] == str(form["bytes"])
+            assert looked.headers["etag"] == f'"{form["sha256"]}"'
+            again = await client.head(address, headers={"If-None-Match": looked.headers["etag"]})
+            assert (again.status_code, again.content) == (304, b"")
             said = await client.get("/files", params={"acknowledge": f"{form['name']}:{form['sha256']}"})
             assert said.json()["acknowledged"] == [{"name": form["name"], "status": "not-fetched"}]
             assert await app.state.database.deliveries.count_documents({"state": "posted"}) == 1
+            whole = await client.get(address)
+            own = {"x-request-id", "date"}
+            assert {each for each in whole.headers.items() if each[0] not in own} == {
+                each for each in looked.headers.items() if each[0] not in own
+            }
 
 
 async def test_a_day_that_is_over_is_another_file_once_a_line_may_not_be_told_any_more_whoever_asks_how(
