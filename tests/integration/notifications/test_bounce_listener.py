@@ -145,8 +145,8 @@ async def test_one_recipient_at_a_time_and_a_few_reports_in_one_connection() -> 
     assert len(found.contents) == MANY.reports - 1
 
 
-async def test_what_is_too_large_is_refused_before_and_behind_it() -> None:
-    found = Heard()
+async def test_what_is_too_large_is_refused_before_and_behind_it_and_counted() -> None:
+    found, before = Heard(), counted("too-large")
     async with listening(found) as listener:
         line = await Line.to(listener)
         assert (await line.says(b"EHLO x\r\nMAIL FROM:<> SIZE=262145\r\n")).splitlines()[-1].startswith(b"552")
@@ -154,6 +154,7 @@ async def test_what_is_too_large_is_refused_before_and_behind_it() -> None:
         said = await line.says(OPENED + (b"x" * 76 + b"\r\n") * 3_500 + b".\r\n")
         assert said.splitlines()[-1].startswith(b"552")
     assert found.contents == []
+    assert counted("too-large") == before + 2
 
 
 @pytest.mark.parametrize(

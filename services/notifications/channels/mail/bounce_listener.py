@@ -210,6 +210,8 @@ class _Session(SMTP):
 
     async def push(self, status: AnyStr) -> None:
         self._answers += 1
+        if status.startswith("552" if isinstance(status, str) else b"552"):  # aiosmtpd's answer to what is too large
+            metrics.bounces.of(outcome="too-large").inc()
         if self._answers > self._bounds.answers:
             metrics.bounces.of(outcome="flood").inc()
             self.abort()
