@@ -103,7 +103,7 @@ class Subscriptions:
             "target": configured.target,
             "secrets": kept_secrets,
             "headers": self._credentials.sealed_headers(subscription, wishes.headers),
-            "tls": self._credentials.sealed_tls(subscription, self._tls_of(wishes)),
+            "tls": self._credentials.sealed_tls(subscription, await self._tls_of(wishes)),
             "alerts_to": self._credentials.sealed_alerts_to(subscription, wishes.alerts_to),
         }
         document = {**document, **wishes.plain}
@@ -146,7 +146,7 @@ class Subscriptions:
         if "headers" in named:
             changes["headers"] = self._credentials.sealed_headers(subscription, wishes.headers)
         if "tls" in named:
-            changes["tls"] = self._credentials.sealed_tls(subscription, self._tls_of(wishes))
+            changes["tls"] = self._credentials.sealed_tls(subscription, await self._tls_of(wishes))
         way_changes = bool(changes)
         if way_changes and kept["state"] in TAKING_PART:
             verdict = await self._check.check({**kept, **changes})
@@ -309,8 +309,11 @@ class Subscriptions:
         """Whom to tell of its trouble."""
         return self._credentials.alerts_to_of(subscription)
 
-    def _tls_of(self, wishes: Wishes) -> ClientTls | None:
-        return None if wishes.tls is None else checked_tls_of(wishes.tls, self._clock.calendar())
+    async def _tls_of(self, wishes: Wishes) -> ClientTls | None:
+        if wishes.tls is None:
+            return None
+        # in a thread, as where it is used (channels/client_tls.py): reading the system's authorities takes long
+        return await asyncio.to_thread(checked_tls_of, wishes.tls, self._clock.calendar())
 
     def _resync(self, work: UnitOfWork, agency: str) -> None:
         request_resync(work, agency)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from services.notifications import owner_troubles
+from services.notifications.channels import client_tls
 from services.notifications.channels.channel import Configuration
+from services.notifications.channels.client_tls import ClientTls, context_of
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed
 from services.notifications.channels.mail.channel import Email
@@ -25,12 +30,18 @@ from services.notifications.subscriptions.schemas import SubscriptionChanges, Su
 from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
+from tests.support.certificates import Authority
 from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit
 GRACE = timedelta(days=7)
 URL, OTHER = "https://partner.example.org/hook", "https://new.example.org/hook"
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
 
 
 class Endpoints(Webhook):
@@ -405,3 +416,27 @@ class TestSomebodyElses:
             made.unsubscribe("hana", id),
         ):
             assert await refused(call) == (404, "not-found")
+
+
+class TestCertificates:
+    async def test_are_looked_at_where_that_holds_up_nothing_else(
+        self, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        desk, looked_at_in = Desk(), set[int]()
+
+        def noted(wanted: ClientTls) -> ssl.SSLContext:
+            looked_at_in.add(threading.get_ident())
+            return context_of(wanted)
+
+        monkeypatch.setattr(client_tls, "context_of", noted)
+        tls = ClientTls(ca=authority.file.read_text())
+        id = await desk.webhook(tls=tls)
+        desk.endpoints.allow.add(URL)
+        await desk.made.change("gjf", id, Wishes(tls=tls), {"tls"})
+        with pytest.raises(Problem):
+            await desk.made.change("gjf", id, Wishes(tls=ClientTls()), {"tls"})
+        summary = desk.made.tls_summary(desk.kept(id))
+        assert summary is not None
+        assert summary.own_ca
+        assert looked_at_in
+        assert threading.get_ident() not in looked_at_in
