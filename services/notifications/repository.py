@@ -40,14 +40,15 @@ class Repository(DeliveryQueries, FeedQueries, RecoveryQueries):
         self._database = database
 
     async def people_concerning(self, agency: str, after: str, limit: int) -> list[str]:
-        """People who name the agency in a consent or of whom it was told something, in order, after this one."""
+        """People who name the agency in a consent or of whom it was told something, in order, after this one: at most
+        so many, and none only when there are none any more."""
         named = PEOPLE.of(self._database).find({"recipients": agency, "_id": {"$gt": after}}, {"_id": 1})
         told = THREADS.of(self._database).find({"recipient": agency, "person": {"$gt": after}}, {"person": 1})
         named.max_time_ms(TIME_LIMIT_MS)
         told.max_time_ms(TIME_LIMIT_MS)
         first = [d["_id"] for d in await named.sort("_id", ASCENDING).limit(limit).to_list(limit)]
         second = [d["person"] for d in await told.sort("person", ASCENDING).limit(limit).to_list(limit)]
-        return sorted({*first, *second})[:limit]
+        return first_of(first, second, limit)
 
     async def due_resyncs(self) -> list[ResyncDocument]:
         """Walks with something to do, a few at a time."""
@@ -115,3 +116,11 @@ class Repository(DeliveryQueries, FeedQueries, RecoveryQueries):
         found = DELIVERIES.of(self._database).find(query, {"_id": 1, "thread": 1}, hint=UNACKNOWLEDGED)
         found = found.sort([("thread", ASCENDING), ("unacknowledged_since", ASCENDING)]).limit(limit)
         return [(each["thread"], each["_id"]) async for each in found.max_time_ms(TIME_LIMIT_MS)]
+
+
+def first_of(one: Sequence[str], other: Sequence[str], limit: int) -> list[str]:
+    """What comes first in two lists together, each in order and cut off at so many. What lies behind the end of a list
+    that was cut off waits for the next page: the other list may lack what comes before it. A list may hold something
+    twice (decision 71), so fewer than so many may be left of a full one."""
+    end = min((found[-1] for found in (one, other) if len(found) == limit), default=None)
+    return [each for each in sorted({*one, *other}) if end is None or each <= end][:limit]

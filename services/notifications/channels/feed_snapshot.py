@@ -79,7 +79,8 @@ class FeedSnapshot:
         else:
             position, after = self._opened(token, recipient)
         threads = await self._repository.threads_by_alias(recipient, after, MOST_THREADS)
-        events = await self._store.submit(self.serve(recipient, threads)) if threads else []
+        once = list({each["_id"]: each for each in threads}.values())  # a read may come by one twice (decision 71)
+        events = await self._store.submit(self.serve(recipient, once)) if once else []
         if len(threads) < MOST_THREADS:
             return SnapshotPage(events, None, self._reader.cursor(recipient, position))
         return SnapshotPage(events, self._sealed(position, threads[-1]["alias"], recipient), None)

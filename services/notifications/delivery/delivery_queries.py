@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from pymongo import ASCENDING
 
@@ -88,9 +88,7 @@ class DeliveryQueries:
             return []
         taken = {"state": SENDING, "owner": owner, "claim": claim, "possibly_sent_before": "$possibly_sent"}
         # left: from here on it may have, a crash will not tell
-        await deliveries.update_many(
-            {"_id": {"$in": ids}, "state": DUE}, [{"$set": {**taken, "possibly_sent": True}}], hint=BY_ID
-        )
+        await change(deliveries, ids, {"state": DUE}, [{"$set": {**taken, "possibly_sent": True}}])
         mine = deliveries.find({"_id": {"$in": ids}, "claim": claim, "state": SENDING}, hint=BY_ID)
         claimed = cast(list[ClaimedDelivery], await mine.max_time_ms(TIME_LIMIT_MS).to_list(limit))
         return sorted(claimed, key=lambda delivery: (delivery["due"], delivery["_id"]))
@@ -105,8 +103,7 @@ class DeliveryQueries:
             ids = [d["_id"] for d in await later.limit(room).to_list(room)]
             if ids:
                 ahead: list[Document] = [{"$set": {"planned": "$due", "due": now}}, {"$unset": "waits"}]
-                waiting = {"_id": {"$in": ids}, "state": DUE, "waits": "retry"}
-                await deliveries.update_many(waiting, ahead, hint=BY_ID)
+                await change(deliveries, ids, {"state": DUE, "waits": "retry"}, ahead)
             room -= len(ids)
             if room <= 0:
                 return True
@@ -123,9 +120,8 @@ class DeliveryQueries:
         itself asked for still holds notices. Whether nothing holds it any more."""
         until = max(since, endpoint.get("asked_until") or since)
         if endpoint["held_until"] != until:
-            await SUBSCRIPTIONS.of(self._database).update_one(
-                {"_id": endpoint["_id"], "held_until": endpoint["held_until"]}, {"$set": {"held_until": until}}
-            )
+            as_read: Document = {"held_until": endpoint["held_until"]}
+            await change(SUBSCRIPTIONS.of(self._database), [endpoint["_id"]], as_read, {"$set": {"held_until": until}})
         return until == since
 
     async def bring_probe_forward(self, subscription: str, about: About, now: datetime) -> bool:
@@ -140,8 +136,7 @@ class DeliveryQueries:
             if each["attempts"] > 0:
                 first_time = {"$eq": [{"$type": "$planned"}, "missing"]}
                 ahead = {"planned": {"$ifNull": ["$planned", "$due"]}, "due": now, "probe": first_time}
-                found = await deliveries.update_one({"_id": each["_id"], "state": DUE}, [{"$set": ahead}])
-                return found.modified_count > 0
+                return await change(deliveries, [each["_id"]], {"state": DUE}, [{"$set": ahead}]) > 0
         return False
 
     async def recall_goes_first(self, batch: Iterable[ClaimedDelivery], now: datetime) -> bool:
@@ -185,17 +180,31 @@ class DeliveryQueries:
 
     async def release_unsent(self, claim: str, ids: Sequence[str]) -> None:
         """Let go of claimed deliveries that were not sent."""
-        await DELIVERIES.of(self._database).update_many(
-            {"_id": {"$in": list(ids)}, "claim": claim, "state": SENDING},
-            [{"$set": {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}}],
-            hint=BY_ID,
-        )
+        back: Document = {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}
+        await change(DELIVERIES.of(self._database), ids, {"claim": claim, "state": SENDING}, [{"$set": back}])
 
     async def release_claim(self, owner: str, claim: str) -> None:
         """Let go of all of one claim, which may not have been made. Looks at all that this owner holds: not often."""
         mine = {"state": SENDING, "owner": owner, "claim": claim}
         back = {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}
         await DELIVERIES.of(self._database).update_many(mine, [{"$set": back}], hint=HELD)
+
+
+async def change(collection: Any, ids: Sequence[str], of_which: Document, how: Document | Sequence[Document]) -> int:
+    """Change those of these that are so, by id and outside of a transaction; how many.
+
+    An update that has to wait for a transaction passes over what that one deletes and inserts again (decision 71): it
+    had found the document in the place from which it went. So it is done again as long as any of them is left.
+    """
+    changed, left = 0, list(ids)
+    while left:
+        done = await collection.update_many({"_id": {"$in": left}, **of_which}, how, hint=BY_ID)
+        changed += done.modified_count
+        if done.matched_count == len(left):
+            break
+        still = collection.find({"_id": {"$in": left}, **of_which}, {"_id": 1}, hint=BY_ID, max_time_ms=TIME_LIMIT_MS)
+        left = [each["_id"] for each in await still.to_list(len(left))]
+    return changed
 
 
 def _which(which: About | Turn, now: datetime, held_until: datetime | None) -> Iterator[tuple[str, Document]]:

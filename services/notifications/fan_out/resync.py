@@ -89,7 +89,7 @@ class ResyncJob:
                 return
             for person in people:
                 self._reconciler.reconcile(work, person, None, only=agency)
-            if len(people) >= CHUNK:
+            if people:  # fewer than a chunk does not say that these were the last (`first_of`)
                 RESYNCS.save(work, {**now, "after": people[-1]})
             elif not now["second_pass"]:
                 RESYNCS.save(work, {**now, "second_pass": True, "after": "", "not_before": work.trusted + SECOND_PASS})

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.integration.notifications.parts import OK, Client, Partner, Request, 
 from tests.support.profiler import watched
 
 pytestmark = pytest.mark.integration
+T = TypeVar("T")
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 LEASE, LONGEST = timedelta(seconds=2), timedelta(seconds=0.1)
 
@@ -43,6 +45,24 @@ def lease_of(database: Any, repository: Repository, instance: str = "n-1") -> Di
 
 async def states(database: Any) -> Counter[str]:
     return Counter([d["state"] async for d in database.deliveries.find({})])
+
+
+async def _while_written_anew(database: Any, change: Coroutine[Any, Any, T]) -> T:
+    """What comes of a change that finds all deliveries in a transaction, which deletes and inserts them."""
+
+    async def waits() -> bool:
+        waiting = {"ns": f"{database.name}.deliveries", "op": "update", "numYields": {"$gt": 0}}
+        return bool(await database.client.admin.aggregate([{"$currentOp": {}}, {"$match": waiting}]).to_list(1))
+
+    async with await database.client.start_session() as session:
+        session.start_transaction()
+        kept = await database.deliveries.find({}, session=session).to_list(None)
+        await database.deliveries.delete_many({}, session=session)
+        await database.deliveries.insert_many(kept, session=session)
+        changing = asyncio.create_task(change)
+        await eventually(waits)
+        await session.commit_transaction()
+        return await changing
 
 
 class TestClaims:
@@ -124,6 +144,22 @@ class TestClaims:
                 assert len(await asking.claim("s", which, "a", which, NOW, 20, NOW - timedelta(minutes=599))) == 20
         client.close()
         assert not seen.violations()
+
+    async def test_what_a_transaction_writes_anew_meanwhile_is_not_passed_over(
+        self, repository: Repository, database: Any
+    ) -> None:
+        """As an acknowledgement of many does with recalls that are under way."""
+        ids = [f"{n:04d}" for n in range(4)]
+        await database.deliveries.insert_many([delivery(n) | {"_id": id} for n, id in enumerate(ids)])
+        claimed = await _while_written_anew(database, repository.claim("s", "notice", "n-1/1", "c", NOW, 4))
+        assert [each["_id"] for each in claimed] == ids
+        await _while_written_anew(database, repository.release_unsent("c", ids))
+        assert await states(database) == {"due": 4}
+        later = {"waits": "retry", "attempts": 1, "due": NOW + timedelta(hours=1)}
+        await database.deliveries.update_many({}, {"$set": later})
+        assert await _while_written_anew(database, repository.bring_probe_forward("s", "notice", NOW))
+        assert not await _while_written_anew(database, repository.bring_forward("s", NOW))
+        assert await database.deliveries.count_documents({"due": NOW}) == 4
 
     async def test_what_is_given_back_has_not_left_and_what_was_held_when_somebody_died_may_have(
         self, repository: Repository, database: Any
