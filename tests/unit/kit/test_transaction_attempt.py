@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 import bson
 import pytest
+from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne
 
 from shared.kit.store import transaction_attempt as round_module
-from shared.kit.store.transaction_attempt import Operation, TransactionAttempt, WriteRejected
-from shared.kit.store.transaction_io import Found, Wanted
+from shared.kit.store.transaction_attempt import MOST_REPLACED, Operation, TransactionAttempt, WriteRejected
+from shared.kit.store.transaction_io import Bulk, Found, Wanted
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 pytestmark = pytest.mark.unit
@@ -120,3 +122,35 @@ class TestOtherwise:
         await made.run(database)
         assert made.results == [clash]
         assert made.work.get("apart", "x") == {"_id": "x", "attempts": 2}
+
+
+class TestHowMuchIsWritten:
+    """Few documents that are there already are replaced; more of them are deleted together and inserted again."""
+
+    @staticmethod
+    def _bulk(known: int, *, gone: int = 0, new: int = 0) -> Bulk:
+        work = UnitOfWork(NOW)
+        before = [{"_id": f"k{n:02}"} for n in range(known)]
+        work.loaded("things", "_id", [each["_id"] for each in before], map(bson.encode, before))
+        for index, each in enumerate([*before, *({"_id": f"n{n:02}"} for n in range(new))]):
+            work.operation_index = index
+            if index < gone:
+                work.delete("things", each["_id"])
+            else:
+                work.save("things", each, new=index >= known)
+        return round_module._bulk("things", work.changes()["things"])
+
+    def test_as_many_as_are_replaced_are(self) -> None:
+        bulk = self._bulk(MOST_REPLACED, gone=1, new=2)
+        assert Counter(map(type, bulk.writes)) == {DeleteOne: 1, ReplaceOne: MOST_REPLACED + 1}
+        assert bulk.operations == [*range(MOST_REPLACED + 2)]
+        assert not bulk.ordered
+
+    def test_more_are_deleted_and_then_inserted_and_each_is_still_of_its_operation(self) -> None:
+        bulk = self._bulk(MOST_REPLACED + 1, gone=2, new=3)
+        first, *others = bulk.writes
+        known = [f"k{n:02}" for n in range(MOST_REPLACED + 1)]
+        assert first == DeleteMany({"_id": {"$in": known}})
+        assert [type(each) for each in others] == [InsertOne] * (MOST_REPLACED + 2)
+        assert bulk.operations == [0, *range(2, MOST_REPLACED + 4)]
+        assert bulk.ordered
