@@ -103,8 +103,8 @@ samples-page-check: setup ## docs/matching-samples.md is what the code says
 	@$(BIN)/python -m verification.evaluation.sample_page --check
 
 # a file's tests stay together and in order, the long ones (chaos) first; every worker has a broker and database of its own
-tests: setup ## every level of tests, WORKERS=3 files at a time
-	@$(BIN)/python -m pytest --numprocesses $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
+tests: setup ## every level of tests, WORKERS=4 files at a time
+	@$(BIN)/python -m pytest --numprocesses $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
 
 # --- under fire -----------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,21 @@
 #!/usr/bin/env bash
-# One service without the code and the dependencies of the others: deploy/ci/service_alone.sh SERVICE [PYTHON]
+# One service without the code and the dependencies of the others: deploy/ci/service_alone.sh SERVICE [PYTHON], WORKERS=6 files at a time
 #
 #   1. a copy of the tree from which the other services, their tests, samples and verification are gone, but for the
 #      oracle, with which matching compares itself
 #   2. a new environment with requirements/SERVICE.txt and requirements/test.txt, nothing else
 #   3. started with neither Kafka nor MongoDB there, it ends by itself, with an error code and words, not a traceback
-#   4. its own tests on every level, and the unit and contract tests of everything shared (whose integration tests do not
-#      depend on which service is there: `make test` has run them)
+#   4. every module of it and of shared is imported
+#   5. its unit and contract tests and those of everything shared; of its integration tests those marked `alone`
+#
+# What an environment alone can lack is a module, a package or a file. Nothing is imported inside a function
+# (tests/unit/deploy/test_tests_of_one_service.py), so 4 finds whatever module or package the code lacks, and pytest,
+# which imports every test file before it leaves out what is not marked, what the tests lack. A package that is used if it
+# is there, a module that is named as text and a file that is opened show only in what runs: for that are the contract
+# tests, which have every route of a running service give every answer it documents, and the tests marked `alone`, which
+# start it as a process, kill it, and go through each way in and out once. The other integration tests have shown with
+# the same code in `make test` what they show: here they would only wait for the broker again. Shared parts' integration
+# tests do not depend on which service is there at all.
 #
 # Leaves nothing behind; the copy is under TMPDIR while it runs.
 set -euo pipefail
@@ -55,8 +64,13 @@ start_without_its_servers() {
     ! grep -q 'Traceback' start.log || fail "it ended with a traceback instead of words"
 }
 
+import_everything() {
+    find "services/$service" shared -name '*.py' ! -name __main__.py | sed 's,/__init__\.py$,,; s,\.py$,,; s,/,.,g' |
+        .venv/bin/python -c 'import importlib, sys; print(len([importlib.import_module(n.strip()) for n in sys.stdin]), "modules imported")'
+}
+
 run_tests() {
-    local folders=("tests/unit/$service" "tests/integration/$service") part level
+    local folders=("tests/integration/$service" "tests/unit/$service") part level # what waits first, what computes beside it
     for part in "${folders[@]}"; do
         [ -d "$part" ] || fail "$part does not exist: nothing would be tested"
     done
@@ -66,11 +80,13 @@ run_tests() {
             [ ! -d "tests/$level/$part" ] || folders+=("tests/$level/$part")
         done
     done
-    .venv/bin/python -m pytest -q --numprocesses 3 --dist loadfile --no-loadscope-reorder "${folders[@]}"
+    .venv/bin/python -m pytest -q -m 'not integration or alone' \
+        --numprocesses "${WORKERS:-6}" --dist loadfile --no-loadscope-reorder "${folders[@]}"
 }
 
 copy_without_the_others
 install
 cd "$copy"
 start_without_its_servers
+import_everything
 run_tests

@@ -27,7 +27,7 @@ from tests.integration.notifications.parts import eventually
 from tests.support.undelivered import postfix
 from tests.unit.notifications.world import hexid
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 PATH = ReturnPath(Ids(b"k" * 32), "bounces@ieum.example")
 OURS = f"bounces+{PATH.tag(hexid('s'), b'sealed')}@ieum.example"
 REPORT = postfix("jobs@partner.example")

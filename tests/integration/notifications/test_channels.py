@@ -54,6 +54,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return partial(found, request.getfixturevalue("kafka_with_users")) if request.param == ON_APACHE else found
 
 
+@pytest.mark.alone
 async def test_what_stands_is_told_and_its_end_and_what_is_taken_back(setup: Setup, kind: Kind) -> None:
     async with begun(setup, kind) as (_app, driver, client):
         await setup.publish(person("a", "gjf"), person("b", "gjf"), match("a", "x"), match("a", "y"), match("b", "x"))

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.notifications.parts import Client, Partner, Setup, eventually, match, person, stored
 from tests.unit.notifications.world import hexid, holding
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 
 class TestWebhook:

@@ -23,7 +23,7 @@ from deploy.local.stack import LocalStack
 from tests.integration.notifications.parts import OK, Client, Partner, Request, Setup, eventually, match, person, stored
 from tests.support.missed import cannot_run_here
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 NAMES = [f"p{n}" for n in range(60)]
 BEGUN = 5  # requests that are there when it happens
 

@@ -61,3 +61,32 @@ def test_there_are_files_to_look_at_and_packages_that_are_not_installed(service:
     assert sum(1 for _ in files_of(service)) > 20
     assert "pytest" in installed(service)
     assert "pyyaml" not in installed(service)
+
+
+def imported_late(file: Path) -> Iterator[int]:
+    """Lines of imports that run only when a function does."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from (each.lineno for each in ast.walk(node) if isinstance(each, ast.Import | ast.ImportFrom))
+
+
+@pytest.mark.parametrize("folder", ["services", "shared"])
+def test_nothing_is_imported_inside_a_function(folder: str) -> None:
+    """So a module or package that an environment alone lacks shows when all modules are imported there."""
+    late = {str(file) for file in Path(folder).rglob("*.py") if any(imported_late(file))}
+    assert late <= {"shared/events/registry.py"}  # its own topics, which import it
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_starts_it_as_a_process_runs_alone_too(service: str) -> None:
+    """A module that only a process imports, or only a command names, is looked for where nothing else is."""
+    texts = {file: file.read_text() for file in Path(f"tests/integration/{service}").glob("*.py")}
+    starting = {file for file, text in texts.items() if "sys.executable" in text}
+    assert starting
+    for file in starting:
+        by = (
+            {file}
+            if file.name.startswith("test_")
+            else {each for each in texts if f".{file.stem} import" in texts[each]}
+        )
+        assert any("pytest.mark.alone" in texts[each] for each in by), file
