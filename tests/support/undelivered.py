@@ -1,13 +1,22 @@
-"""Reports of undelivered mails, as four kinds of servers shape them: written for these tests, with invented names."""
+"""Reports of undelivered mails, as four kinds of servers shape them: made up for these tests, with invented names.
+And those that real servers wrote (`written`; decision 70 says which), with only names of hosts replaced."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+
+_WRITTEN = Path(__file__).parent / "written"
 
 
 def crlf(text: str) -> bytes:
     """As it goes over the wire."""
     return text.replace("\n", "\r\n").encode()
+
+
+def written(name: str) -> bytes:
+    """As the server wrote it, a mail to somebody of ``*.example`` in it."""
+    return crlf((_WRITTEN / f"{name}.eml").read_text(encoding="utf-8"))
 
 
 def postfix(to: str, status: str = "5.1.1", action: str = "failed") -> bytes:

@@ -20,7 +20,7 @@ from services.notifications.domain.mail_address_rules import LONGEST_TAGGED
 from services.notifications.settings import NotificationsSettings
 from shared.kit.base.ids import Ids
 from tests.support.keys import A_KEY
-from tests.support.undelivered import AWAY, REPORTS, crlf, postfix
+from tests.support.undelivered import AWAY, REPORTS, crlf, postfix, written
 from tests.unit.notifications.world import hexid
 
 pytestmark = pytest.mark.unit
@@ -52,12 +52,48 @@ class TestReport:
     def test_of_anything_but_a_failure_says_nothing(self, server: str, action: str) -> None:
         assert failures_of(REPORTS[server](TO, "5.1.1", action)) == ()
 
+    @pytest.mark.parametrize(
+        ("name", "status", "to", "said"),
+        [
+            ("postfix-gone", "5.1.10", "gone5110@refuse.example", "gone"),  # an answer of several lines
+            ("postfix-gone-in-other-letters", "5.1.1", "goneutf8@refuse.example", "gone"),
+            ("postfix-full", "5.2.2", "full@refuse.example", "refused"),
+            ("postfix-too-large", "5.3.4", "b@small.example", "refused"),
+            ("postfix-no-such-domain", "5.4.4", "a@nx-domain.example", "refused"),
+            ("postfix-given-up", "4.2.0", "later450@refuse.example", "refused"),
+            ("postfix-nobody-answered", "4.4.1", "c@nobody-listens.example", "refused"),
+            ("postfix-utf8-headers", "5.1.1", "gone511@refuse.example", "gone"),
+            ("exim-gone", "5.1.10", "gone5110@refuse.example", "gone"),
+            ("exim-gone-in-other-letters", "5.1.1", "goneutf8@refuse.example", "gone"),
+            ("exim-no-such-domain", "5.0.0", "a@nx-domain.example", "refused"),
+            ("exim-given-up", "5.0.0", "later450@refuse.example", "refused"),
+        ],
+    )
+    def test_that_a_real_server_wrote_is_read(self, name: str, status: str, to: str, said: str) -> None:
+        failures = failures_of(written(name))
+        assert failures == (Failure(to, status),)
+        assert said_of(to, failures) == said
+
+    @pytest.mark.parametrize("name", ["postfix-utf8-recipient", "exim-utf8-recipient"])
+    def test_of_a_recipient_in_other_letters_is_about_none_of_ours(self, name: str) -> None:
+        failures = failures_of(written(name))
+        assert [each.status for each in failures] == ["5.1.1"]
+        assert said_of("user@refuse.example", failures) == "refused"
+
+    @pytest.mark.parametrize("name", ["postfix-delayed", "postfix-relayed", "exim-delayed", "exim-delivered"])
+    def test_that_a_real_server_wrote_of_anything_else_says_nothing(self, name: str) -> None:
+        assert failures_of(written(name)) == ()
+
     def test_that_is_not_for_good_says_nothing(self) -> None:
-        for status in ("4.2.2", "4.4.1", "2.0.0", "5", "5.1", "6.1.1", "55.1.1", "", "five"):
+        for status in ("2.0.0", "5", "5.1", "6.1.1", "55.1.1", "", "five"):
             assert failures_of(report(block(status))) == ()
+        for status in ("4.2.2", "4.4.1"):
+            assert failures_of(report(block(status, "delayed"))) == ()
+            assert failures_of(report(block(status))) == (Failure(TO, status),)  # given up, whatever it was put off for
 
     def test_is_of_several_recipients(self) -> None:
-        found = failures_of(report(block(to="a@x.example"), block("4.4.1"), block("5.7.1", to="<B@x.example>")))
+        several = block(to="a@x.example"), block("4.4.1", "delayed"), block("5.7.1", to="<B@x.example>")
+        found = failures_of(report(*several))
         assert found == (Failure("a@x.example", "5.1.1"), Failure("b@x.example", "5.7.1"))
 
     def test_what_stands_behind_the_status_and_in_other_cases_does_no_harm(self) -> None:
@@ -109,7 +145,7 @@ class TestReport:
         assert failures_of(content) == ()
 
     def test_of_two_parts_with_statuses_the_first_counts(self) -> None:
-        content = report(block("4.4.1")).replace(
+        content = report(block("4.4.1", "delayed")).replace(
             b"--b--", b"--b\r\nContent-Type: message/delivery-status\r\n\r\nR: x\r\n\r\n" + block().encode()
         )
         assert failures_of(content) == ()
@@ -202,6 +238,10 @@ class TestMeaning:
     def test_is_that_of_the_mail_servers_own_answer(self, status: str, said: str) -> None:
         assert said_of(TO, failures_of(postfix(TO, status))) == said
         assert judge(MailAnswer("mailbox", 550, status)).disable == (said == "gone")
+
+    @pytest.mark.parametrize("status", ["4.1.1", "4.2.0", "4.2.2", "4.4.1", "4.4.3", "4.7.1"])
+    def test_what_was_put_off_until_the_mail_server_gave_up_is_lost_and_ends_nothing(self, status: str) -> None:
+        assert said_of(TO, failures_of(postfix(TO, status))) == "refused"
 
     def test_a_mailbox_behind_ours_that_is_gone_does_not_end_ours(self) -> None:
         assert said_of(TO, failures_of(postfix("member@partner.example"))) == "refused"
