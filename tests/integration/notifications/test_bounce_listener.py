@@ -24,7 +24,7 @@ from shared.kit.base.metrics import REGISTRY
 from shared.kit.base.sealing import Sealer
 from shared.kit.store.store import Store
 from tests.integration.notifications.parts import eventually
-from tests.support.undelivered import postfix
+from tests.support.undelivered import postfix, written
 from tests.unit.notifications.world import hexid
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
@@ -129,6 +129,23 @@ async def test_it_says_what_it_takes_and_nothing_of_who_is_there() -> None:
         assert b"STARTTLS" not in said
         for command in (b"VRFY bounces", b"EXPN bounces", b"AUTH PLAIN AGEAYg==", b"HELP"):
             assert (await line.says(command + b"\r\n")).startswith(b"502")
+
+
+@pytest.mark.parametrize("name", ["postfix-utf8-recipient", "postfix-utf8-headers"])
+async def test_a_report_in_other_letters_is_taken_as_postfix_hands_it_on(name: str) -> None:
+    """Without SMTPUTF8 offered it does not even try, and the report is lost."""
+    found, report = Heard(), written(name)
+    async with listening(found) as listener:
+        line = await Line.to(listener)
+        assert b"250-SMTPUTF8" in await line.says(b"LHLO mx.relay.example\r\n")
+        said = await line.says(f"MAIL FROM:<> SIZE={len(report)} BODY=8BITMIME SMTPUTF8\r\n".encode())
+        assert said.startswith(b"250")
+        for other in ("m\u00fcller@ieum.example", OURS.replace("@", "\u00fc@")):
+            assert (await line.says(f"RCPT TO:<{other}>\r\n".encode())).startswith(b"550")
+        assert (await line.says(b"RCPT TO:<\xff@ieum.example>\r\n"))[:1] in b"45"
+        said = await line.says(f"RCPT TO:<{OURS}>\r\nDATA\r\n".encode() + report + b".\r\n")
+        assert [each[:3] for each in said.splitlines()] == [b"250", b"354", b"250"]
+    assert found.contents == [report]
 
 
 async def test_one_recipient_at_a_time_and_a_few_reports_in_one_connection() -> None:

@@ -170,6 +170,7 @@ class _Session(SMTP):
             data_size_limit=self._bounds.report_bytes,
             hostname=listener.returns.host,
             ident="undelivered mail only",
+            enable_SMTPUTF8=True,  # Postfix does not even come with a report that has an address in other letters
             timeout=self._bounds.idle_seconds,
             command_call_limit={**commands, "*": 2 * self._bounds.reports},
             loop=asyncio.get_running_loop(),
