@@ -64,6 +64,7 @@ LOOP_SECONDS = 10.0
 CLOCK_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
 HEAR_SECONDS = 5.0
+MANY_INDEXES = 8  # of a collection: from so many on a replacement in a transaction is dear (decision 71)
 # Seconds after the stop began until which each part may take its time (requests: run.DRAIN_SECONDS). A container is
 # given 30.
 STOP_STORE, STOP_STREAMS, STOP_HOOKS, STOP_OUTBOX, STOP_TOPICS = 6.0, 18.0, 20.0, 23.0, 24.0
@@ -215,8 +216,10 @@ class ServiceRuntime:
         await self._hear_the_time()  # before anything is decided or stamped
         urgent = [topic.name for topic in registry.topics.values() if topic.urgent]
         self.outbox = Outbox(self.database, self.topics, self.codec, self.observer, clock=self.clock, urgent=urgent)
-        self.store = Store(self.database, self.outbox, self.observer, clock=self.clock)
-        self.aside = Store(self.database, self.outbox, self.observer, clock=self.clock)
+        many = {name for name, indexes in self._indexes.items() if len(indexes) >= MANY_INDEXES}
+        self.store, self.aside = (
+            Store(self.database, self.outbox, self.observer, clock=self.clock, many_indexes=many) for _ in range(2)
+        )
         for name, store in (("store", self.store), ("aside", self.aside)):
             await store.start()
             await store.take_over_session(f"{settings.instance}/{name}")

@@ -12,7 +12,7 @@ import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
@@ -66,7 +66,9 @@ class Piggyback(Protocol):
 
 
 class Store:
-    """The only writer of a service's state. One transaction at a time, so that events leave in the order of commits."""
+    """The only writer of a service's state. One transaction at a time, so that events leave in the order of commits.
+    ``many_indexes``: collections whose documents are written anew where a transaction changes many of them
+    (decision 71): whoever changes one of these outside of a transaction looks whether it was found."""
 
     def __init__(
         self,
@@ -76,8 +78,10 @@ class Store:
         *,
         patience: float = 20.0,
         clock: Clock | None = None,
+        many_indexes: Set[str] = frozenset(),
     ) -> None:
         self.database = database
+        self._many_indexes = many_indexes
         self._client: Client = database.client
         self._outbox = outbox
         self._observer = observer or Observer()
@@ -258,7 +262,7 @@ class Store:
                     latest=clock.latest(),
                     trusted=clock.trusted(),
                 )
-                mine = attempt = TransactionAttempt(operations, work, self._participants, rejected)
+                mine = attempt = TransactionAttempt(operations, work, self._participants, rejected, self._many_indexes)
                 await self._to_its_end(attempt, self._transaction(attempt, in_transaction, together))
                 return attempt.results
             except PyMongoError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -19,7 +19,7 @@ from shared.kit.store.unit_of_work import Need, NotNeeded, UnitOfWork
 T = TypeVar("T")
 MOST_LOADS = 5
 MOST_MIXED = 40  # writes to one collection that are one command, also when some are known to be new
-MOST_REPLACED = 10  # documents of one collection, before they are written anew instead
+MOST_REPLACED = 10  # documents of a collection with many indexes, before they are written anew instead
 _PASSING = frozenset({112, 251, 50, 262})  # WriteConflict, NoSuchTransaction, MaxTimeMSExpired, ExceededTimeLimit
 _SLICE_SECONDS = 0.005  # so long the event loop (probes, heartbeats, small requests) may be kept from others
 
@@ -67,7 +67,8 @@ class WriteRejected(Exception):
 
 
 class TransactionAttempt(Generic[T]):
-    """The operations of one attempt and their results. ``rejected``: those not to be tried again."""
+    """The operations of one attempt and their results. ``rejected``: those not to be tried again; ``many_indexes``:
+    collections in which a replacement is dear."""
 
     def __init__(
         self,
@@ -75,6 +76,7 @@ class TransactionAttempt(Generic[T]):
         work: UnitOfWork,
         participants: Sequence[TransactionParticipant],
         rejected: Mapping[int, WriteRejected],
+        many_indexes: Set[str] = frozenset(),
     ) -> None:
         self.work = work
         self.results: list[T | Exception] = []
@@ -82,6 +84,7 @@ class TransactionAttempt(Generic[T]):
         self.rows: list[Document] = []  # of the outbox, written last: what fails there is no operation's fault
         self._operations = operations
         self._participants = participants
+        self._many_indexes = many_indexes
         self._failed: dict[int, Exception] = dict(rejected)
 
     async def run(self, io: TransactionIO) -> None:
@@ -100,7 +103,10 @@ class TransactionAttempt(Generic[T]):
 
     async def write(self, io: TransactionIO, alongside: InTransaction | None, commit: Callable[[], None]) -> None:
         """In one turn of a thread all changes, one bulk per collection, then the rows of the outbox, and the commit."""
-        bulks = [_bulk(collection, changes) for collection, changes in self.work.changes().items()]
+        bulks = [
+            _bulk(collection, changes, anew=collection in self._many_indexes)
+            for collection, changes in self.work.changes().items()
+        ]
 
         def write() -> None:
             io.write(bulks, self.rows, self.written, alongside)
@@ -170,14 +176,15 @@ class _Raw(RawBSONDocument):
         return True
 
 
-def _bulk(collection: str, changes: Sequence[tuple[str, bytes | None, bool, int]]) -> Bulk:
+def _bulk(collection: str, changes: Sequence[tuple[str, bytes | None, bool, int]], *, anew: bool) -> Bulk:
     """What is known to be new is inserted, which is cheaper; a few beside others are replaced as these are: the driver
-    sends a command for each kind of write. More than a few that are there already are deleted together and inserted
-    again: for a replacement in a transaction MongoDB 6 reads the whole definition of the collection twice for each of
-    its indexes, 0.4 ms with thirteen, and for a delete and an insert not, 0.1 (decision 71). Whichever way, a document
-    that came or changed meanwhile is a conflict."""
+    sends a command for each kind of write. ``anew``: more than a few that are there already are deleted together and
+    inserted again. For a replacement in a transaction MongoDB 6 reads the whole definition of the collection twice for
+    each of its indexes, 0.4 ms with thirteen, and for a delete and an insert not, 0.1 (decision 71). Whichever way, a
+    document that came or changed meanwhile is a conflict. Not so outside of a transaction: who changes such a document
+    there by its id, and waits for this one, may find nothing any more, and has to look again."""
     before = [id for id, _, new, _ in changes if not new]
-    if len(before) > MOST_REPLACED:
+    if anew and len(before) > MOST_REPLACED:
         again = [(InsertOne(_Raw(raw)), index) for _, raw, _, index in changes if raw is not None]
         writes: list[Any] = [DeleteMany({"_id": {"$in": before}}), *(write for write, _ in again)]
         return Bulk(collection, writes, [changes[0][3], *(index for _, index in again)], ordered=True)

@@ -125,10 +125,11 @@ class TestOtherwise:
 
 
 class TestHowMuchIsWritten:
-    """Few documents that are there already are replaced; more of them are deleted together and inserted again."""
+    """Few documents that are there already are replaced; where there are many indexes more of them are deleted together
+    and inserted again."""
 
     @staticmethod
-    def _bulk(known: int, *, gone: int = 0, new: int = 0) -> Bulk:
+    def _bulk(known: int, *, gone: int = 0, new: int = 0, anew: bool = True) -> Bulk:
         work = UnitOfWork(NOW)
         before = [{"_id": f"k{n:02}"} for n in range(known)]
         work.loaded("things", "_id", [each["_id"] for each in before], map(bson.encode, before))
@@ -138,12 +139,17 @@ class TestHowMuchIsWritten:
                 work.delete("things", each["_id"])
             else:
                 work.save("things", each, new=index >= known)
-        return round_module._bulk("things", work.changes()["things"])
+        return round_module._bulk("things", work.changes()["things"], anew=anew)
 
     def test_as_many_as_are_replaced_are(self) -> None:
         bulk = self._bulk(MOST_REPLACED, gone=1, new=2)
         assert Counter(map(type, bulk.writes)) == {DeleteOne: 1, ReplaceOne: MOST_REPLACED + 1}
         assert bulk.operations == [*range(MOST_REPLACED + 2)]
+        assert not bulk.ordered
+
+    def test_all_are_where_there_are_few_indexes(self) -> None:
+        bulk = self._bulk(2 * MOST_REPLACED, anew=False)
+        assert Counter(map(type, bulk.writes)) == {ReplaceOne: 2 * MOST_REPLACED}
         assert not bulk.ordered
 
     def test_more_are_deleted_and_then_inserted_and_each_is_still_of_its_operation(self) -> None:
