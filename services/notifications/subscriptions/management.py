@@ -158,7 +158,7 @@ class Subscriptions:
         if "target" in changes:
             left_waiting = None if kept["held_until"] is None else self._clock.calendar()  # what became due until now
             changes.update({"failures": 0, "failing_since": None, "held_until": left_waiting, "bounced_at": None})
-            changes["asked_until"] = None  # it was the old one that asked
+            changes.update({"recall_at": None, "asked_until": None})  # it was the old one that failed, and asked
         options: PlainOptions = {**wishes.plain}
         for option in options.keys() - named:
             del options[option]  # type: ignore[misc]  # all of them may be left out
@@ -368,6 +368,7 @@ class _Changes(TypedDict, total=False):
     failures: int
     failing_since: None
     held_until: datetime | None
+    recall_at: None
     asked_until: None
     bounced_at: None
     alerts_bounced_at: None

@@ -182,11 +182,14 @@ class TestAddress:
     async def test_it_keeps_its_id_secrets_and_what_waits_and_forgets_the_trouble_of_the_old_one(self) -> None:
         desk = Desk()
         id = await desk.webhook()
-        due, secrets = desk.due(id), desk.live(id)
-        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), "failures": 5})
+        due, secrets, later = desk.due(id), desk.live(id), desk.world.now + GRACE
+        trouble = {"failures": 5, "held_until": later, "recall_at": later, "asked_until": later}
+        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), **trouble})
         desk.endpoints.allow.add(OTHER)
         await desk.made.change("gjf", id, Wishes(OTHER), {"url"})
-        assert (desk.due(id), desk.live(id), desk.kept(id)["failures"]) == (due, secrets, 0)
+        kept = desk.kept(id)
+        assert (desk.due(id), desk.live(id), kept["failures"]) == (due, secrets, 0)
+        assert (kept["held_until"], kept["recall_at"], kept["asked_until"]) == (desk.world.now, None, None)
 
     async def test_to_where_another_one_leads_it_does_not_go(self) -> None:
         desk = Desk()
