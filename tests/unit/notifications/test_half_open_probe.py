@@ -23,6 +23,7 @@ class Endpoints:
         self.held_until, self.recall_at, self.waits = START + held, START + recall_at, waits
         self.woken: list[str] = []
         self.looked = 0
+        self.there = waits  # when it is brought forward
         self.asked = False  # its partner itself asked us to wait
         self.others_first = timedelta(0)
 
@@ -40,7 +41,7 @@ class Endpoints:
 
     async def bring_probe_forward(self, subscription: str, about: str, now: Any) -> bool:
         self.looked += about == "recall"
-        return about == self.waits
+        return about == self.there
 
     def probes(self) -> Probes:
         anything: Any = self
@@ -83,7 +84,7 @@ async def test_while_its_partner_asked_us_to_wait_a_recall_is_brought_forward_an
     endpoints = Endpoints(LATER, timedelta(0), "recall")
     endpoints.asked = True
     if not now_there:  # it was sent since, and a notice waits
-        endpoints.bring_probe_forward = lambda _, about, now: _answer(about == "notice")  # type: ignore[method-assign,misc]
+        endpoints.there = "notice"
     await endpoints.probes().look()
     assert endpoints.woken == (["recall"] if now_there else [])
     assert endpoints.held_until == START + LATER
@@ -124,7 +125,3 @@ async def test_a_recall_does_not_end_a_wait_where_another_replica_is_to_ask() ->
     endpoints.now += endpoints.others_first
     await endpoints.probes().look()
     assert endpoints.held_until == endpoints.recall_at, "it is over since then: nobody waits for it a second time"
-
-
-async def _answer(found: bool) -> bool:
-    return found

@@ -17,7 +17,7 @@ from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.circuit_breaker import Breaker
 from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.settings import NotificationsSettings
-from tests.unit.notifications.test_endpoint_worker import AGAIN, DELIVERED, FakeDependencies, delivery
+from tests.unit.notifications.fake_dependencies import AGAIN, DELIVERED, FakeDependencies, delivery
 from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -156,6 +156,13 @@ class Asked(FakeDependencies):
         self.ended.append(since)
         return False
 
+    async def until_it_ends(self, worker: EndpointWorker) -> None:
+        self.written.set()
+        recording = asyncio.create_task(self.recorder.run())
+        await worker.run()
+        await self.recorder.flush()
+        recording.cancel()
+
 
 class TestTheWorker:
     @pytest.mark.parametrize("failures", [1, OUTAGE])
@@ -174,11 +181,7 @@ class TestTheWorker:
         for number in (1, 2):
             claimed: Any = {**delivery(number, "notice"), "owner": deps.owner, "claim": "c"}
             worker.give(claimed, None)
-        deps.written.set()
-        recording = asyncio.create_task(deps.recorder.run())
-        await worker.run()
-        await deps.recorder.flush()
-        recording.cancel()
+        await deps.until_it_ends(worker)
         assert deps.sent == deps.sent_of(3)
         assert sorted(deps.released) == deps.sent_of(1, 2)
         assert (deps.prefetched, worker.forgettable) == (0, False)
@@ -190,11 +193,7 @@ class TestTheWorker:
         for each in (delivery(3), delivery(1, "notice")):
             claimed: Any = {**each, "owner": deps.owner, "claim": "c"}
             worker.give(claimed, None)
-        deps.written.set()
-        recording = asyncio.create_task(deps.recorder.run())
-        await worker.run()
-        await deps.recorder.flush()
-        recording.cancel()
+        await deps.until_it_ends(worker)
         assert (deps.sent, deps.released, deps.prefetched) == (deps.sent_of(3), deps.sent_of(1), 0)
 
     async def test_sends_nothing_before(self) -> None:
