@@ -48,7 +48,8 @@ from verification.benchmarks.workload import PARTITIONS, hex_id
 
 # Of the database, the same for every size. Each delivery changes documents in random places; once what is changed
 # between two of the database's checkpoints is more than its cache takes, pages are written again and again, and the
-# database pays twice as much for each: 0.4 ms with 1,000, 1.2 ms with 100,000 at half a gigabyte (docs/performance.md).
+# database pays twice as much for each: 0.4 ms with 1,000, 1.2 ms with 100,000 at half a gigabyte
+# (docs/performance-history.md).
 CACHE_GB = 4.0
 ENDPOINTS = 100
 ROWS_AT_ONCE = 1_000
