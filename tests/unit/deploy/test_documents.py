@@ -22,6 +22,7 @@ NAMES = {
 """What these stand for; anything else in angle brackets stands for any name."""
 OF_THE_PAST = {"CHANGELOG.md"}
 DOCUMENTS = sorted(each for each in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if each.name not in OF_THE_PAST)
+LINKING = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 def paths_in(text: str) -> Iterator[str]:
@@ -47,6 +48,48 @@ def test_a_document_names_only_what_is_there(document: Path) -> None:
     text = document.read_text()
     assert [path for path in paths_in(text) if not is_there(path)] == []
     assert [module for module in modules_in(text) if importlib.util.find_spec(module) is None] == []
+
+
+def anchors_in(text: str) -> set[str]:
+    """What a link may name of a document: its headings, as GitHub makes anchors of them."""
+    headings = re.findall(r"^#+ +(.+?) *$", without_code(text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def without_code(text: str) -> str:
+    """Of a block of code a line with ``#`` is a comment, and brackets are no link."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def links_in(text: str) -> Iterator[str]:
+    """Those within the repository, as they are written."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", without_code(text))):
+        if "://" not in link and not link.startswith("mailto:"):
+            yield link
+
+
+def leads_somewhere(link: str, document: Path) -> bool:
+    """To a file or folder, and where it names an anchor, to a heading of that document."""
+    path, _, anchor = link.partition("#")
+    target = document.parent / path if path else document
+    return target.exists() and (not anchor or target.suffix != ".md" or anchor in anchors_in(target.read_text()))
+
+
+@pytest.mark.parametrize("document", LINKING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_of_a_document_leads_to_a_file_and_a_heading(document: Path) -> None:
+    assert [link for link in links_in(document.read_text()) if not leads_somewhere(link, document)] == []
+
+
+def test_a_link_is_found_in_a_text_and_its_anchor_among_headings(tmp_path: Path) -> None:
+    document = tmp_path / "one.md"
+    document.write_text("# How fast: `make bench`, and why\n\n```\n# no heading\n```\n")
+    assert anchors_in(document.read_text()) == {"how-fast-make-bench-and-why"}
+    text = "[a](one.md#how-fast-make-bench-and-why) [b](#no-heading) [c](two.md) `[d](three.md)` [e](https://f.test)"
+    assert [(link, leads_somewhere(link, document)) for link in links_in(text)] == [
+        ("one.md#how-fast-make-bench-and-why", True),
+        ("#no-heading", False),
+        ("two.md", False),
+    ]
 
 
 def test_paths_and_modules_are_found_in_a_text() -> None:
