@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -30,12 +32,23 @@ from services.notifications.indexes_and_retention import (
     TRIED,
     UNTRIED,
 )
+from shared.kit.base.backoff import Backoff
 from shared.kit.store.lease import COLLECTION as LEASES
 from shared.kit.store.mongo import Database, Document
 
 LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/dispatcher_lease.py
 BROUGHT_FORWARD = 1_000
 MOST_DOWN = 1_000  # endpoints in an outage that are looked at
+ROUNDS = 8  # of one change that transactions come in the way of: with their waits about half a second
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How many were changed, and which were not because in every round a transaction came in the way: those are as they
+    were."""
+
+    made: int
+    left: Sequence[str] = ()
 
 
 class DeliveryQueries:
@@ -75,7 +88,8 @@ class DeliveryQueries:
         first, and by id what became due at the same moment: that order is another one for every recipient. Of the
         notices only the new ones, or those that were left waiting (turns.py), by ``held_until`` of the endpoint.
 
-        Two claims of one delivery cannot both succeed: each changes it only while it is due.
+        Two claims of one delivery cannot both succeed: each changes it only while it is due. What could not be changed
+        is still due, and found by the next look (the dispatcher's every second, the digest's every five).
         """
         deliveries = DELIVERIES.of(self._database)
         due: list[Document] = []
@@ -95,19 +109,20 @@ class DeliveryQueries:
 
     async def bring_forward(self, subscription: str, now: datetime) -> bool:
         """Make due now what waits for a retry, recalls first, up to `BROUGHT_FORWARD`; each only once before the time
-        that it was ``planned`` for. Whether there may be more."""
-        deliveries, room = DELIVERIES.of(self._database), BROUGHT_FORWARD
+        that it was ``planned`` for. Whether there may be more, of what could not be changed, too: then the endpoint is
+        still in its outage, and the next good answer, to a probe if to nothing else, brings the others."""
+        deliveries, room, some_left = DELIVERIES.of(self._database), BROUGHT_FORWARD, False
         for about in ("recall", "notice"):
             query = {"state": DUE, "about": about, "subscription": subscription, "waits": "retry", "due": {"$gt": now}}
             later = deliveries.find(query, {"_id": 1}, hint=LATER, max_time_ms=TIME_LIMIT_MS).sort(IN_TURN)
             ids = [d["_id"] for d in await later.limit(room).to_list(room)]
             if ids:
                 ahead: list[Document] = [{"$set": {"planned": "$due", "due": now}}, {"$unset": "waits"}]
-                await change(deliveries, ids, {"state": DUE, "waits": "retry"}, ahead)
+                some_left |= bool((await change(deliveries, ids, {"state": DUE, "waits": "retry"}, ahead)).left)
             room -= len(ids)
             if room <= 0:
                 return True
-        return False
+        return some_left
 
     async def down(self) -> list[SubscriptionDocument]:
         """Endpoints in an outage, those whose wait is over first."""
@@ -121,12 +136,15 @@ class DeliveryQueries:
         until = max(since, endpoint.get("asked_until") or since)
         if endpoint["held_until"] != until:
             as_read: Document = {"held_until": endpoint["held_until"]}
-            await change(SUBSCRIPTIONS.of(self._database), [endpoint["_id"]], as_read, {"$set": {"held_until": until}})
+            ended: Document = {"$set": {"held_until": until}}
+            if (await change(SUBSCRIPTIONS.of(self._database), [endpoint["_id"]], as_read, ended)).left:
+                return False  # as it was: asked again at the next look at endpoints that are down
         return until == since
 
     async def bring_probe_forward(self, subscription: str, about: About, now: datetime) -> bool:
         """Make due now the notice or the recall that waits for the next retry. Whether one is due now, by this or by
-        itself. Unlike `bring_forward` also what was brought forward before."""
+        itself; or may be at the next look, because it could not be changed now. Unlike `bring_forward` also what was
+        brought forward before."""
         deliveries = DELIVERIES.of(self._database)
         query = {"state": DUE, "about": about, "subscription": subscription}
         first = deliveries.find(query, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(IN_TURN).limit(1)
@@ -136,7 +154,8 @@ class DeliveryQueries:
             if each["attempts"] > 0:
                 first_time = {"$eq": [{"$type": "$planned"}, "missing"]}
                 ahead = {"planned": {"$ifNull": ["$planned", "$due"]}, "due": now, "probe": first_time}
-                return await change(deliveries, [each["_id"]], {"state": DUE}, [{"$set": ahead}]) > 0
+                changes = await change(deliveries, [each["_id"]], {"state": DUE}, [{"$set": ahead}])
+                return changes.made > 0 or bool(changes.left)
         return False
 
     async def recall_goes_first(self, batch: Iterable[ClaimedDelivery], now: datetime) -> bool:
@@ -178,10 +197,11 @@ class DeliveryQueries:
             released += found.modified_count
         return released
 
-    async def release_unsent(self, claim: str, ids: Sequence[str]) -> None:
-        """Let go of claimed deliveries that were not sent."""
+    async def release_unsent(self, claim: str, ids: Sequence[str]) -> Sequence[str]:
+        """Let go of claimed deliveries that were not sent; those that could not be let go of now are still held."""
         back: Document = {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}
-        await change(DELIVERIES.of(self._database), ids, {"claim": claim, "state": SENDING}, [{"$set": back}])
+        mine = {"claim": claim, "state": SENDING}
+        return (await change(DELIVERIES.of(self._database), ids, mine, [{"$set": back}])).left
 
     async def release_claim(self, owner: str, claim: str) -> None:
         """Let go of all of one claim, which may not have been made. Looks at all that this owner holds: not often."""
@@ -190,21 +210,28 @@ class DeliveryQueries:
         await DELIVERIES.of(self._database).update_many(mine, [{"$set": back}], hint=HELD)
 
 
-async def change(collection: Any, ids: Sequence[str], of_which: Document, how: Document | Sequence[Document]) -> int:
-    """Change those of these that are so, by id and outside of a transaction; how many.
+async def change(
+    collection: Any, ids: Sequence[str], of_which: Document, how: Document | Sequence[Document]
+) -> Changes:
+    """Change those of these that are so, by id and outside of a transaction.
 
     An update that has to wait for a transaction passes over what that one deletes and inserts again (decision 71): it
-    had found the document in the place from which it went. So it is done again as long as any of them is left.
+    had found the document in the place from which it went. So it is done again as long as any of them is left: at once,
+    then with waits that grow, `ROUNDS` times. What is left then its caller does later.
     """
-    changed, left = 0, list(ids)
-    while left:
+    made, left, backoff = 0, list(ids), Backoff(first=0.01, longest=0.25)
+    for again in range(ROUNDS):
+        if again > 1:
+            await asyncio.sleep(backoff.delay())
         done = await collection.update_many({"_id": {"$in": left}, **of_which}, how, hint=BY_ID)
-        changed += done.modified_count
+        made += done.modified_count
         if done.matched_count == len(left):
-            break
+            return Changes(made)
         still = collection.find({"_id": {"$in": left}, **of_which}, {"_id": 1}, hint=BY_ID, max_time_ms=TIME_LIMIT_MS)
         left = [each["_id"] for each in await still.to_list(len(left))]
-    return changed
+        if not left:
+            return Changes(made)
+    return Changes(made, left)
 
 
 def _which(which: About | Turn, now: datetime, held_until: datetime | None) -> Iterator[tuple[str, Document]]:

@@ -91,7 +91,8 @@ class DispatcherLease:
             await lease.release()
 
     async def release_unsent(self, claim: str, ids: Sequence[str]) -> None:
-        """Let go of what was claimed and not sent. When the database does not take it, it is tried again later."""
+        """Let go of what was claimed and not sent. When the database does not take it, or transactions are in the way,
+        it is tried again later; when this process ends before, it is due with its lease, as what may have left."""
         self._unreleased.append((claim, ids))
         try:
             await self.release_pending()
@@ -105,13 +106,20 @@ class DispatcherLease:
 
     async def release_pending(self) -> None:
         """Give back what could not be given back yet. Call it every second. Raises PyMongoError."""
-        while self._unreleased:
-            unreleased = self._unreleased.popleft()  # at once: workers do this at the same time
-            try:
-                await self._repository.release_unsent(*unreleased)
-            except BaseException:
-                self._unreleased.append(unreleased)
-                raise
+        later: list[tuple[str, Sequence[str]]] = []  # keeps back neither the others nor the poll that asks for this
+        try:
+            while self._unreleased:
+                claim, ids = self._unreleased.popleft()  # at once: workers do this at the same time
+                left = ids
+                try:
+                    left = await self._repository.release_unsent(claim, ids)
+                finally:
+                    if left:
+                        later.append((claim, left))
+        finally:
+            self._unreleased.extend(later)
+        if later:
+            _log.info("given_back_later", count=sum(len(ids) for _, ids in later))
         for (owner, claim), tries in list(self._unknown_claims.items()):
             await self._repository.release_claim(owner, claim)
             self._unknown_claims[owner, claim] = tries - 1

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from deploy.local.stack import LocalStack
+from services.notifications.delivery import delivery_queries
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.repository import Repository
@@ -160,6 +161,28 @@ class TestClaims:
         assert await _while_written_anew(database, repository.bring_probe_forward("s", "notice", NOW))
         assert not await _while_written_anew(database, repository.bring_forward("s", NOW))
         assert await database.deliveries.count_documents({"due": NOW}) == 4
+
+    async def test_where_transactions_are_always_in_the_way_nothing_is_lost_and_all_is_tried_again(
+        self, repository: Repository, database: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(delivery_queries, "ROUNDS", 1)
+        await database.deliveries.insert_one(delivery(0))
+        lease = lease_of(database, repository)
+        assert await _while_written_anew(database, repository.claim("s", "notice", "n-1/1", "c", NOW, 4)) == []
+        assert await repository.waiting_endpoints("notice", NOW) == ["s"], "it is due, and found again"
+        assert len(await repository.claim("s", "notice", "n-1/1", "c", NOW, 4)) == 1
+        await _while_written_anew(database, lease.release_unsent("c", ["0000"]))
+        assert await states(database) == {"sending": 1}
+        await lease.release_pending()
+        assert await states(database) == {"due": 1}
+        assert not await database.deliveries.count_documents({"possibly_sent": True})
+        later = {"waits": "retry", "attempts": 1, "due": NOW + timedelta(hours=1)}
+        await database.deliveries.update_many({}, {"$set": later})
+        assert await _while_written_anew(database, repository.bring_probe_forward("s", "notice", NOW)), "it may be due"
+        assert await _while_written_anew(database, repository.bring_forward("s", NOW)), "there may be more"
+        assert await database.deliveries.count_documents({"due": later["due"]}) == 1
+        assert not await repository.bring_forward("s", NOW)
+        assert await database.deliveries.count_documents({"due": NOW}) == 1
 
     async def test_what_is_given_back_has_not_left_and_what_was_held_when_somebody_died_may_have(
         self, repository: Repository, database: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -42,18 +43,23 @@ class FakeRepository:
 
     def __init__(self) -> None:
         self.away = False
+        self.in_the_way: set[str] = set()  # transactions over these
         self.given: list[Any] = []
         self.live = ["n-1"]
 
     async def live_dispatchers(self) -> list[str]:
         return self.live
 
-    async def release_unsent(self, *what: Any) -> None:
+    async def release_unsent(self, claim: str, ids: Sequence[str]) -> Sequence[str]:
         if self.away:
             raise AutoReconnect
-        self.given.append(what)
+        given = [id for id in ids if id not in self.in_the_way]
+        if given:
+            self.given.append((claim, given))
+        return [id for id in ids if id in self.in_the_way]
 
-    release_claim = release_unsent
+    async def release_claim(self, *what: Any) -> None:
+        self.given.append(what)
 
 
 @pytest.fixture
@@ -139,6 +145,28 @@ async def test_what_cannot_be_given_back_now_is_given_back_later(
     repository.away = False
     await lease.release_unsent("c2", ["b"])
     assert sorted(repository.given) == [("c1", ["a"]), ("c2", ["b"])]
+
+
+async def test_what_transactions_are_in_the_way_of_is_given_back_later_and_keeps_back_nothing_else(
+    lease: DispatcherLease, repository: FakeRepository
+) -> None:
+    repository.in_the_way = {"b", "c"}
+    lease.claim_unknown("n-1/1", "c9")
+    await lease.release_unsent("c1", ["a", "b"])
+    await lease.release_unsent("c2", ["c"])
+    await lease.release_unsent("c3", ["d"])
+    assert [each for each in repository.given if each[0] != "n-1/1"] == [("c1", ["a"]), ("c3", ["d"])]
+    assert ("n-1/1", "c9") in repository.given
+    repository.given.clear()
+    repository.in_the_way = {"c"}
+    await lease.release_pending()
+    repository.away, repository.in_the_way = True, set()
+    with pytest.raises(AutoReconnect):
+        await lease.release_pending()
+    repository.away = False
+    for _ in range(2):
+        await lease.release_pending()
+    assert [each for each in repository.given if each[0] != "n-1/1"] == [("c1", ["b"]), ("c2", ["c"])], "each once"
 
 
 async def test_a_claim_in_doubt_is_let_go_several_times_as_it_may_come_late(

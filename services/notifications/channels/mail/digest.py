@@ -140,8 +140,9 @@ class DigestSender:
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
             written.append(recorded)
         if verdict.outcome == "delivered" and endpoint["failures"]:
-            await deps.repository.bring_forward(endpoint["_id"], now)
-            written.append(deps.recorder.record(deps.transitions.recovered(endpoint["_id"])))
+            more = await deps.repository.bring_forward(endpoint["_id"], now)
+            if not more:  # else the next good letter ends the outage, and brings the rest
+                written.append(deps.recorder.record(deps.transitions.recovered(endpoint["_id"])))
         return written
 
     async def _handed_over(
