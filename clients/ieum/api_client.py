@@ -224,7 +224,7 @@ class Hub:
         until = self._clock() + self._patience
         pause = 0.2
         while True:
-            wait = pause * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
+            wait = jittered(pause)
             try:
                 answer = self._http.request(method, path, **what)
                 if answer.status_code < 400:
@@ -242,6 +242,11 @@ class Hub:
                 raise Away("no answer in time; what was sent is safe to send again")
             self._sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def jittered(pause: float) -> float:
+    """So long, give or take a half: who failed in the same moment does not come again in the same one."""
+    return pause * random.uniform(0.5, 1.5)  # noqa: S311  jitter is no secret
 
 
 def until_taken(
@@ -263,7 +268,7 @@ def until_taken(
         waiting = [at for at in waiting if answers[at].get("status", "failed") == "failed"]
         if not waiting or clock() > until:
             break
-        sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+        sleep(jittered(pause))
         pause = min(2 * pause, _LONGEST_PAUSE)
     return answers
 

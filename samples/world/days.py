@@ -137,6 +137,10 @@ class _Wrong:
         self._world, self._event_writer = world, event_writer
         self._left = self._total = max(2, round(events * WRONG))
         setting, today = world.setting, world.today
+
+        def spoiling(slip: mistakes.Slip) -> Callable[[Item], list[Item]]:
+            return lambda item: [mistakes.spoiled(slip, item, event_writer, setting, today), item]
+
         jobs: list[Callable[[Item], list[Item]]] = [lambda item: [item, mistakes.same_id(item)]]
         people: list[Callable[[Item], list[Item]]] = [
             lambda item: [item, mistakes.same_id(item)],
@@ -145,8 +149,7 @@ class _Wrong:
             lambda item: [mistakes.not_allowed(item, event_writer, setting), item],
         ]
         for slip in mistakes.SLIPS:
-            ways = people if slip.on == "person" else jobs
-            ways.append(lambda item, slip=slip: [mistakes.spoiled(slip, item, event_writer, setting, today), item])  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            (people if slip.on == "person" else jobs).append(spoiling(slip))
         self._random.shuffle(jobs)
         self._random.shuffle(people)
         self._ways = {"person": people, "job": jobs}

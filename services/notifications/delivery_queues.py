@@ -53,8 +53,9 @@ def may_be_held(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
 
 def forget_retry(delivery: DeliveryDocument) -> None:
     """It is due for another reason than its retry."""
-    for field in ("planned", "probe", "waits"):
-        delivery.pop(field, None)  # type: ignore[misc]  # fields that need not be there
+    delivery.pop("planned", None)
+    delivery.pop("probe", None)
+    delivery.pop("waits", None)
 
 
 def not_awaited(work: UnitOfWork, delivery: DeliveryDocument) -> None:

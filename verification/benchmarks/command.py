@@ -11,19 +11,22 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
 
 from deploy.local.errors import StartError
 from deploy.local.stack import LocalStack
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance  # there for type checkers alone
+
 
 class InvalidTrial(Exception):
     """Something was lost, doubled, stuck, or not said: there is nothing to compare then."""
 
 
-S = TypeVar("S")
+S = TypeVar("S", bound="DataclassInstance")
 Measure = Callable[[LocalStack, int, int], Coroutine[Any, Any, dict[str, Any]]]
 
 
@@ -76,6 +79,6 @@ async def measured(
 def size_from(kind: type[S], program: str, arguments: Sequence[str]) -> S:
     """A dataclass of numbers with defaults, from the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}")
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # no type variable can say that it is a dataclass
+    for field in dataclasses.fields(kind):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     return kind(**vars(parser.parse_args(arguments)))

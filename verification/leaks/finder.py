@@ -64,15 +64,14 @@ class Finder(Generic[T]):
         view = memoryview(piece + bytes(-len(piece) % 8))
         candidates: Iterable[bytes] = chain.from_iterable(
             words[word]
-            for form, words in (("Q", self._long), ("I", self._brief))
-            for word in _common(words, view, form)
+            for words, held in ((self._long, view.cast("Q")), (self._brief, view.cast("I")))
+            for word in _common(words, held)
         )
         return {term for term in set(candidates) if _there(term, piece)}
 
 
-def _common(words: Mapping[int, list[bytes]], view: memoryview, form: str) -> Iterator[int]:
-    present: set[int] = set(view.cast(form))  # type: ignore[call-overload]  # the form is no literal
-    return (word for word in present if word in words)
+def _common(words: Mapping[int, list[bytes]], held: memoryview) -> Iterator[int]:
+    return (word for word in set(held) if word in words)
 
 
 def _there(term: bytes, piece: bytes) -> bool:

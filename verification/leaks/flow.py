@@ -10,6 +10,7 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import aiohttp
 
@@ -63,7 +64,7 @@ class Flow:
         self.planted |= planted_by(items)
         for chapter in chapters:
             target = KILLED.get(chapter.name) if self.kills else None
-            await self._act(chapter, (lambda target=target: self.system.kill(target)) if target else None)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            await self._act(chapter, partial(self.system.kill, target) if target else None)
         await scenario.until_quiet(PATIENCE)  # who was killed is back and knows every key, so that requests come far
         await self._everything_wrong(items)
         await self._through_other_doors(items)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import logging
-import random
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from clients.ieum.api_client import Away, NotAllowed, check_address, whole_number
+from clients.ieum.api_client import Away, NotAllowed, check_address, jittered, whole_number
 from shared.files import Unreadable
 from shared.files.rows import Broken
 from shared.files.xml_adverts import Advert, Around, adverts
@@ -140,9 +139,9 @@ class Portal:
                 self._sleep(self._rest)
                 return found
             except _Again as again:
-                why, wait = str(again), max(again.wait, pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+                why, wait = str(again), max(again.wait, jittered(pause))
             except httpx.RequestError as error:  # its words may hold the address
-                why, wait = type(error).__name__, pause * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
+                why, wait = type(error).__name__, jittered(pause)
             if self._clock() + wait > until:
                 raise Away(f"the portal does not answer as it should ({why}); begin again later, it goes on from there")
             self._sleep(max(wait, self._rest))

@@ -100,9 +100,9 @@ class Progress:
             moment = datetime.fromisoformat(began)
             if listed or now - moment < RESUMED_WITHIN:
                 return Cycle(number, bool(whole), since, moment, page, bool(listed))
-        before = self._began("whole = 1 AND ended = 1")
+        before = self._moment("SELECT max(began) FROM cycles WHERE whole = 1 AND ended = 1")
         whole = before is None or now - before >= whole_every
-        since = None if whole else _since(now - (self._began("ended = 1") or now))
+        since = None if whole else _since(now - (self._moment("SELECT max(began) FROM cycles WHERE ended = 1") or now))
         with self._transaction():
             self._database.execute("DELETE FROM cycles WHERE ended = 0")
             numbers = self._database.execute("SELECT max(number) FROM cycles UNION SELECT max(cycle) FROM adverts")
@@ -189,8 +189,8 @@ class Progress:
                 "DELETE FROM adverts WHERE state = 'closed' AND seen < ?", ((now - KEPT).isoformat(),)
             )
 
-    def _began(self, which: str) -> datetime | None:
-        found = self._database.execute(f"SELECT max(began) FROM cycles WHERE {which}").fetchone()[0]  # noqa: S608 - ours
+    def _moment(self, query: str) -> datetime | None:
+        found = self._database.execute(query).fetchone()[0]
         return None if found is None else datetime.fromisoformat(found)
 
     def _transaction(self) -> _Transaction:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TypedDict, TypeVar
+from typing import TypedDict, TypeVar, cast
 from urllib.parse import urlsplit
 
 from services.notifications.channels.channel import Channel, PushChannel
@@ -159,9 +159,7 @@ class Subscriptions:
             left_waiting = None if kept["held_until"] is None else self._clock.calendar()  # what became due until now
             changes.update({"failures": 0, "failing_since": None, "held_until": left_waiting, "bounced_at": None})
             changes.update({"recall_at": None, "asked_until": None})  # it was the old one that failed, and asked
-        options: PlainOptions = {**wishes.plain}
-        for option in options.keys() - named:
-            del options[option]  # type: ignore[misc]  # all of them may be left out
+        options = cast(PlainOptions, {name: value for name, value in wishes.plain.items() if name in named})
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield SUBSCRIPTIONS.where("agency", agency)

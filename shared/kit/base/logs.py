@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
@@ -44,7 +44,7 @@ class _State:
     """What ``setup`` decided; until then everything from info upwards is written without a service's name."""
 
     threshold = 20
-    always: dict[str, str] = {}  # noqa: RUF012 - replaced as a whole, never changed
+    always: ClassVar[dict[str, str]] = {}
 
 
 def setup(service: str, instance: str, level: str = "info") -> None:

@@ -216,7 +216,7 @@ def read_settings(kind: type[S], **values: Any) -> S:
     try:
         return kind(**values)
     except ValidationError as error:
-        print(explain(error), file=sys.stderr)  # noqa: T201 - before logs are set up, to whoever started this
+        sys.stderr.write(explain(error) + "\n")  # before logs are set up, to whoever started this
         raise SystemExit(EXIT_CODE) from None
 
 

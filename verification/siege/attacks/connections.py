@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from abc import abstractmethod
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from verification.siege.attack import CUT, Attack, AttackClient, AttackRequest, bearer, dumped
@@ -15,6 +16,8 @@ from verification.siege.attacks.bodies import EVERYBODY
 
 LONG, CUT_WITHIN = 20.0, 13.0  # seconds: of a phase, and until a head or a body that drips must have been cut
 HOST = b"Host: 127.0.0.1\r\n"
+Way = Callable[[AttackClient, str, int], Awaitable[None]]
+"""What is done with one connection to a service, by its number."""
 
 
 class Connections(Attack):
@@ -44,13 +47,13 @@ class Connections(Attack):
                 await reader.readexactly(int(length or 0))
                 await asyncio.sleep(2.0)
 
-    async def _everywhere(self, client: AttackClient, way: object) -> None:
+    async def _everywhere(self, client: AttackClient, way: Way) -> None:
         async def one(service: str, number: int) -> None:
             await asyncio.sleep(0.5 * self.target.seconds * number / self.count)  # not all in the same moment
             if time.monotonic() >= client.until:
                 return
             try:
-                await way(client, service, number)  # type: ignore[operator]  # one of our own methods, bound
+                await way(client, service, number)
             except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
                 client.tally[CUT] += 1
 
