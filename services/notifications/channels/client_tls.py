@@ -68,19 +68,19 @@ def summary_of(tls: ClientTls) -> TlsSummary:
     """Of what was checked before."""
     if tls.certificate is None:
         return TlsSummary(None, None, tls.ca is not None)
-    own = x509.load_pem_x509_certificates(tls.certificate.encode())[0]
+    own = x509.load_pem_x509_certificates(_plain(tls.certificate).encode())[0]
     return TlsSummary(own.fingerprint(SHA256()).hex(), own.not_valid_after_utc, tls.ca is not None)
 
 
 def context_of(tls: ClientTls) -> ssl.SSLContext:
     """TLS 1.2 or later, the server's certificate and name verified. Raises ssl.SSLError."""
-    context = ssl.create_default_context(cadata=tls.ca)
+    context = ssl.create_default_context(cadata=None if tls.ca is None else _plain(tls.ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.certificate is not None and tls.key is not None:
         file = os.memfd_create("client")
         try:
             with os.fdopen(os.dup(file), "wb") as written:
-                written.write(f"{tls.key.strip()}\n{tls.certificate.strip()}\n".encode())
+                written.write(f"{_plain(tls.key).strip()}\n{_plain(tls.certificate).strip()}\n".encode())
             # a password that is asked for would be asked of the terminal: an encrypted key is refused before
             context.load_cert_chain(f"/proc/self/fd/{file}", password="")
         finally:
@@ -115,7 +115,7 @@ def _check_pair(certificate: str, key: str, now: datetime) -> None:
     if len(chain) > MOST_CHAIN:
         raise OptionRefused("tls-certificate")
     try:
-        private = load_pem_private_key(key.encode(), None)
+        private = load_pem_private_key(_plain(key).encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it is encrypted
         raise OptionRefused("tls-key") from None
     if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
@@ -123,7 +123,11 @@ def _check_pair(certificate: str, key: str, now: datetime) -> None:
     if isinstance(private, rsa.RSAPrivateKey) and private.key_size < LEAST_RSA_BITS:
         raise OptionRefused("tls-key")
     der = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-    if private.public_key().public_bytes(*der) != chain[0].public_key().public_bytes(*der):
+    try:
+        certified = chain[0].public_key().public_bytes(*der)
+    except (ValueError, UnsupportedAlgorithm):  # it is read only now: of a kind that nobody knows, or no key at all
+        raise OptionRefused("tls-certificate") from None
+    if private.public_key().public_bytes(*der) != certified:
         raise OptionRefused("tls-key-of-another")
     if chain[0].not_valid_after_utc <= now.astimezone(UTC):
         raise OptionRefused("tls-certificate-expired")
@@ -131,6 +135,12 @@ def _check_pair(certificate: str, key: str, now: datetime) -> None:
 
 def _certificates(text: str, rule: str) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(text.encode())
-    except (ValueError, UnsupportedAlgorithm):
+        return x509.load_pem_x509_certificates(_plain(text).encode())
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise OptionRefused(rule) from None
+
+
+def _plain(text: str) -> str:
+    """A PEM text without what is not ASCII: the mark that some editors put before it, and words between its blocks in
+    whatever language. OpenSSL takes neither, and what is inside of a block is ASCII or no certificate."""
+    return text.encode("ascii", "ignore").decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,41 @@ async def test_one_is_made_where_it_holds_up_nothing_else_and_two_at_once_get_th
     assert one is other
     assert made_in
     assert threading.get_ident() not in made_in
+
+
+@pytest.mark.parametrize("around", ["\ufeff{}", "발급자: 이음\n{}", "{}\n끝", "\ufeff\r\n발급자\r\n{}"])
+def test_a_byte_order_mark_and_words_of_any_language_around_a_block_are_no_hindrance(
+    authority: Authority, around: str
+) -> None:
+    certificate, key = (around.format(each) for each in pair(authority))
+    tls = ClientTls(certificate, key, around.format(authority.file.read_text()))
+    assert checked_tls(tls, datetime.now(UTC)) == tls
+    assert context_of(tls).get_ca_certs()
+    assert summary_of(tls).certificate_sha256
+
+
+def test_whatever_is_inside_of_a_block_it_is_used_or_refused(authority: Authority) -> None:
+    """Every byte of a certificate and of its authority is another one once: what is no certificate, or has an unknown
+    version or kind of key, is refused like all that cannot be used."""
+    certificate, key = pair(authority)
+    ca, rules = authority.file.read_text(), set[str]()
+    for changed in each_changed(certificate):
+        rules.add(refused_or_used(ClientTls(changed, key, ca)))
+    for changed in each_changed(ca):
+        rules.add(refused_or_used(ClientTls(ca=changed)))
+    assert {"", "tls-certificate", "tls-ca", "tls-unusable"} <= rules
+
+
+def each_changed(certificate: str) -> Iterator[str]:
+    der = ssl.PEM_cert_to_DER_cert(certificate)
+    for at, byte in enumerate(der):
+        yield ssl.DER_cert_to_PEM_cert(der[:at] + bytes([byte ^ 0x41]) + der[at + 1 :])
+
+
+def refused_or_used(tls: ClientTls) -> str:
+    """The rule; nothing where there is none."""
+    try:
+        summary_of(checked_tls(tls, datetime.now(UTC)))
+    except OptionRefused as refused:
+        return refused.rule
+    return ""
