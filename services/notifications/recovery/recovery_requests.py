@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from services.notifications.documents import (
     FEED,
@@ -20,6 +20,8 @@ from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.web.problems import Problem, not_found
 
+FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)
+
 
 class Recoveries:
     """One at a time for each subscription. ``asked`` is called when a new one is committed."""
@@ -33,6 +35,7 @@ class Recoveries:
         self, agency: str, subscription: str, what: RecoveryKind, since: datetime | None
     ) -> RecoveryDocument:
         """The one that runs if it is the same, else a new one. Raises 404 or 409."""
+        since = None if since is None else as_kept(since)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield SUBSCRIPTIONS.by_id(subscription)
@@ -95,6 +98,16 @@ def recovery_document(
         "asked": now,
         "not_before": now,
     }
+
+
+def as_kept(moment: datetime) -> datetime:
+    """A moment as the database gives it back: in UTC and whole milliseconds, so that the same one is the same. One that
+    is none in UTC, beyond the first or last year, is the first or last there is."""
+    try:
+        found = moment.astimezone(UTC)
+    except OverflowError:
+        found = FIRST if moment.year == FIRST.year else LAST
+    return found.replace(microsecond=found.microsecond // 1000 * 1000)
 
 
 def _a_feed() -> Problem:

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import bson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.notifications.documents import DELIVERIES, RECOVERIES, SUBSCRIPTIONS, RecoveryKind
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.recovery import recovery_job
 from services.notifications.recovery.recovery_job import RecoveryJob
-from services.notifications.recovery.recovery_requests import Recoveries
+from services.notifications.recovery.recovery_requests import FIRST, LAST, Recoveries, as_kept
 from services.notifications.recovery.resend import Resend
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
@@ -305,3 +308,28 @@ class TestAsking:
         with pytest.raises(Problem) as refused:
             await case.requests.start("hana", case.subscription, "all", None)
         assert refused.value.status == 404
+
+
+FAR_EAST = timezone(timedelta(hours=23, minutes=59))
+ZONES = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+class TestSince:
+    @given(st.datetimes(timezones=ZONES) | st.sampled_from([FIRST.replace(tzinfo=FAR_EAST), LAST]))
+    def test_any_moment_is_kept_as_the_database_gives_it_back(self, moment: datetime) -> None:
+        kept = as_kept(moment)
+        read = bson.encode({"since": kept})
+        assert bson.decode(read, bson.CodecOptions(tz_aware=True))["since"] == kept == as_kept(kept)
+        assert timedelta(0) <= moment - kept < timedelta(milliseconds=1) or moment.year in (1, 9999)
+
+    async def test_the_same_one_asked_for_twice_is_one_recovery_however_exactly_and_in_whatever_zone_it_is_said(
+        self,
+    ) -> None:
+        case = Recovering()
+        said = datetime(2026, 11, 30, 9, 0, 0, 123_456, timezone(timedelta(hours=9)))
+        first = await case.start("failed", said)
+        assert first["since"] == datetime(2026, 11, 30, 0, 0, 0, 123_000, UTC)
+        assert (await case.start("failed", said.astimezone(UTC)))["recovery"] == first["recovery"]
+        with pytest.raises(Problem) as other:
+            await case.start("failed", said + timedelta(seconds=1))
+        assert other.value.status == 409
