@@ -12,6 +12,7 @@ from services.notifications.domain.attempt_verdict import Verdict
 ABORTED = "aborted"
 DOUBTFUL = "answered-with-a-page"
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
+_WITHOUT_CONTENT = frozenset({204, 205})  # whatever their content-type says: some frameworks put it on every answer
 # Errors after which nothing can have reached the partner.
 _NOTHING_SENT = frozenset({"no-connection", "tls", "url", "secret"})
 _ABOUT_THE_MESSAGE = frozenset({400, 404, 413})  # the endpoint is well: it is this message that it does not take
@@ -31,7 +32,7 @@ def judge(answer: Answer, now: datetime, longest_hold: timedelta) -> Verdict:
 
     Redirects are not followed. A recipient may steer with the header ``webhook-delivery``: ``disable`` ends the
     subscription (with a 2xx this message still counts as delivered), ``abort-message`` ends this message only. A 2xx
-    with a page for people is doubtful: a proxy's sign-in or block page looks so.
+    with a page for people is doubtful: a proxy's sign-in or block page looks so. One that has no content has no page.
     """
     status = answer.status
     if status is None:
@@ -46,7 +47,8 @@ def judge(answer: Answer, now: datetime, longest_hold: timedelta) -> Verdict:
     if wish == "abort-message":
         return Verdict("failed", ABORTED, endpoint_healthy=True)
     if taken:
-        page = headers.get("content-type", "").partition(";")[0].strip().lower() in _PAGES
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        page = kind in _PAGES and status not in _WITHOUT_CONTENT
         return Verdict("delivered", DOUBTFUL if page else None, endpoint_healthy=True, doubtful=page)
     if 300 <= status < 400:
         return Verdict("again", "redirect")

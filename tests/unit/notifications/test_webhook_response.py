@@ -64,13 +64,18 @@ class TestAPageForPeople:
             ("text/htmlx", False),
         ],
     )
-    @pytest.mark.parametrize("status", [200, 204])
+    @pytest.mark.parametrize("status", [200, 202])
     def test_is_a_doubtful_yes(self, content_type: str, doubtful: bool, status: int) -> None:
         verdict = judge(Answer(status, {"content-type": content_type}), NOW, DAY)
         assert (verdict.outcome, verdict.doubtful) == ("delivered", doubtful)
         assert verdict.reason == ("answered-with-a-page" if doubtful else None)
         assert verdict.about("notice").outcome == "delivered"
         assert verdict.about("recall").outcome == ("again" if doubtful else "delivered")
+
+    @pytest.mark.parametrize("status", [204, 205])
+    def test_is_in_no_answer_without_content_whatever_the_framework_says_it_is(self, status: int) -> None:
+        verdict = judge(Answer(status, {"content-type": "text/html; charset=utf-8"}), NOW, DAY)
+        assert (verdict.reason, verdict.doubtful, verdict.about("recall").outcome) == (None, False, "delivered")
 
     def test_that_says_no_is_a_plain_no(self) -> None:
         verdict = judge(Answer(503, {"content-type": "text/html"}), NOW, DAY)
