@@ -41,6 +41,10 @@ class Channel(ABC):
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
         """Check what a new subscription says. Raises a 422 problem with field, rule and remedy."""
 
+    def place(self, target: str | None) -> object:
+        """Where a target leads: equal for all ways to write the same. Of what `configure` has taken."""
+        return target
+
     def needs(self, recipient: str) -> Iterable[Need]:
         """What `accept` reads."""
         return ()

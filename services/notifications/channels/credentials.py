@@ -71,6 +71,10 @@ class Credentials:
         secret = own or new_secret()
         return secret, {"sealed": self._sealer.seal(secret.encode(), _SECRET, subscription), "until": None}
 
+    def is_secret(self, subscription: SubscriptionDocument, kept: SecretEntry, secret: str | None) -> bool:
+        """Whether what is kept is this secret."""
+        return secret is not None and secret == self._opened(kept["sealed"], _SECRET, subscription["_id"]).decode()
+
     def live_secrets(self, subscription: SubscriptionDocument, now: datetime) -> list[str]:
         """The secrets that sign now, the newest first."""
         live = [s for s in subscription["secrets"] if s["until"] is None or s["until"] > now]

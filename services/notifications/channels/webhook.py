@@ -17,7 +17,7 @@ from services.notifications.channels.channel import Configuration, Due, PushChan
 from services.notifications.channels.client_tls import ClientTls, TlsContexts
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.ssrf_guard import REGISTERING, Resolver, guarded_connector, leads_outside
-from services.notifications.channels.webhook_post import READ_BUFFER, Poster, Response
+from services.notifications.channels.webhook_post import READ_BUFFER, Poster, Response, place_of
 from services.notifications.channels.webhook_response import Answer, judge
 from services.notifications.channels.webhook_signing import signed_headers
 from services.notifications.documents import WEBHOOK, SubscriptionDocument
@@ -85,7 +85,7 @@ class Webhook(PushChannel):
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
         """The URL's form, then where its host leads: to public addresses only. One remedy for all."""
         try:
-            host = check_url(url or "", self._urls)
+            host = _callable(url or "", self._urls)
             async with self._asking[agency]:  # one name at a time: no agency takes all threads
                 if not await leads_outside(host, 0, self._urls.allowed, self._registering):
                     raise OptionRefused("url-host")
@@ -93,6 +93,13 @@ class Webhook(PushChannel):
             raise Problem(422, "url-refused", "This URL cannot be called", field="/url", rule=refused.rule) from None
         secret, kept = self._credentials.new_secret(subscription)
         return Configuration(self._credentials.sealed_target(subscription, url or ""), [kept], secret)
+
+    def place(self, target: str | None) -> object:
+        """By scheme, host, port, path and query as they are called, however they are written."""
+        try:
+            return place_of(target or "")
+        except ValueError:  # of before this was asked at registration
+            return target
 
     async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """POST once. The status line decides; of the body only so much is read as keeps the connection usable."""
@@ -185,6 +192,16 @@ class Webhook(PushChannel):
         if self._client is not None:
             await self._client.session.close()
             self._client = None
+
+
+def _callable(url: str, rules: UrlRules) -> str:
+    """Its host. Also what has the right form may be nothing that aiohttp calls. Raises OptionRefused."""
+    host = check_url(url, rules)
+    try:
+        place_of(url)
+    except ValueError:
+        raise OptionRefused("url-form") from None
+    return host
 
 
 def reason_of(error: BaseException) -> str:

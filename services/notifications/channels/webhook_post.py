@@ -38,6 +38,12 @@ class _Destination(NamedTuple):
     head: bytes
 
 
+def place_of(url: str) -> tuple[str, str | None, int | None, str]:
+    """Where requests to a URL go: scheme, host, port, path and query. Raises ValueError for what cannot be called."""
+    place = URL(url)
+    return place.scheme, place.raw_host, place.port, place.raw_path_qs
+
+
 class Response:
     """An answer as far as its headers. Give the connection back or close it."""
 

@@ -114,13 +114,15 @@ class Subscriptions:
             yield RESYNCS.by_id(agency)
 
         def do(work: UnitOfWork) -> None:
-            others = SUBSCRIPTIONS.find(work, "agency", agency)
-            for other in others:
-                if self._same_way(other, document):
-                    if other["state"] != "disabled":
-                        raise problems.taken(other["_id"])
+            others = 0
+            for other in SUBSCRIPTIONS.find(work, "agency", agency):
+                if not self._same_way(other, document):
+                    others += 1
+                elif other["state"] != "disabled":
+                    raise problems.taken(other["_id"])
+                else:
                     SUBSCRIPTIONS.delete(work, other["_id"])  # this one takes its place
-            if len(others) >= MOST_SUBSCRIPTIONS:
+            if others >= MOST_SUBSCRIPTIONS:
                 raise problems.too_many_subscriptions()
             # both of two requests at once write this document, so that one of them sees the other
             RECIPIENTS.save(work, RECIPIENTS.get(work, agency) or {"_id": agency, "position": 0})
@@ -168,7 +170,7 @@ class Subscriptions:
 
         def do(work: UnitOfWork) -> SubscriptionDocument:
             found = self._own(work, agency, subscription)
-            if _way(found) != _way(kept):
+            if way_changes and _way(found) != _way(kept):
                 raise problems.changed_meanwhile()
             if way_changes and found["state"] in TAKING_PART and kept["state"] not in TAKING_PART:
                 raise problems.changed_meanwhile()  # resumed since: what is active now was asked, this was not
@@ -247,15 +249,19 @@ class Subscriptions:
         return await self._check.test(kept)
 
     async def replace_secret(self, agency: str, subscription: str, own: str | None) -> CreatedSubscription:
-        """A new secret; each of those before signs along for as long as it was promised. Raises 404 or 409."""
+        """A new secret; each of those before signs along for as long as it was promised. One that signs already, said
+        again, takes no second place. Raises 404 or 409."""
         secret, kept = self._credentials.new_secret(subscription, own)
 
         def do(work: UnitOfWork) -> SubscriptionDocument:
             found = self._own(work, agency, subscription)
             if not found["secrets"]:  # a channel without one, as the feed
                 raise not_found()
+            if self._credentials.is_secret(found, found["secrets"][0], own):
+                return found
             until = work.now + self._overlap
             in_grace = [s for s in found["secrets"] if s["until"] is not None and s["until"] > work.now]
+            in_grace = [s for s in in_grace if not self._credentials.is_secret(found, s, own)]  # it is the new one
             if len(in_grace) + 2 > MOST_SECRETS:
                 raise problems.too_many_secrets()
             found["secrets"] = [kept, {"sealed": found["secrets"][0]["sealed"], "until": until}, *in_grace]
@@ -318,7 +324,10 @@ class Subscriptions:
         work.after_commit(self._resync_requested)
 
     def _same_way(self, one: SubscriptionDocument, other: SubscriptionDocument) -> bool:
-        return one["channel"] == other["channel"] and self.target_of(one) == self.target_of(other)
+        if one["channel"] != other["channel"]:
+            return False
+        channel = self._channels[one["channel"]]
+        return channel.place(self.target_of(one)) == channel.place(self.target_of(other))
 
     def _only_what_there_is(self, channel: ChannelName, wishes: Wishes) -> None:
         if (

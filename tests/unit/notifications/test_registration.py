@@ -86,6 +86,15 @@ async def test_inner_mixed_unknown_and_empty_are_refused_in_the_same_words() -> 
     assert store.tasks == []
 
 
+async def test_what_nothing_could_ever_call_is_refused_although_its_host_reads_like_an_address() -> None:
+    names = Names(**NAMES)
+    made, store = subscriptions(names)
+    with pytest.raises(Problem) as refused:
+        await made.subscribe("gjf", "webhook", Wishes("https://public.example.org[2606:4700::1111]/hook"))
+    assert refused.value.details.rule == "url-form"
+    assert (names.most, store.tasks) == (0, [])
+
+
 async def test_an_agency_has_one_name_looked_up_at_a_time() -> None:
     names = Names(**NAMES)
     made, _ = subscriptions(names)

@@ -18,6 +18,7 @@ from services.notifications.channels.client_tls import ClientTls, context_of
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed
 from services.notifications.channels.mail.channel import Email
+from services.notifications.channels.mail.digest import EmailDigest
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.channels.webhook_signing import new_secret
 from services.notifications.documents import RECOVERIES, RESYNCS, SUBSCRIPTIONS
@@ -156,6 +157,40 @@ class TestBeginning:
         assert await refused(desk.webhook(OTHER)) == (409, "already-subscribed")
         assert await refused(desk.made.subscribe("gjf", "feed", Wishes())) == (409, "already-subscribed")
 
+    @pytest.mark.parametrize(
+        "written",
+        [
+            URL.replace("https", "HTTPS"),
+            URL.replace("partner", "PARTNER"),
+            URL.replace(".org", ".org:443"),
+            URL.replace(".org", ".org:"),
+            URL.replace("/hook", "/a/../hook"),
+            URL.replace("/hook", "/%68ook"),
+            URL + "?",
+        ],
+    )
+    async def test_one_place_is_one_however_it_is_written(self, written: str) -> None:
+        desk = Desk()
+        await desk.webhook(written)
+        assert await refused(desk.webhook(URL)) == (409, "already-subscribed")
+        await desk.webhook(URL + "?for=another")
+        await desk.webhook(URL + "/")
+
+    @pytest.mark.parametrize("channel", [Email, EmailDigest])
+    def test_one_mailbox_is_one_however_it_is_written(self, channel: Any) -> None:
+        place = channel.__new__(channel).place  # needs nothing of it
+        assert place("mailto:Kim@Agency.example.org") == place("mailto:kim@agency.example.org")
+        assert place("mailto:kim@agency.example.org") != place("mailto:lee@agency.example.org")
+
+    async def test_one_that_was_disabled_makes_room_for_the_one_that_takes_its_place(self) -> None:
+        desk = Desk()
+        ids = [await desk.webhook(f"{URL}/{number}") for number in range(MOST_SUBSCRIPTIONS)]
+        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(ids[0]), "state": "disabled", "reason": "gone"})
+        assert await refused(desk.webhook(f"{URL}/another")) == (409, "too-many-subscriptions")
+        await desk.webhook(f"{URL}/0")
+        kept = [s["_id"] for s in desk.world.all(SUBSCRIPTIONS)]
+        assert (len(kept), ids[0] in kept) == (MOST_SUBSCRIPTIONS, False)
+
     async def test_there_are_no_more_than_so_many(self) -> None:
         desk = Desk()
         for number in range(MOST_SUBSCRIPTIONS):
@@ -279,6 +314,26 @@ class TestAtOnce:
         assert await refused(desk.made.resume("gjf", id)) == (409, "changed-meanwhile")
         assert desk.kept(id)["state"] == "unconfirmed"
 
+    async def test_what_nobody_is_asked_about_is_changed_beside_what_somebody_is(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        desk.endpoints.allow.update((URL, OTHER))
+        before = desk.kept(id)
+        await desk.made.change("gjf", id, Wishes(OTHER), {"url"})
+
+        async def as_it_was(subscription: str) -> Any:
+            return before
+
+        monkeypatch.setattr(desk.made._repository, "subscription", as_it_was)
+        changed = await desk.made.change("gjf", id, Wishes(per_second=3), {"per_second"})
+        assert (desk.made.target_of(changed), changed["per_second"]) == (OTHER, 3)
+        assert await refused(desk.made.change("gjf", id, Wishes(headers={"x-a": "1"}), {"headers"})) == (
+            409,
+            "changed-meanwhile",
+        )
+
 
 class TestAsked:
     """Who subscribes makes us call addresses that have not said yes."""
@@ -393,6 +448,19 @@ class TestSecrets:
         desk.world.now += GRACE
         await desk.made.replace_secret("gjf", id, None)
         assert len(desk.live(id)) == 2
+
+    async def test_one_that_signs_already_takes_no_second_place(self) -> None:
+        desk = Desk()
+        id, own = await desk.webhook(), new_secret()
+        (first,) = desk.live(id)
+        for _ in range(6):
+            assert (await desk.made.replace_secret("gjf", id, own)).secret is None
+            assert desk.live(id) == [own, first]
+        desk.world.now += timedelta(days=1)
+        await desk.made.replace_secret("gjf", id, first)  # the one before again
+        assert desk.live(id) == [first, own]
+        desk.world.now += GRACE
+        assert desk.live(id) == [first]
 
     async def test_its_grace_outlives_pause_resume_and_a_change_of_address(self) -> None:
         desk = Desk()
