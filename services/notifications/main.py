@@ -86,7 +86,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
 
     feed = Feed(today)
     webhook = Webhook(credentials, dispatcher.due, _limits(settings), settings.url_rules, settings.spread)
-    relay = Relay(_relay_settings(settings)) if settings.smtp_host else None
+    relay = Relay(_relay_settings(settings), settings.mail_server_tls()) if settings.smtp_host else None
     texts, returns = MailComposer(pack, settings.mail_sender), ReturnPath(ids, settings.mail_bounces)
     email = Email(credentials, dispatcher.due, relay, texts, returns, settings.spread)
     digest = EmailDigest(credentials, relay, lambda after: next_window(after, zone, time(settings.digest_hour)))
@@ -176,6 +176,8 @@ def build(settings: NotificationsSettings) -> FastAPI:
     async def end_mail() -> None:
         if bounces is not None:
             bounces.close()
+        if relay is not None:
+            await relay.close()
 
     async def dispatch() -> None:
         assert deps is not None

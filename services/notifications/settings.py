@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
@@ -31,11 +32,13 @@ class NotificationsSettings(ServiceSettings):
     ``breaker_seconds``, ``breaker_longest_seconds``: how long an endpoint that is down is not asked, at first and at
     most; ``disable_after_seconds``: after how long of nothing but bad answers its subscription ends.
     ``recovery_per_second``: deliveries that one recovery makes due again, beside what is new.
-    ``smtp_host``: the operator's mail server; without it there is no channel ``email``. ``mail_sender``: the address
-    that mails are from; ``mail_bounces``: where reports of what could not be delivered go, as
-    ``local+<subscription>-<token>@domain``; ``bounces_listen``: the ``host:port`` on which the mail server hands them
-    to us (SMTP or LMTP, in a network that is the operator's alone), empty: nobody reads them. ``digest_hour``: when
-    digests leave, by the clock of the pack's zone.
+    ``smtp_host``: the operator's mail server; without it there is no channel ``email``. ``smtp_security``: TLS after
+    STARTTLS, or from the first byte (``tls``, port 465 if none is given); its certificate is always checked, its name
+    included, against ``smtp_ca_file`` (PEM) or the system's authorities. ``smtp_user``, ``smtp_password``: if it asks
+    for a login, which it gets over TLS alone. ``mail_sender``: the address that mails are from; ``mail_bounces``: where
+    reports of what could not be delivered go, as ``local+<subscription>-<token>@domain``; ``bounces_listen``: the
+    ``host:port`` on which the mail server hands them to us (SMTP or LMTP, in a network that is the operator's alone),
+    empty: nobody reads them. ``digest_hour``: when digests leave, by the clock of the pack's zone.
     ``batch_max_records`` is small, so that what partners answer and pull is not kept waiting behind long batches.
     """
 
@@ -59,8 +62,11 @@ class NotificationsSettings(ServiceSettings):
     disable_after_seconds: float = Field(default=5 * 86_400, ge=3_600, le=365 * 86_400)
     recovery_per_second: float = Field(default=20, ge=0.1, le=1_000)
     smtp_host: str = Field(default="", max_length=253, pattern=r"^[A-Za-z0-9.:-]*$")
-    smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_port: int = Field(
+        default_factory=lambda so_far: 465 if so_far["smtp_security"] == "tls" else 587, ge=1, le=65535
+    )
+    smtp_ca_file: str = ""
     smtp_user: str = Field(default="", max_length=200)
     smtp_password: SecretStr = SecretStr("")
     mail_sender: str = Field(default="", max_length=254)
@@ -95,6 +101,26 @@ class NotificationsSettings(ServiceSettings):
         return self
 
     @model_validator(mode="after")
+    def _mail_server_is_talked_to_safely(self) -> Self:
+        if self.smtp_security == "starttls" and self.smtp_port == 465:
+            raise ValueError("IEUM_SMTP_SECURITY cannot stand with port 465, which begins with TLS: put tls")
+        if self.smtp_user and not self.smtp_password.get_secret_value():
+            raise ValueError("IEUM_SMTP_PASSWORD is missing: put the password of IEUM_SMTP_USER")
+        if self.smtp_password.get_secret_value() and not self.smtp_user:
+            raise ValueError("IEUM_SMTP_USER is missing: put the user that IEUM_SMTP_PASSWORD is of")
+        if self.smtp_security == "none" and (self.smtp_user or self.smtp_ca_file):
+            given = "IEUM_SMTP_USER" if self.smtp_user else "IEUM_SMTP_CA_FILE"
+            raise ValueError(f"IEUM_SMTP_SECURITY cannot stand beside {given}: put starttls or tls")
+        try:
+            self.mail_server_tls()
+        except (OSError, ValueError):  # an SSLError is an OSError
+            raise ValueError(
+                "IEUM_SMTP_CA_FILE cannot stand: put a PEM file that can be read, with the authority of the mail"
+                " server's certificate"
+            ) from None
+        return self
+
+    @model_validator(mode="after")
     def _bounces_can_be_heard(self) -> Self:
         if len(self.mail_bounces.rpartition("@")[0]) > LONGEST_TAGGED:
             raise ValueError(f"IEUM_MAIL_BOUNCES is too long: put at most {LONGEST_TAGGED} letters before its @")
@@ -108,6 +134,15 @@ class NotificationsSettings(ServiceSettings):
         if self.has_guessable_keys and host not in ("127.0.0.1", "::1", "localhost"):
             raise ValueError("IEUM_BOUNCES_LISTEN is not on loopback while keys are guessable: put keys of your own")
         return self
+
+    def mail_server_tls(self) -> ssl.SSLContext | None:
+        """How to know the mail server, read from the file now; None: there is none, or without TLS. Raises OSError or
+        ValueError."""
+        if not self.smtp_host or self.smtp_security == "none":
+            return None
+        context = ssl.create_default_context(cafile=self.smtp_ca_file or None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
 
     @property
     def bounces_address(self) -> tuple[str, int]:

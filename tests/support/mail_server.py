@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -26,30 +26,42 @@ class Received:
 
 class MailServer:
     """``at_recipient``, ``at_data``: what is answered instead of taking it, for as long as it is set. ``greylists``:
-    the first attempt for each recipient is put off. ``user``: whose password is asked for."""
+    the first attempt for each recipient is put off. ``tls``: it takes nothing without, after STARTTLS, or from the
+    first byte (``implicit``). ``user``: whose password is asked for, by ``mechanisms``."""
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, user: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        implicit: bool = False,
+        user: tuple[str, str] | None = None,
+        mechanisms: Sequence[str] = ("PLAIN", "LOGIN"),
+    ) -> None:
         self.received: list[Received] = []
         self.on_taken: Callable[[Received], None] | None = None
         self.at_recipient: str | None = None
         self.at_data: str | None = None
         self.greylists = False
         self.tried: Counter[str] = Counter()
+        self.logins: list[str] = []  # by which mechanism each was tried
+        self.quits = 0
         self._user = user
         options: dict[str, Any] = {"hostname": "127.0.0.1", "port": 0}
         if tls is not None:
-            options |= {"tls_context": tls, "require_starttls": True}
+            options |= {"ssl_context": tls} if implicit else {"tls_context": tls, "require_starttls": True}
         if user is not None:
             options |= {
                 "authenticator": self._authenticated,
                 "auth_required": True,
-                "auth_require_tls": tls is not None,
+                "auth_require_tls": tls is not None and not implicit,  # which it does not count as TLS
+                "auth_exclude_mechanism": {"PLAIN", "LOGIN"} - set(mechanisms),
             }
         self._controller = _AnyPort(self, **options)
 
     def _authenticated(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        self.logins.append(mechanism)
         given = (data.login.decode(), data.password.decode())
-        return AuthResult(success=given == self._user)
+        return AuthResult(success=given == self._user, handled=False)  # its answer is left to aiosmtpd
 
     @property
     def port(self) -> int:
@@ -75,6 +87,11 @@ class MailServer:
             return self.at_recipient
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
+        """The last that is said."""
+        self.quits += 1
+        return "221 2.0.0 bye"
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
         """Asked for each mail."""

@@ -54,6 +54,7 @@ HARMLESS = {
     "breaker_seconds", "breaker_longest_seconds", "disable_after_seconds", "recovery_per_second",
     "endpoint_slots", "spread_seconds", "secret_overlap_seconds", "webhook_ports", "ask_path",
     "smtp_host", "smtp_port", "smtp_user", "smtp_password",  # whom the operator names; without it nothing is mailed
+    "smtp_ca_file",
     "mail_sender", "mail_bounces", "digest_hour",
     "bounces_listen",  # what is heard there does nothing but under a token of ours; never beside guessable keys
 }  # fmt: skip

@@ -21,15 +21,22 @@ import aiosmtplib
 
 from services.notifications.domain.attempt_verdict import NO_MAILBOX, Verdict
 from services.notifications.domain.mail_address_rules import NO_SUCH_MAILBOX
+from shared.kit.base.logs import logger
 
 Security = Literal["starttls", "tls", "none"]
+QUIT_SECONDS = 2.0
+PARTING_AT_STOP_SECONDS = 0.5
+MOST_PARTING = 20  # connections that wait for the answer to their QUIT
+SAID_AGAIN_SECONDS = 60.0
+_log = logger("mail")
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)  # RFC 3463
 
 
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
     """``host`` empty: there is no mail. ``bounces``: the envelope's sender, with a mail's tag added to its local part
-    (``bounces+<tag>@...``, return_path.py); empty: ``sender`` as it is."""
+    (``bounces+<tag>@...``, return_path.py); empty: ``sender`` as it is. ``user``: empty for a server that knows us by
+    our address."""
 
     host: str
     port: int
@@ -73,43 +80,130 @@ def judge(answer: MailAnswer) -> Verdict:
 
 
 class Relay:
-    """A connection for each mail: there are few, and none is left open to go stale."""
+    """A connection for each mail: there are few, and none is left open to go stale. ``tls``: whose certificates are
+    trusted; without it the system's authorities."""
 
     def __init__(self, settings: RelaySettings, tls: ssl.SSLContext | None = None) -> None:
         self._settings = settings
         self._tls = tls
+        self._parting: set[asyncio.Task[None]] = set()
+        self._said: dict[str, float] = {}  # by trouble of the mail server, when it was logged last
 
     async def send(self, to: str, mail: EmailMessage, tag: str) -> MailAnswer:
         """Hand it over once. Bounded by one deadline; never raises for anything the server does."""
         settings, body = self._settings, mail.as_bytes(policy=SMTP.clone(cte_type="7bit"))
+        seconds = settings.total.total_seconds()
         client = aiosmtplib.SMTP(
             hostname=settings.host,
             port=settings.port,
-            username=settings.user or None,
-            password=settings.password or None,
             use_tls=settings.security == "tls",
-            start_tls=settings.security == "starttls",
+            start_tls=False,  # below, so that a server that offers none is left politely
             tls_context=self._tls,
             local_hostname=settings.sender.rpartition("@")[2],
-            timeout=settings.total.total_seconds(),
+            timeout=seconds,
         )
-        connected = False
+        handed = in_step = False
         try:
-            async with asyncio.timeout(settings.total.total_seconds()):
+            async with asyncio.timeout(seconds):
                 await client.connect()
-                connected = True
-                await client.sendmail(settings.envelope_sender(tag), [to], body)
+                if settings.security == "starttls":
+                    await client.ehlo()
+                    if not client.supports_extension("starttls"):
+                        raise _NotOffered("no-starttls")
+                    await client.starttls()
+                await client.ehlo()
+                await self._log_in(client)
+                size = [f"size={len(body)}"] if client.supports_extension("size") else []
+                await client.mail(settings.envelope_sender(tag), options=size)
+                await client.rcpt(to)
+                handed = True
+                await client.data(body)
+            in_step = True
             return MailAnswer("mailbox", 250)
-        except aiosmtplib.SMTPRecipientsRefused as refused:
-            return _of(refused.recipients[0])
-        except aiosmtplib.SMTPDataError as refused:
+        except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as refused:
+            in_step = True
             return _of(refused)
         except aiosmtplib.SMTPResponseException as refused:  # the greeting, the login, our own address
+            in_step = True
+            self._say("login" if isinstance(refused, aiosmtplib.SMTPAuthenticationError) else "refused", refused.code)
             return MailAnswer("server", refused.code)
-        except Exception:  # away, too slow, no SMTP at all
-            return MailAnswer("server", None, handed=connected)
+        except _NotOffered as lacking:
+            in_step = True
+            self._say(lacking.what)
+            return MailAnswer("server", None)
+        except Exception as error:  # away, too slow, a certificate of somebody else's, no SMTP at all
+            self._say(_trouble(error))
+            return MailAnswer("server", None, handed=handed)
         finally:
+            self._leave(client, in_step)
+
+    async def close(self) -> None:
+        """Leave the last connections."""
+        if self._parting:
+            await asyncio.wait(self._parting, timeout=PARTING_AT_STOP_SECONDS)
+        for task in self._parting:
+            task.cancel()
+
+    async def _log_in(self, client: aiosmtplib.SMTP) -> None:
+        """Once, by what the server offers, and never where somebody could read along."""
+        settings = self._settings
+        if not settings.user:
+            return
+        if client.get_transport_info("sslcontext") is None:
+            raise _NotOffered("unencrypted")
+        if "plain" in client.server_auth_methods:
+            await client.auth_plain(settings.user, settings.password)
+        elif "login" in client.server_auth_methods:
+            await client.auth_login(settings.user, settings.password)
+        else:
+            raise _NotOffered("no-login")
+
+    def _leave(self, client: aiosmtplib.SMTP, in_step: bool) -> None:
+        """With QUIT where the server expects a command, and nobody waits for its answer; without where it does not."""
+        if not in_step or not client.is_connected or len(self._parting) >= MOST_PARTING:
             client.close()
+            return
+        task = asyncio.create_task(_quit(client), name="quit")
+        self._parting.add(task)
+        task.add_done_callback(self._parting.discard)
+
+    def _say(self, trouble: str, code: int | None = None) -> None:
+        """For operators: partners are told only that it is not their fault. Not with every mail."""
+        now = asyncio.get_running_loop().time()
+        if now - self._said.get(trouble, -SAID_AGAIN_SECONDS) >= SAID_AGAIN_SECONDS:
+            self._said[trouble] = now
+            _log.warning("mail_server_trouble", reason=trouble, **({} if code is None else {"code": code}))
+
+
+class _NotOffered(Exception):
+    """What the server does not offer, and we do not go without."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+async def _quit(client: aiosmtplib.SMTP) -> None:
+    try:
+        async with asyncio.timeout(QUIT_SECONDS):
+            await client.quit()
+    except Exception:  # the mail is with it, or is not: this changes nothing
+        return
+    finally:
+        client.close()
+
+
+def _trouble(error: BaseException | None) -> str:
+    """What is wrong with the mail server, or with what is set of it."""
+    causes = []
+    while error is not None:
+        causes.append(error)
+        error = error.__cause__ or error.__context__
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return "certificate"
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return "tls"
+    return "timeout" if any(isinstance(cause, TimeoutError) for cause in causes) else "no-connection"
 
 
 def _of(refused: aiosmtplib.SMTPResponseException) -> MailAnswer:

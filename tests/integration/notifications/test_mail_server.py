@@ -1,0 +1,238 @@
+"""How we talk to the operator's mail server, over sockets: who it is, what it is told and when, and how it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.notifications.channels.mail import smtp_relay
+from services.notifications.channels.mail.smtp_relay import MailAnswer, Relay, RelaySettings, Security, judge
+from tests.integration.notifications.parts import eventually
+from tests.support.certificates import Authority
+from tests.support.mail_server import MailServer
+
+pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")]
+TO, USER, PASSWORD = "jobs@partner.example", "ieum", "\u00fcber geheim=secret"
+BOTH: tuple[Security, ...] = ("starttls", "tls")
+TAKEN = MailAnswer("mailbox", 250)
+
+
+def letter() -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "notices@ieum.example", TO, "Hello"
+    mail["Date"] = datetime(2026, 11, 28, tzinfo=UTC)
+    mail.set_content("Hello\n")
+    return mail
+
+
+def relay(port: int, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", **changes: Any) -> Relay:
+    values: dict[str, Any] = {"security": "none", "user": "", "password": "", "sender": "notices@ieum.example"}
+    return Relay(RelaySettings(host, port, **values | {"total": timedelta(seconds=5)} | changes), tls)
+
+
+def trusting(authority: Authority) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(authority.file))
+
+
+def serving(authority: Authority, **options: Any) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.signed("mail", **options))
+    return context
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What operators are told of the mail server's trouble."""
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [each["reason"] for each in logged if each["event"] == "mail_server_trouble"]
+
+
+async def true(value: Any) -> Any:
+    return value
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+class TestWhoItIs:
+    @pytest.mark.parametrize("security", BOTH)
+    async def test_a_server_of_the_own_authority_is_given_the_mail(
+        self, authority: Authority, security: Security
+    ) -> None:
+        with MailServer(tls=serving(authority), implicit=security == "tls") as server:
+            assert await relay(server.port, trusting(authority), security=security).send(TO, letter(), "s") == TAKEN
+            await eventually(lambda: true(server.quits == 1))
+        assert len(server.received) == 1
+
+    @pytest.mark.parametrize("security", BOTH)
+    @pytest.mark.parametrize("wrong", ["authority", "system", "name", "expired"])
+    async def test_any_other_is_told_neither_password_nor_mail(
+        self, authority: Authority, tmp_path: Path, security: Security, wrong: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        of = Authority(tmp_path / "other", "other") if wrong == "authority" else authority
+        options: dict[str, Any] = {
+            "name": {"address": "127.0.0.2"},
+            "expired": {"valid": timedelta(hours=-1)},
+        }.get(wrong, {})
+        tls = None if wrong == "system" else trusting(authority)
+        with MailServer(tls=serving(of, **options), implicit=security == "tls", user=(USER, PASSWORD)) as server:
+            asking = relay(server.port, tls, security=security, user=USER, password=PASSWORD)
+            verdict = judge(await asking.send(TO, letter(), "s"))
+        assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "mail-server", False)
+        assert (server.received, server.logins) == ([], [])
+        assert said(capsys) == ["certificate"]
+
+
+class TestTheLogin:
+    @pytest.mark.parametrize("security", BOTH)
+    @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+    async def test_is_made_by_what_it_offers_over_tls(
+        self, authority: Authority, security: Security, mechanism: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        user, implicit = (USER, PASSWORD), security == "tls"
+        with MailServer(tls=serving(authority), implicit=implicit, user=user, mechanisms=[mechanism]) as server:
+            asking = relay(server.port, trusting(authority), security=security, user=USER, password=PASSWORD)
+            assert await asking.send(TO, letter(), "s") == TAKEN
+            without = judge(await relay(server.port, trusting(authority), security=security).send(TO, letter(), "s"))
+            assert (without.outcome, without.reason) == ("again", "mail-server")
+            assert server.logins == [mechanism]
+        written = "".join(capsys.readouterr()) + repr(asking._settings)
+        assert not [form for form in (PASSWORD, b64encode(PASSWORD.encode()).decode()) if form in written]
+
+    async def test_that_is_refused_is_our_own_trouble_tried_once_and_told_to_operators(
+        self, authority: Authority, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with MailServer(tls=serving(authority), user=(USER, PASSWORD)) as server:
+            asking = relay(server.port, trusting(authority), security="starttls", user=USER, password="wrong")
+            for _ in range(3):
+                verdict = judge(await asking.send(TO, letter(), "s"))
+                assert (verdict.outcome, verdict.reason, verdict.disable) == ("again", "mail-server", False)
+                assert not verdict.possibly_sent
+            await eventually(lambda: true(server.quits == 3))
+        assert server.logins == ["PLAIN"] * 3
+        assert said(capsys) == ["login"], "not with every mail"
+
+    async def test_is_never_made_where_somebody_could_read_along(self, capsys: pytest.CaptureFixture[str]) -> None:
+        async with scripted({}) as (port, heard):
+            asking = relay(port, user=USER, password=PASSWORD)
+            assert (await asking.send(TO, letter(), "s")).about == "server"
+            await eventually(lambda: true(b"QUIT" in heard))
+        assert b"AUTH" not in b"".join(heard)
+        assert said(capsys) == ["unencrypted"]
+
+    async def test_is_not_begun_before_starttls_whatever_is_offered(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Somebody in between takes STARTTLS out of the answer."""
+        async with scripted({}) as (port, heard):
+            asking = relay(port, security="starttls", user=USER, password=PASSWORD)
+            assert await asking.send(TO, letter(), "s") == MailAnswer("server", None)
+            await eventually(lambda: true(b"QUIT" in heard))
+        assert [line.split()[0] for line in heard] == [b"EHLO", b"QUIT"]
+        assert said(capsys) == ["no-starttls"]
+
+    async def test_needs_a_way_that_we_know(self, authority: Authority, capsys: pytest.CaptureFixture[str]) -> None:
+        user = (USER, PASSWORD)
+        with MailServer(tls=serving(authority), user=user, mechanisms=[]) as server:
+            asking = relay(server.port, trusting(authority), security="starttls", user=USER, password=PASSWORD)
+            assert await asking.send(TO, letter(), "s") == MailAnswer("server", None)
+        assert said(capsys) == ["no-login"]
+
+
+Says = dict[bytes, bytes | None]
+
+
+@asynccontextmanager
+async def scripted(answers: Says) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """A server that answers each command as told, 250 without; None: not at all. With what it heard."""
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail\r\n")
+        in_mail = False
+        while line := await reader.readline():
+            command = line.split()[0].upper() if line.split() else b""
+            if in_mail:
+                if line != b".\r\n":
+                    continue
+                in_mail, command = False, b"."
+            heard.append(line.strip() if command != b"." else b".")
+            usual = {b"EHLO": b"250-mail\r\n250 AUTH PLAIN LOGIN", b"DATA": b"354 go on", b"QUIT": b"221 bye"}
+            answer = answers.get(command, usual.get(command, b"250 2.0.0 OK"))
+            in_mail = command == b"DATA" and (answer or b"").startswith(b"354")
+            if answer is not None:
+                writer.write(answer + b"\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], heard
+
+
+class TestHowItIsLeft:
+    async def test_with_quit_once_after_a_mail_that_was_taken(self) -> None:
+        async with scripted({}) as (port, heard):
+            assert await relay(port).send(TO, letter(), "s") == TAKEN
+            await eventually(lambda: true(heard[-1] == b"QUIT"))
+        assert [line.split()[0] for line in heard] == [b"EHLO", b"MAIL", b"RCPT", b"DATA", b".", b"QUIT"]
+
+    @pytest.mark.parametrize(
+        ("command", "answer"),
+        [(b"MAIL", b"550 not you"), (b"RCPT", b"550 5.1.1 nobody"), (b"DATA", b"452 full"), (b".", b"554 no")],
+    )
+    async def test_with_quit_after_a_refusal(self, command: bytes, answer: bytes) -> None:
+        async with scripted({command: answer}) as (port, heard):
+            found = await relay(port).send(TO, letter(), "s")
+            assert found.code == int(answer[:3])
+            await eventually(lambda: true(heard[-1] == b"QUIT"))
+        assert [line.split()[0] for line in heard].count(b"QUIT") == 1
+
+    @pytest.mark.parametrize("bye", [None, b"500 what?", b"no smtp at all", b"421 closing"])
+    async def test_an_odd_answer_or_none_to_quit_changes_nothing_and_is_not_waited_for(
+        self, bye: bytes | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(smtp_relay, "QUIT_SECONDS", 0.3)
+        async with scripted({b"QUIT": bye}) as (port, heard):
+            asking = relay(port)
+            assert await asking.send(TO, letter(), "s") == TAKEN
+            assert heard[-1] != b"QUIT", "it is not said before the answer is known"
+            await eventually(lambda: true(heard[-1] == b"QUIT"))
+            await eventually(lambda: true(not asking._parting))
+
+    async def test_without_where_no_command_is_expected(self) -> None:
+        async with scripted({b".": None}) as (port, heard):
+            found = await relay(port, total=timedelta(seconds=0.3)).send(TO, letter(), "s")
+            assert found == MailAnswer("server", None, handed=True)
+            await asyncio.sleep(0.1)
+        assert b"QUIT" not in heard
+
+    async def test_only_what_was_begun_to_be_handed_over_may_have_been(self) -> None:
+        for command in (b"EHLO", b"MAIL", b"RCPT"):
+            async with scripted({command: None}) as (port, _):
+                found = await relay(port, total=timedelta(seconds=0.3)).send(TO, letter(), "s")
+            assert found == MailAnswer("server", None, handed=False)
+
+    async def test_no_more_than_so_many_at_once_and_a_stop_waits_for_none(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(smtp_relay, "QUIT_SECONDS", 60)
+        monkeypatch.setattr(smtp_relay, "PARTING_AT_STOP_SECONDS", 0.1)
+        monkeypatch.setattr(smtp_relay, "MOST_PARTING", 2)
+        async with scripted({b"QUIT": None}) as (port, heard):
+            asking = relay(port)
+            for _ in range(4):
+                assert await asking.send(TO, letter(), "s") == TAKEN
+            await eventually(lambda: true(heard.count(b"QUIT") == 2))
+            assert len(asking._parting) == 2
+            await asking.close()
+            await eventually(lambda: true(not asking._parting))
+        assert heard.count(b"QUIT") == 2

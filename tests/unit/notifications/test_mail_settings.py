@@ -1,0 +1,84 @@
+"""What of the mail server's settings is refused at start, and what follows from the others."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from services.notifications.main import _relay_settings
+from services.notifications.settings import NotificationsSettings
+from shared.kit.runtime.settings import explain
+from tests.support.certificates import Authority
+
+pytestmark = pytest.mark.unit
+MAIL = {"smtp_host": "mail.example.org", "mail_sender": "notices@ieum.example"}
+LOGIN = {"smtp_user": "ieum", "smtp_password": "of its own"}
+
+
+def settings(**given: Any) -> NotificationsSettings:
+    own: dict[str, Any] = {"profile": "development", "kafka": "127.0.0.1:9092", "mongo_url": "mongodb://127.0.0.1/"}
+    return NotificationsSettings(**own | given)
+
+
+def refused(**given: Any) -> str:
+    with pytest.raises(ValidationError) as error:
+        settings(**MAIL | given)
+    said = explain(error.value)
+    assert "of its own" not in said
+    assert "\n" not in said
+    return said
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"smtp_user": "ieum"}, "IEUM_SMTP_PASSWORD is missing: put the password of IEUM_SMTP_USER"),
+        ({"smtp_password": "of its own"}, "IEUM_SMTP_USER is missing: put the user that IEUM_SMTP_PASSWORD is of"),
+        ({"smtp_security": "none", **LOGIN}, "IEUM_SMTP_SECURITY cannot stand beside IEUM_SMTP_USER: put starttls or"),
+        ({"smtp_security": "none", "smtp_ca_file": "ca"}, "IEUM_SMTP_SECURITY cannot stand beside IEUM_SMTP_CA_FILE"),
+        ({"smtp_port": 465}, "IEUM_SMTP_SECURITY cannot stand with port 465, which begins with TLS: put tls"),
+        ({"smtp_ca_file": "/no/such/file"}, "IEUM_SMTP_CA_FILE cannot stand: put a PEM file that can be read"),
+        ({"smtp_security": "ssl"}, "IEUM_SMTP_SECURITY cannot stand: put a valid value"),
+    ],
+)
+def test_is_refused_with_what_to_put(given: dict[str, Any], said: str) -> None:
+    assert refused(**given).startswith(said)
+
+
+def test_a_file_that_is_no_certificate_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("of its own")
+    assert refused(smtp_ca_file=str(tmp_path / "ca.pem")).startswith("IEUM_SMTP_CA_FILE cannot stand")
+
+
+def test_the_port_is_that_of_the_way() -> None:
+    assert settings(**MAIL).smtp_port == settings(**MAIL, smtp_security="none").smtp_port == 587
+    assert settings(**MAIL, smtp_security="tls").smtp_port == 465
+    assert settings(**MAIL, smtp_security="tls", smtp_port=587).smtp_port == 587
+
+
+def test_certificates_are_checked_by_name_against_the_own_authority_alone(tmp_path: Path) -> None:
+    tls = settings(**MAIL, smtp_ca_file=str(Authority(tmp_path).file)).mail_server_tls()
+    assert tls is not None
+    assert (tls.verify_mode, tls.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert tls.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert len(tls.get_ca_certs()) == 1
+    by_system = settings(**MAIL).mail_server_tls()
+    assert by_system is not None
+    assert (by_system.verify_mode, by_system.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_without_mail_or_tls_there_is_nothing_to_check() -> None:
+    assert settings().mail_server_tls() is None
+    assert settings(**MAIL, smtp_security="none").mail_server_tls() is None
+
+
+def test_the_password_is_shown_nowhere() -> None:
+    given = settings(**MAIL, **LOGIN)
+    assert given.summary()["smtp_password"] == "***"
+    for shown in (repr(given), str(given.summary()), repr(_relay_settings(given))):
+        assert "of its own" not in shown
+    assert _relay_settings(given).password == "of its own"
