@@ -140,6 +140,15 @@ class TestTheLogin:
         assert [line.split()[0] for line in heard] == [b"EHLO", b"QUIT"]
         assert said(capsys) == ["no-starttls"]
 
+    @pytest.mark.parametrize("command", [b"MAIL", b"RCPT", b"DATA", b"."])
+    async def test_that_it_asks_for_is_no_fault_of_a_mail(
+        self, command: bytes, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        async with scripted({command: b"530 5.7.0 Authentication required"}) as (port, _):
+            verdict = judge(await relay(port).send(TO, letter(), "s"))
+        assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "mail-server", False)
+        assert said(capsys) == ["login"]
+
     async def test_needs_a_way_that_we_know(self, authority: Authority, capsys: pytest.CaptureFixture[str]) -> None:
         user = (USER, PASSWORD)
         with MailServer(tls=serving(authority), user=user, mechanisms=[]) as server:

@@ -24,6 +24,7 @@ from services.notifications.domain.mail_address_rules import NO_SUCH_MAILBOX
 from shared.kit.base.logs import logger
 
 Security = Literal["starttls", "tls", "none"]
+ASKS_FOR_LOGIN = 530  # RFC 4954: whatever it answers, no fault of this mail's
 QUIT_SECONDS = 2.0
 PARTING_AT_STOP_SECONDS = 0.5
 MOST_PARTING = 20  # connections that wait for the answer to their QUIT
@@ -122,10 +123,14 @@ class Relay:
             return MailAnswer("mailbox", 250)
         except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as refused:
             in_step = True
+            if refused.code == ASKS_FOR_LOGIN:
+                self._say("login", refused.code)
+                return MailAnswer("server", refused.code)
             return _of(refused)
         except aiosmtplib.SMTPResponseException as refused:  # the greeting, the login, our own address
             in_step = True
-            self._say("login" if isinstance(refused, aiosmtplib.SMTPAuthenticationError) else "refused", refused.code)
+            login = isinstance(refused, aiosmtplib.SMTPAuthenticationError) or refused.code == ASKS_FOR_LOGIN
+            self._say("login" if login else "refused", refused.code)
             return MailAnswer("server", refused.code)
         except _NotOffered as lacking:
             in_step = True
