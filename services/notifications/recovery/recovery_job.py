@@ -45,6 +45,7 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 DELIVERIES_A_PIECE = 20
 THREADS_A_PIECE = 4  # a thread may hold many openings
 MOST_VERSIONS = 200  # how far back ends of openings are looked for, by the thread's count
+LATE_SECONDS = 1.0  # behind its time, as MongoDB's clock may be, before one is another replica's or has ended
 LOOK_AGAIN = timedelta(seconds=2)
 LOOK_AGAIN_FOR_PENDING = timedelta(seconds=0.2)  # behind all others that are due: none is passed over for it
 BUSY_SECONDS = 0.1
@@ -79,37 +80,44 @@ class RecoveryJob:
         self._asked = asked
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until stopped: every recovery that is due, piece by piece, in turns."""
+        """Until stopped: every recovery that is due, piece by piece, in turns. It looks again when the first of them
+        wants it, else each piece would last as long as an idle look."""
+        clock = asyncio.get_running_loop().time
+        again: dict[str, float] = {}  # when one that had its turn is due for the next
         while not stopping.is_set():
             self._asked.clear()
             due = await self._repository.due_recoveries()
             for recovery in due:
                 if stopping.is_set():
                     return
-                await self.step(recovery)
-            await wait_or_any((self._asked, stopping), BUSY_SECONDS if due else IDLE_SECONDS)
+                again.pop(recovery["_id"], None)
+                if (wait := await self.step(recovery)) is not None:
+                    again[recovery["_id"]] = clock() + wait.total_seconds()
+            now = clock()
+            again = {id: at for id, at in again.items() if at > now - LATE_SECONDS}
+            waits = [IDLE_SECONDS, *(max(at - now, BUSY_SECONDS) for at in again.values())]
+            await wait_or_any((self._asked, stopping), BUSY_SECONDS if due else min(waits))
 
-    async def step(self, recovery: RecoveryDocument) -> None:
-        """One piece, or a wait."""
+    async def step(self, recovery: RecoveryDocument) -> timedelta | None:
+        """One piece, or a wait. In how long it is due again; None when that is not for us to know."""
         subscription, now = recovery["_id"], self._clock.calendar()
         endpoint = await self._repository.subscription(subscription)
         if endpoint is None:
-            await self._store.submit(self.stop(recovery))
-        elif not takes_more(endpoint, now):
-            await self._store.submit(self.wait(recovery))
-        elif recovery["pending"] and await self._repository.any_open(recovery["pending"], now):
-            await self._store.submit(self.wait(recovery, LOOK_AGAIN_FOR_PENDING))
-        elif recovery["what"] == "failed":
+            return await self._store.submit(self.stop(recovery))
+        if not takes_more(endpoint, now):
+            return await self._store.submit(self.wait(recovery))
+        if recovery["pending"] and await self._repository.any_open(recovery["pending"], now):
+            return await self._store.submit(self.wait(recovery, LOOK_AGAIN_FOR_PENDING))
+        if recovery["what"] == "failed":
             states = {FAILED, DUE}
             page = await self._repository.deliveries_of(
                 recovery["agency"], states, recovery["after"], DELIVERIES_A_PIECE
             )
-            await self._store.submit(self.retry(recovery, page))
-        else:
-            threads = await self._repository.threads_of(recovery["agency"], recovery["after"], THREADS_A_PIECE)
-            await self._store.submit(self.tell_all(recovery, threads))
+            return await self._store.submit(self.retry(recovery, page))
+        threads = await self._repository.threads_of(recovery["agency"], recovery["after"], THREADS_A_PIECE)
+        return await self._store.submit(self.tell_all(recovery, threads))
 
-    def stop(self, recovery: RecoveryDocument) -> Operation[None]:
+    def stop(self, recovery: RecoveryDocument) -> Operation[timedelta | None]:
         """There is nobody to tell any more."""
 
         def do(work: UnitOfWork) -> None:
@@ -118,16 +126,18 @@ class RecoveryJob:
 
         return Operation(lambda work: [RECOVERIES.by_id(recovery["_id"])], do)
 
-    def wait(self, recovery: RecoveryDocument, so_long: timedelta = LOOK_AGAIN) -> Operation[None]:
+    def wait(self, recovery: RecoveryDocument, so_long: timedelta = LOOK_AGAIN) -> Operation[timedelta | None]:
         """Look again later; what its last piece made due is still to be waited for then."""
 
-        def do(work: UnitOfWork) -> None:
-            if now := self._going_on(work, recovery):
-                RECOVERIES.save(work, {**now, "not_before": work.trusted + so_long})
+        def do(work: UnitOfWork) -> timedelta | None:
+            if (now := self._going_on(work, recovery)) is None:
+                return None
+            RECOVERIES.save(work, {**now, "not_before": work.trusted + so_long})
+            return so_long
 
         return Operation(lambda work: [RECOVERIES.by_id(recovery["_id"])], do)
 
-    def retry(self, recovery: RecoveryDocument, page: Sequence[DeliveryDocument]) -> Operation[None]:
+    def retry(self, recovery: RecoveryDocument, page: Sequence[DeliveryDocument]) -> Operation[timedelta | None]:
         """A piece of what was given up or waits for its retry."""
         mine = [each for each in page if each["subscription"] == recovery["_id"]]
 
@@ -138,10 +148,10 @@ class RecoveryJob:
                 yield THREADS.by_id(each["thread"])
                 yield from self._queues.needs(THREADS.get(work, each["thread"]), each["opportunity"])
 
-        def do(work: UnitOfWork) -> None:
+        def do(work: UnitOfWork) -> timedelta | None:
             now = self._going_on(work, recovery)
             if now is None:
-                return
+                return None
             now["pending"] = []
             for each in mine:
                 found, thread = DELIVERIES.get(work, each["_id"]), THREADS.get(work, each["thread"])
@@ -149,11 +159,11 @@ class RecoveryJob:
                     continue
                 self._count(now, found, send_again(work, self._queues, thread, found))
                 THREADS.save(work, thread)
-            self._moved(work, now, page[-1]["_id"] if len(page) == DELIVERIES_A_PIECE else None, recovery)
+            return self._moved(work, now, page[-1]["_id"] if len(page) == DELIVERIES_A_PIECE else None, recovery)
 
         return Operation(needs, do)
 
-    def tell_all(self, recovery: RecoveryDocument, threads: Sequence[ThreadDocument]) -> Operation[None]:
+    def tell_all(self, recovery: RecoveryDocument, threads: Sequence[ThreadDocument]) -> Operation[timedelta | None]:
         """A piece of what the recipient should hold."""
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
@@ -165,16 +175,16 @@ class RecoveryJob:
                         yield DELIVERIES.by_id(id)
                     yield from self._queues.needs(thread)
 
-        def do(work: UnitOfWork) -> None:
+        def do(work: UnitOfWork) -> timedelta | None:
             now, endpoint = self._going_on(work, recovery), SUBSCRIPTIONS.get(work, recovery["_id"])
             if now is None or endpoint is None:
-                return
+                return None
             now["pending"] = []
             for each in threads:
                 if (thread := THREADS.get(work, each["_id"])) is not None:
                     self._tell_thread(work, now, endpoint, thread)
                     THREADS.save(work, thread)
-            self._moved(work, now, threads[-1]["person"] if len(threads) == THREADS_A_PIECE else None, recovery)
+            return self._moved(work, now, threads[-1]["person"] if len(threads) == THREADS_A_PIECE else None, recovery)
 
         return Operation(needs, do)
 
@@ -244,14 +254,17 @@ class RecoveryJob:
         else:
             now["passed_over"] += 1
 
-    def _moved(self, work: UnitOfWork, now: RecoveryDocument, after: str | None, before: RecoveryDocument) -> None:
+    def _moved(
+        self, work: UnitOfWork, now: RecoveryDocument, after: str | None, before: RecoveryDocument
+    ) -> timedelta | None:
         if after is None:
             now.update({"state": "done", "ended": work.trusted})
         else:
             now["after"] = after
-        made = now["again"] - before["again"]
-        now["not_before"] = work.trusted + timedelta(seconds=made / self._per_second)
+        wait = timedelta(seconds=(now["again"] - before["again"]) / self._per_second)
+        now["not_before"] = work.trusted + wait
         RECOVERIES.save(work, now)
+        return None if after is None else wait
 
 
 def _own(recovery: RecoveryDocument) -> list[Need]:
