@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.requests import ClientDisconnect
 
 from services.notifications.channels.feed import FeedReader, UnknownCursor
 from services.notifications.channels.feed_files import FeedFiles
@@ -15,7 +16,7 @@ from services.notifications.documents import FEED
 from services.notifications.repository import Repository
 from services.notifications.schemas import Schema
 from shared.access.api_keys import Caller, Calling
-from shared.kit.web.middleware import Reading
+from shared.kit.web.middleware import CLIENT_GONE, Reading
 from shared.kit.web.problems import Problem, errors, unavailable
 from shared.kit.web.route_bounds import Bounds, Router, bounded
 
@@ -96,10 +97,18 @@ def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
         """The caller's notices and recalls after a cursor (``last``: where it is by our book); ``wait`` seconds for the
         first one (long poll). Nothing new since an answer with the ``ETag`` in ``If-None-Match``: 304."""
         recipient, still = await reader_of(request, caller)
+
+        async def waited() -> None:
+            if await request.is_disconnected():  # who hangs up early and comes again would soon have no place left
+                raise ClientDisconnect
+            await still()
+
         try:
-            page = await endpoints.reader.read(recipient, after or None, limit, wait, still)
+            page = await endpoints.reader.read(recipient, after or None, limit, wait, waited)
         except UnknownCursor:
             raise _unknown_cursor("/query/after") from None
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_GONE)
         if known(if_none_match, page.etag):
             return Response(status_code=304, headers={"ETag": page.etag})
         response.headers["ETag"] = page.etag

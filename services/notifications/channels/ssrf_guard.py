@@ -30,11 +30,28 @@ REGISTERING = 8  # threads of a resolver for registrations, see Subscriptions
 MOST_INTERIM = 64  # answers of 1xx before the real one
 
 
+_HEAD_ENDS = b"\r\n\r\n"
+
+
 class _Answers(ResponseHandler):
     """Ends a connection that gives interim answers without end: aiohttp passes over them in a loop that lets nobody
-    else have a turn, for as long as they come."""
+    else have a turn, for as long as they come.
+
+    An answer counts once its head is whole, whatever is wrong with what follows it: aiohttp forgets the head where both
+    came together, so the same answer would be one or none by how the network cuts it.
+    """
 
     _interim = 0
+
+    def data_received(self, data: bytes) -> None:
+        """What came over the connection: each head by itself."""
+        for _ in range(MOST_INTERIM + 1):
+            end = data.find(_HEAD_ENDS) + len(_HEAD_ENDS)
+            if not len(_HEAD_ENDS) <= end < len(data) or self.exception() is not None:
+                break
+            super().data_received(data[:end])
+            data = data[end:]
+        super().data_received(data)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """One answer, as far as its headers."""

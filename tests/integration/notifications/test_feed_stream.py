@@ -177,6 +177,32 @@ async def test_a_reader_that_takes_nothing_is_dropped_and_holds_little(setup: Se
                 assert await healthy.next() is not None
 
 
+@pytest.mark.parametrize("path", ["/feed?wait=55", "/feed/stream"])
+async def test_who_hangs_up_gives_its_place_back_long_before_its_time_is_over(setup: Setup, path: str) -> None:
+    async with setup.running() as app, served(app) as base:
+        await setup.publish(setup.agency("gjf"))
+        async with Client(None, setup.tokens["gjf"], base) as gjf:
+            await gjf.subscribed("feed")
+
+            async def has_room() -> bool:
+                return (await gjf.get("/feed")).status_code == 200
+
+            async def has_none() -> bool:
+                return not await has_room()
+
+            url, lines = (
+                httpx.URL(base),
+                [f"GET {path} HTTP/1.1", "host: x", f"authorization: Bearer {setup.tokens['gjf']}"],
+            )
+            opened = [await asyncio.open_connection(url.host, url.port) for _ in range(16)]
+            for _, writer in opened:
+                writer.write("\r\n".join([*lines, "", ""]).encode())
+            await eventually(has_none)
+            for _, writer in opened:
+                writer.close()
+            await eventually(has_room, 20)
+
+
 async def test_one_agency_has_only_so_many_however_many_keys(setup: Setup) -> None:
     async with setup.running(at_once_polls=2) as app, served(app) as base:
         registered = setup.agency("hana", "case")
