@@ -1,22 +1,26 @@
 #!/bin/sh
 # Fails when shared/events/schemas, docs/openapi or deploy/rights is not what the code says. Leaves the right files there, for looking
-# at and committing. $1: the python to use.
+# at and committing; what is right is not touched, for others may be reading it. $1: the python to use.
 set -eu
-before=$(mktemp -d)
-trap 'rm -rf "$before"' EXIT
-mkdir -p "$before/shared/events" "$before/docs" "$before/deploy"
-cp -r shared/events/schemas "$before/shared/events/schemas"
-cp -r docs/openapi "$before/docs/openapi"
-cp -r deploy/rights "$before/deploy/rights"
-"$1" -m shared.events.publish_schemas >/dev/null
+made=$(mktemp -d)
+trap 'rm -rf "$made"' EXIT
+wrong=
+if ! "$1" -m shared.events.publish_schemas --check; then
+    "$1" -m shared.events.publish_schemas >/dev/null
+    wrong=shared/events/schemas
+fi
 for service in intake matching notifications; do
-    "$1" -m "services.$service" openapi >"docs/openapi/$service.json"
-    "$1" -m "services.$service" rights >"deploy/rights/$service.json"
+    for file in docs/openapi/$service.json deploy/rights/$service.json; do
+        what=$(basename "$(dirname "$file")") # openapi or rights
+        "$1" -m "services.$service" "$what" >"$made/new"
+        if ! diff "$file" "$made/new"; then
+            cp "$made/new" "$file"
+            wrong="$wrong $file"
+        fi
+    done
 done
-for folder in shared/events/schemas docs/openapi deploy/rights; do
-    if ! diff -r -x __pycache__ "$before/$folder" "$folder"; then
-        echo "$folder was not what the code says; it is now" >&2
-        echo "  -> look at the change and commit it (make schemas writes it at any time)" >&2
-        exit 1
-    fi
-done
+if [ -n "$wrong" ]; then
+    echo "not what the code said, and now are: $wrong" >&2
+    echo "  -> look at the change and commit it (make schemas writes it at any time)" >&2
+    exit 1
+fi
