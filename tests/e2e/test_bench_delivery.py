@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ SMALL_STORE = {"rounds": 1, "events": 300, "endpoints": 5, "subscriptions": 50, 
 SMALL_ORDER = {"events": 400, "endpoints": 10, "kills": 4, "per-second": 20.0}
 
 
-def last_line_of(module: str, size: dict[str, float]) -> dict[str, Any]:
+def last_line_of(module: str, size: Mapping[str, float]) -> dict[str, Any]:
     arguments = [word for name, value in size.items() for word in (f"--{name}", str(value))]
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],

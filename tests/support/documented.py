@@ -112,8 +112,8 @@ class Documented:
             await self.ask(operation, 401, headers={"authorization": "Bearer x"})
             with _instead(runtime, "authenticator", _Failing(AutoReconnect())):
                 await self.ask(operation, 503)
-        names = ("requests", "lookups", "events", "anonymous")
-        with _instead(runtime, "quotas", Quotas(EdgeSettings(**{f"limit_{name}": "1/1" for name in names}))):
+        one: dict[str, Any] = {f"limit_{name}": "1/1" for name in ("requests", "lookups", "events", "anonymous")}
+        with _instead(runtime, "quotas", Quotas(EdgeSettings(**one))):
             method, path = operation.split()
             for _ in range(3):  # whatever it answers to the first
                 await self.http.request(method, _filled(path), headers=self.headers)

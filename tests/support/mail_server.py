@@ -108,5 +108,5 @@ class _AnyPort(Controller):
     """On a free port: the one that was given is 0, and aiosmtpd would knock there to see whether it has begun."""
 
     def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]  # it has begun
+        self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()

@@ -20,6 +20,8 @@ from shared.kit.store.transaction_io import Found, Wanted
 from shared.kit.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
+Stored = Any
+"""A document as it was stored, of which type only the test knows, by the collection."""
 CODEC = CloudEventCodec()
 
 
@@ -40,12 +42,12 @@ class MemoryStore:
         """As if it had been committed."""
         self.documents.setdefault(collection, {})[document["_id"]] = bson.encode(document, codec_options=UTC_CODEC)
 
-    def get(self, collection: str, id: str) -> dict[str, Any] | None:
+    def get(self, collection: str, id: str) -> Stored | None:
         """One document."""
         raw = self.documents.get(collection, {}).get(id)
         return None if raw is None else bson.decode(raw, UTC_CODEC)
 
-    def all(self, collection: str, **where: Any) -> list[dict[str, Any]]:
+    def all(self, collection: str, **where: Any) -> list[Stored]:
         """Documents with these values, in the order in which they came."""
         found = [bson.decode(raw, UTC_CODEC) for raw in self.documents.get(collection, {}).values()]
         return [each for each in found if all(each.get(field) == value for field, value in where.items())]

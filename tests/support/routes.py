@@ -64,7 +64,7 @@ def requests(app: FastAPI) -> Iterator[tuple[str, str, bool]]:
     """Method, an address that leads there, and whether a key is needed, of every route."""
     for path, route in bounded_routes(app):
         filled = re.sub(r"{version}", "1", path)
-        for method in sorted(route.methods):
+        for method in sorted(route.methods or ()):
             yield method, re.sub(r"{[^}]*}", ANY_ID, filled), route.needs_key
 
 

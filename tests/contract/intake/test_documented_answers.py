@@ -85,7 +85,8 @@ async def operate(service: Documented, gjf: Door, hanawon: Door) -> None:
     )
     await service.ask("GET /questions", 422, params={"limit": 0})
     assert (await service.ask("GET /questions", 422, params={"before": "x"})).json()["rule"] == "wrong-form"
-    answer, same = "POST /questions/{question}", {"json": {"answer": "same"}}
+    answer = "POST /questions/{question}"
+    same: dict[str, Any] = {"json": {"answer": "same"}}
     await gjf.send(202, gjf.agency.event("job-closed", {"reference": "Q-2", "reason": "filled"}))
     told = (await service.ask(answer, 409, f"/questions/{second['question']}", **same)).json()
     assert (told["rule"], sorted(told["remedy"])) == ("not-one-vacancy", ["en", "ko"])
@@ -112,14 +113,14 @@ async def operate(service: Documented, gjf: Door, hanawon: Door) -> None:
     }
     await service.ask("GET /held-adverts", 422, params={"after": "x"})
 
-    number = "/employers/124-81-00998"
-    assert (await service.ask("PUT /employers/{number}", 200, number, json=BLOCKED)).json()["applied"] is False
-    await service.ask("PUT /employers/{number}", 422, number, json={})
+    employer = "/employers/124-81-00998"
+    assert (await service.ask("PUT /employers/{number}", 200, employer, json=BLOCKED)).json()["applied"] is False
+    await service.ask("PUT /employers/{number}", 422, employer, json={})
     await service.ask("PUT /employers/{number}", 422, "/employers/---", json=BLOCKED)
     listed = (await service.ask("GET /employers", 200, params={"limit": 1})).json()
     assert (listed["employers"][0]["number"], listed["next"]) == ("1248100998", "1248100998")
     await service.ask("GET /employers", 422, params={"after": "-"})
-    await service.ask("DELETE /employers/{number}", 204, number)
+    await service.ask("DELETE /employers/{number}", 204, employer)
     await service.ask("DELETE /employers/{number}", 404, "/employers/1")
     await service.ask("DELETE /employers/{number}", 422, "/employers/~")
 
@@ -142,7 +143,8 @@ async def send_files(service: Documented, headers: Mapping[str, str]) -> None:
 
 async def keep_mappings(service: Documented, headers: Mapping[str, str]) -> None:
     own = {"type": "person-enrolled", "columns": {"번호": "reference", "성함": "identity.name", "비고": ""}}
-    kept, ask = {"headers": headers}, service.ask
+    kept: dict[str, Any] = {"headers": headers}
+    ask = service.ask
     assert (await ask("PUT /mappings/{name}", 200, "/mappings/own", json=own, **kept)).json() == own
     fixed = {**own, "fixed": {"identity.name": "비밀이름"}}
     wrong = (await ask("PUT /mappings/{name}", 422, "/mappings/bad", json=fixed, **kept)).json()
@@ -225,7 +227,7 @@ async def send(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def look_back_without_a_right(service: Documented, agency: Partner) -> None:
-    said = {"headers": agency.headers}
+    said: dict[str, Any] = {"headers": agency.headers}
     await service.ask("GET /events/{id}", 403, "/events/x", params={"source": "/agencies/acme"}, **said)
     await service.ask("GET /receipts/{receipt}", 403, "/receipts/x", **said)
     await service.ask("GET /rejections", 403, **said)

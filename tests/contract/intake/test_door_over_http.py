@@ -250,17 +250,17 @@ def _changed(data: Any, at: tuple[str | int, ...], to: Any, how: str) -> Any:
     result = holder = {"root": copy.deepcopy(data)}
     path: tuple[str | int, ...] = ("root", *at)
     for part in path[:-1]:
-        holder = holder[part]  # type: ignore[index]  # any JSON
+        holder = holder[part]
     if how == "drop":
         del holder[path[-1]]  # type: ignore[arg-type]  # any JSON
         return result.get("root", {})
     if how == "replace":
-        holder[path[-1]] = to  # type: ignore[index]  # any JSON
+        holder[path[-1]] = to
     else:
-        inside = holder[path[-1]]  # type: ignore[index]  # any JSON
+        inside = holder[path[-1]]
         name = CANARY if how == "name" else "unknown"
         if isinstance(inside, dict):
             inside[name] = to
         else:
-            holder[path[-1]] = {name: to}  # type: ignore[index]  # any JSON
+            holder[path[-1]] = {name: to}
     return result["root"]

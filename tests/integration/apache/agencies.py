@@ -64,6 +64,7 @@ class Agency:
                     for record in records:
                         headers = dict(record.headers)
                         assert headers["ce_type"] == b"event-answered"
+                        assert record.value is not None
                         found[headers["ce_id"]] = json.loads(record.value)
         finally:
             await consumer.stop()

@@ -165,7 +165,7 @@ class TestWalls:
     async def test_who_is_taken_away_comes_in_no_more(self, world: World, broker: ApacheBroker) -> None:
         gone = await new_agency(broker, f"gone-{secrets.token_hex(2)}")
         assert await withdraw(broker.login(ADMIN).arguments, AgencyDoor(gone.name))
-        login = {"user": gone.login.user, "password": gone.login.password}
+        login: dict[str, Any] = {"user": gone.login.user, "password": gone.login.password}
         security = KafkaSecurity(security_protocol="SASL_PLAINTEXT", **login)
         refused = KafkaSettings(bootstrap=broker.address, instance="x", security=security)
         found = await why_refused(refused, 5_000)

@@ -149,7 +149,11 @@ def test_an_error_in_place_of_its_own_page_closes_nothing(polled: Polled, error:
         return errors.pop() if errors and asked.get("wantedAuthNo") == "K4" else answer(path, asked)
 
     polled.portal.answer = once_an_error  # type: ignore[method-assign]  # it fails once
-    polled.portal.after_page = lambda page: polled.portal.adverts.pop("K3", None) and None
+
+    def taken_away(page: int) -> None:
+        polled.portal.adverts.pop("K3", None)
+
+    polled.portal.after_page = taken_away
     outcome = polled.cycle()
     assert (errors, outcome.closed, polled.door.closed) == ([], 0, {})
     assert polled.cycle().closed == 1

@@ -102,7 +102,7 @@ async def register(
 
 def settings(kafka: str, mongo_url: str, **more: Any) -> IntakeSettings:
     given = {"profile": "development", "kafka_idempotent": IDEMPOTENT, **more}
-    return IntakeSettings(kafka=kafka, mongo_url=mongo_url, first_admin=FIRST_ADMIN, **given)  # type: ignore[arg-type]  # as the environment gives it
+    return IntakeSettings(kafka=kafka, mongo_url=mongo_url, first_admin=FIRST_ADMIN, **given)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -103,7 +103,7 @@ async def reading(
 async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lives: list[Callable[[Sequence[Fetched]], Awaitable[None]]] = []
+    lives: list[Callable[[Sequence[Fetched]], Coroutine[Any, Any, None]]] = []
 
     class Life:
         kafka = None

@@ -31,7 +31,12 @@ def agency(name: str, administers: bool) -> tuple[dict[str, str], Agency]:
 async def small(
     kafka: str, mongo_url: str, database: AsyncIOMotorDatabase[dict[str, Any]], topic_prefix: str
 ) -> AsyncIterator[tuple[httpx.AsyncClient, ServiceRuntime]]:
-    there = {"kafka": kafka, "mongo_url": mongo_url, "database": database.name, "topic_prefix": topic_prefix}
+    there: dict[str, Any] = {
+        "kafka": kafka,
+        "mongo_url": mongo_url,
+        "database": database.name,
+        "topic_prefix": topic_prefix,
+    }
     settings = SmallSettings(profile="development", **there)
     app = build(settings)
     async with app.router.lifespan_context(app):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -39,7 +40,7 @@ async def test_a_rebalance_between_two_polls_does_nothing_twice_and_leaves_nothi
     await first.stream.start()
     await until(lambda: done(FIRST))
 
-    joined: list[asyncio.Task[None]] = []
+    joined: list[asyncio.Task[Any]] = []
     take_in_what_came = Session._take_in_what_came
 
     async def after_a_rebalance(session: Session, backlog: Backlog, ready: int) -> None:

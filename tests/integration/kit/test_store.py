@@ -126,19 +126,19 @@ class TestPerform:
             lambda work: [Need("matches", "person", "p")],
             lambda work: [d["_id"] for d in work.find("matches", "person", "p")],
         )
-        results: list[Any] = await store.perform([find, Operation(lambda work: (), change), find])
+        operations: list[Operation[Any]] = [find, Operation(lambda work: (), change), find]
+        results = await store.perform(operations)
         assert results == [["1", "2"], None, ["2", "3"]]
         assert [d["_id"] async for d in store.database.matches.find().sort("_id")] == ["2", "3"]
 
     async def test_long_documents_are_loaded_like_short_ones(self, store: Store) -> None:
         long = [{"_id": f"l{n}", "person": "p", "text": "x" * 200_000} for n in range(3)]
         await store.database.matches.insert_many(long)
-        by_id, by_field = await store.perform(
-            [
-                Operation(lambda work: [Need.by_id("matches", "l1")], lambda work: [work.get("matches", "l1")]),
-                Operation(lambda work: [Need("matches", "person", "p")], lambda w: w.find("matches", "person", "p")),
-            ]
-        )
+        operations: list[Operation[Any]] = [
+            Operation(lambda work: [Need.by_id("matches", "l1")], lambda work: [work.get("matches", "l1")]),
+            Operation(lambda work: [Need("matches", "person", "p")], lambda w: w.find("matches", "person", "p")),
+        ]
+        by_id, by_field = await store.perform(operations)
         assert by_id == [long[1]]
         assert by_field == long
 
@@ -171,7 +171,7 @@ class TestPerform:
     async def test_what_is_more_than_one_answer_can_hold_is_loaded_all_the_same(self, store: Store) -> None:
         for collection in ("some", "others"):
             await store.database[collection].insert_one({"_id": "x", "text": "a" * 9_000_000})
-        lengths = Operation(
+        lengths: Operation[Any] = Operation(
             lambda work: [Need.by_id("some", "x"), Need.by_id("others", "x")],
             lambda work: [len((work.get(name, "x") or {})["text"]) for name in ("some", "others")],
         )

@@ -127,7 +127,8 @@ class TestManyThatAreThereAlready:
             lambda work: work.delete("counts", "00") if work.get("counts", "00") else None,
         )
         unseen = Operation(lambda work: (), lambda work: work.save("counts", {"_id": "unseen", "n": 9}))
-        await store.perform([*(add(f"{n:02}") for n in self.MANY[1:]), gone, add("new", 5), unseen])
+        several: list[Operation[Any]] = [*(add(f"{n:02}") for n in self.MANY[1:]), gone, add("new", 5), unseen]
+        await store.perform(several)
         expected = {f"{n:02}": 2 for n in self.MANY[1:]} | {"new": 5, "unseen": 9}
         assert await counts(store) == expected
 
@@ -152,7 +153,8 @@ class TestManyThatAreThereAlready:
                 raw.replace_one({"_id": "03"}, {"_id": "03", "n": 100})
                 raw.delete_one({"_id": "04"})
 
-        results = await store.perform([*(add(f"{n:02}") for n in self.MANY), Operation(lambda work: (), meddling)])
+        several: list[Operation[Any]] = [*(add(f"{n:02}") for n in self.MANY), Operation(lambda work: (), meddling)]
+        results = await store.perform(several)
         assert results[3:5] == [101, 1]
         assert await counts(store) == {f"{n:02}": 2 for n in self.MANY} | {"03": 101, "04": 1}
 

@@ -264,7 +264,9 @@ class TestReplicas:
         assert (one.share.count, two.share.count) == (1, 2)
         await one.renew()
         assert one.share.count == 2
-        failing = [{"_id": endpoint, "held_until": datetime(2026, 11, 2, tzinfo=UTC)} for endpoint in "abcdefgh"]
+        failing: list[Any] = [
+            {"_id": endpoint, "held_until": datetime(2026, 11, 2, tzinfo=UTC)} for endpoint in "abcdefgh"
+        ]
         asked = [lease.asks(endpoint, timedelta(0)) for endpoint in failing for lease in (one, two)]
         assert asked.count(True) == len(failing)
         await two.end()

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -102,14 +103,12 @@ async def test_none_is_dialled_and_the_partners_connections_are_kept() -> None:
         try:
             first = await asyncio.gather(*map(send, later))
             assert {verdict.outcome for verdict in first} == {"delivered"}, "they led to the partner"
-            well: list[list[str]]
-            refused: list[Verdict]
-            both: list[Verdict]
-            *well, refused, both = await asyncio.gather(
+            ended: list[Any] = await asyncio.gather(
                 *(send_to_partner() for _ in range(SENDERS)),
                 asyncio.gather(*map(send, urls + later)),
                 asyncio.gather(*map(send, mixed)),
             )
+            *well, refused, both = ended
         finally:
             await channel.close()
         assert set(dials) == {WELL}

@@ -81,10 +81,11 @@ class TestWhoItIs:
         self, authority: Authority, tmp_path: Path, security: Security, wrong: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         of = Authority(tmp_path / "other", "other") if wrong == "authority" else authority
-        options: dict[str, Any] = {
+        wrongly: dict[str, dict[str, Any]] = {
             "name": {"address": "127.0.0.2"},
             "expired": {"valid": timedelta(hours=-1)},
-        }.get(wrong, {})
+        }
+        options = wrongly.get(wrong, {})
         tls = None if wrong == "system" else trusting(authority)
         with MailServer(tls=serving(of, **options), implicit=security == "tls", user=(USER, PASSWORD)) as server:
             asking = relay(server.port, tls, security=security, user=USER, password=PASSWORD)

@@ -139,7 +139,7 @@ async def _aged(app: Any, away: timedelta) -> bool:
     what has not been tried is left as it is."""
     database, now = app.state.database, datetime.now(UTC)
     made, until_next = kept_waiting(away)
-    tried = {"state": "due", "attempts": {"$gt": 0, "$lt": made}}
+    tried: dict[str, Any] = {"state": "due", "attempts": {"$gt": 0, "$lt": made}}
     change = {"attempts": made, "due": now + until_next, "waits": "retry"}
     await database.deliveries.update_many(tried, {"$set": change, "$unset": {"planned": "", "probe": ""}})
     await database.subscriptions.update_many({}, {"$set": {"failures": MOST_COUNTED, "failing_since": now - away}})

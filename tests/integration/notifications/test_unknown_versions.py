@@ -38,7 +38,7 @@ async def test_on_every_stream_it_is_apart_once_and_holds_up_nothing(setup: Setu
         assert [document["opportunity"] async for document in database.matches.find()] == [hexid("opportunity", "x")]
 
 
-async def _published_as_version(version: int, setup: Setup, *events: Event) -> None:  # type: ignore[type-arg]  # of any data
+async def _published_as_version(version: int, setup: Setup, *events: Event) -> None:
     async with AIOKafkaProducer(**setup.connection, acks="all") as producer:
         for event in events:
             key, value, headers = to_kafka(event)

@@ -72,7 +72,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     return answered
 
 
-DOOR = {"IEUM_INTAKE": "https://door.example", "IEUM_AGENCY": "gjf", "IEUM_KEY": KEY.token}
+DOOR: dict[str, Any] = {"IEUM_INTAKE": "https://door.example", "IEUM_AGENCY": "gjf", "IEUM_KEY": KEY.token}
 
 
 class TestOffline:
@@ -265,7 +265,7 @@ class TestSending:
     def test_a_key_that_others_can_read_is_not_used(self, jobs: Path, tmp_path: Path) -> None:
         (tmp_path / "key").write_text(KEY.token)
         (tmp_path / "key").chmod(0o644)
-        said = {**DOOR, "IEUM_KEY_FILE": str(tmp_path / "key")}
+        said: dict[str, Any] = {**DOOR, "IEUM_KEY_FILE": str(tmp_path / "key")}
         assert "chmod 600" in run("send", str(jobs), code=WRONG, **said).stderr
 
     def test_an_operator_registers_with_the_hash_alone(self, served: Served) -> None:

@@ -69,7 +69,7 @@ class TestPartner:
         text = Path("deploy/compose/demo.yml").read_text()
         [name] = re.findall(r"EXTERNAL_SELF: (\S+)", text)
         [networks] = re.findall(r"IEUM_ALLOW_NETWORKS: '(.+)'", text)
-        allowed = [ipaddress.ip_network(network) for network in json.loads(networks)]
+        allowed = tuple(ipaddress.ip_network(network) for network in json.loads(networks))
         check_url(f"http://{name}:8110/notices", UrlRules(plain_http=True, ports=frozenset(), allowed=allowed))
         assert f"aliases: [{name}]" in text
         assert all(any(ipaddress.ip_address(each) in one for one in allowed) for each in ("172.18.0.2", "192.168.16.2"))

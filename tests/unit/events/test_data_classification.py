@@ -62,7 +62,7 @@ class TestModel:
 
     def test_cannot_be_changed(self) -> None:
         with pytest.raises(ValidationError):
-            Open(word="a").word = "b"  # type: ignore[misc]  # the point of this test
+            Open(word="a").word = "b"
 
 
 class TestHighestClass:

@@ -38,7 +38,7 @@ async def test_the_year_alone_is_enough_and_only_it_travels(given: Any, kept: st
     assert (await house.send("trainee-graduated", _born(given))).status == "accepted"
     assert house.newest.year_of_birth == 1991
     (record,) = house.store.all("identities")
-    assert house.dependencies.vault.open(record, "birth_date") == kept  # type: ignore[arg-type]  # as it is stored
+    assert house.dependencies.vault.open(record, "birth_date") == kept
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,7 @@ class TestBatches:
         for data in ([{"family": n} for n in range(5_000)], {f"x{n}": 1 for n in range(5_000)}):
             receipt = await house.send("trainee-graduated", {"reference": data})
             assert receipt.problem is not None
-            assert len(receipt.problem.errors) <= 100
+            assert len(receipt.problem.errors or ()) <= 100
 
     async def test_looking_for_what_is_never_collected_holds_no_copy_of_what_was_sent(self, house: House) -> None:
         wide: Any = [[] for _ in range(20_000)]

@@ -35,7 +35,7 @@ async def refused(house: House, count: int, by: str = "gjf", **attributes: Any) 
 
 
 def kept(receipts: list[Receipt]) -> list[bool | None]:
-    assert {len(receipt.problem.errors) for receipt in receipts if receipt.problem is not None} == {2}
+    assert {len(receipt.problem.errors or ()) for receipt in receipts if receipt.problem is not None} == {2}
     return [None if receipt.problem is None else receipt.problem.kept for receipt in receipts]
 
 

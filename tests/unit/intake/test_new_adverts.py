@@ -53,6 +53,7 @@ class World:
     async def run(self) -> None:
         if self.chance.random() < 0.5:
             verdict: Any
+            reason: Any
             verdict, reason = self.chance.choice((("held", "other"), ("refused", "employer-blocked")))
             await operators(self.house).list_employer("1234567890", verdict, reason, self.house.callers["ops"])
         for number in range(ADVERTS):

@@ -116,7 +116,8 @@ class TestRules:
         assert (receipt.problem.rule, receipt.problem.field) == (rule, field)
 
     async def test_closing_today_and_open_until_filled_are_fine(self, house: House) -> None:
-        for number, change in enumerate(({"closes": today()}, {"closes": None, "until_filled": True})):
+        changes: list[dict[str, Any]] = [{"closes": today()}, {"closes": None, "until_filled": True}]
+        for number, change in enumerate(changes):
             data = example("job-posted", reference=f"J-{number}", **change)
             assert (await house.send("job-posted", data, by="gjf")).status == "accepted"
 

@@ -53,7 +53,7 @@ async def test_what_cannot_be_read_is_set_aside_with_a_warning_and_kept_nowhere(
     assert (warning.rule, warning.field) == ("not-readable", "/data/identity/phone")
     assert len(str(given)) < 4 or str(given) not in receipt.model_dump_json()
     (record,) = house.store.all("identities")
-    assert house.dependencies.vault.open(record, "phone") is None  # type: ignore[arg-type]  # as it is stored
+    assert house.dependencies.vault.open(record, "phone") is None
 
 
 async def test_what_can_be_read_is_kept_in_its_one_form() -> None:
@@ -62,7 +62,7 @@ async def test_what_can_be_read_is_kept_in_its_one_form() -> None:
     receipt = await house.send("trainee-graduated", data)
     assert (receipt.status, receipt.warnings) == ("accepted", None)
     (record,) = house.store.all("identities")
-    assert house.dependencies.vault.open(record, "phone") == "+821012345678"  # type: ignore[arg-type]  # as it is stored
+    assert house.dependencies.vault.open(record, "phone") == "+821012345678"
 
 
 async def test_what_cannot_be_read_erases_no_number_that_is_held_and_leaving_it_out_does() -> None:
@@ -76,7 +76,7 @@ async def test_what_cannot_be_read_erases_no_number_that_is_held_and_leaving_it_
             assert all("person-updated" in sentence for sentence in warning.remedy.values())
         assert bool(receipt.warnings) is bool(phone)
         (record,) = house.store.all("identities")
-        opened = [house.dependencies.vault.open(record, name) for name in ("name", "phone")]  # type: ignore[arg-type]  # as it is stored
+        opened = [house.dependencies.vault.open(record, name) for name in ("name", "phone")]
         assert opened == ["다른 예시", held]
 
 
@@ -90,7 +90,7 @@ async def test_so_is_every_other_optional_field_of_the_identity(field: str, give
     assert receipt.status == "accepted"
     assert [(one.rule, one.field) for one in receipt.warnings or ()] == [("not-readable", f"/data/identity/{field}")]
     (record,) = house.store.all("identities")
-    assert house.dependencies.vault.open(record, field) is None  # type: ignore[arg-type]  # as it is stored
+    assert house.dependencies.vault.open(record, field) is None
 
 
 @pytest.mark.parametrize("given", ["no at", "a@b c", "@x", "x@", "a@b@c"])

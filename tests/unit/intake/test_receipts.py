@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -62,24 +62,29 @@ class TestBootstrap:
 
 
 class TestSettings:
-    KAFKA_AND_MONGO = {"profile": "development", "kafka": "127.0.0.1:1", "mongo_url": "mongodb://127.0.0.1:2/"}  # noqa: RUF012 - never changed
+    KAFKA_AND_MONGO: ClassVar[dict[str, Any]] = {
+        "profile": "development",
+        "kafka": "127.0.0.1:1",
+        "mongo_url": "mongodb://127.0.0.1:2/",
+    }
 
     def test_the_summary_shows_no_key(self) -> None:
-        settings = IntakeSettings(**self.KAFKA_AND_MONGO, kek="ee" * 32, first_admin="ops:ops-1:" + "ab" * 32)  # type: ignore[arg-type]  # as the environment gives them
+        settings = IntakeSettings(**self.KAFKA_AND_MONGO, kek="ee" * 32, first_admin="ops:ops-1:" + "ab" * 32)
         assert "ee" * 32 not in str(settings.summary())
         assert "abab" not in str(settings.summary())
 
     @pytest.mark.parametrize("kek", ["", "zz" * 32, "ab" * 31])
     def test_a_kek_is_32_bytes(self, kek: str) -> None:
         with pytest.raises(ValueError, match="kek"):
-            IntakeSettings(**self.KAFKA_AND_MONGO, kek=kek)  # type: ignore[arg-type]  # as the environment gives it
+            IntakeSettings(**self.KAFKA_AND_MONGO, kek=kek)
 
     def test_production_refuses_the_key_everybody_knows(self) -> None:
         keys = {"id_key": A_KEY, "sealing_key": ANOTHER_KEY}
         own = {**keys, "kafka_idempotent": True, "instance": "intake-1", "metrics_port": 9100}
         own |= {"kafka_security_protocol": "SASL_SSL", "kafka_user": "intake", "kafka_password": "none"}
         given: dict[str, Any] = {**self.KAFKA_AND_MONGO, **own, "profile": "production"}
-        for refused in ({}, {"kek": A_KEY}, {"kek": ANOTHER_KEY.upper()}, {"kek": "00" * 32}):
+        unfit: list[dict[str, Any]] = [{}, {"kek": A_KEY}, {"kek": ANOTHER_KEY.upper()}, {"kek": "00" * 32}]
+        for refused in unfit:
             with pytest.raises(ValueError, match="kek"):
                 IntakeSettings(**given, **refused)
         assert IntakeSettings(**given, kek=A_THIRD_KEY).kek_bytes.hex() == A_THIRD_KEY

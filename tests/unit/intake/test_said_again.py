@@ -71,4 +71,4 @@ async def test_another_identity_is_news_and_the_same_once_more_is_not() -> None:
     statuses = [(await house.send("person-updated", moved)).status for _ in range(2)]
     assert statuses == ["accepted", "duplicate"]
     (record,) = house.store.all("identities")
-    assert house.dependencies.vault.open(record, "address") == "예시로 2"  # type: ignore[arg-type]  # as it is stored
+    assert house.dependencies.vault.open(record, "address") == "예시로 2"

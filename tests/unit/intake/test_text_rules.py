@@ -152,7 +152,7 @@ async def test_lengths_are_those_of_what_is_seen_and_the_same_text_is_the_same_c
     (second,) = await house.send_all([{**event, "data": _with("identity/name", "한" * 80)}])
     assert (second.status, second.receipt) == ("duplicate", first.receipt)
     (record,) = house.store.all("identities")
-    assert house.dependencies.vault.open(record, "name") == "한" * 80  # type: ignore[arg-type]  # as it is stored
+    assert house.dependencies.vault.open(record, "name") == "한" * 80
     receipt = await house.send("trainee-graduated", _with("identity/name", "한" * 81))
     assert receipt.problem is not None
     assert receipt.problem.rule == "too-long"

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import zlib
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,8 @@ def withdrawal(house: House) -> bytes:
 
 @pytest.mark.parametrize("form", ["plain", "packed", "EUC-KR", "both"])
 async def test_a_withdrawal_in_any_form_waits_behind_no_batch_and_counts_no_bytes(house: House, form: str) -> None:
-    body, media, headers = withdrawal(house), STRUCTURED, ()
+    body, media = withdrawal(house), STRUCTURED
+    headers: Any = ()
     if form in ("EUC-KR", "both"):
         body, media = body.decode().encode("cp949"), f"{STRUCTURED}; charset=euc-kr"
     if form in ("packed", "both"):

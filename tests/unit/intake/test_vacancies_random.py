@@ -126,6 +126,7 @@ class World:
         key = self.chance.choice(NUMBERS).replace("-", "")
         on_it = self.house.store.get(EMPLOYERS.name, f"employer/{key}") is None
         verdict: Any
+        reason: Any
         verdict, reason = ("held", "other") if on_it else (None, None)
         await operators(self.house).list_employer(key, verdict, reason, self.house.callers["ops"])
         await job(self.house).apply_list()

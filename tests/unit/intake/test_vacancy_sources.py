@@ -16,7 +16,8 @@ from tests.unit.intake.test_operators import job, last_told, operators
 pytestmark = pytest.mark.unit
 NUMBER = {"name": "예시제과", "number": "123-45-67890"}
 SOON: dict[str, Any] = {"closes": today(2), "until_filled": False}
-TEN, TWENTY = ({"employment": f"work24-2024-employment:{code}"} for code in (10, 20))
+TEN: dict[str, Any] = {"employment": "work24-2024-employment:10"}
+TWENTY: dict[str, Any] = {"employment": "work24-2024-employment:20"}
 
 
 @pytest.fixture

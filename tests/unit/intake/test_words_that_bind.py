@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -251,7 +251,7 @@ class TestRoomForWhatBinds:
 class TestWhoIsHeldAndSaysAnothersWords:
     """Nobody looked at these; whether they are one is asked."""
 
-    OTHERS: dict[str, Any] = {"title": "제빵 기사 모집합니다", **paid(3_000_000)}  # noqa: RUF012 - not changed
+    OTHERS: ClassVar[dict[str, Any]] = {"title": "제빵 기사 모집합니다", **paid(3_000_000)}
 
     @pytest.mark.parametrize("verdict", ["held", "refused"])
     async def test_takes_away_no_advert_that_is_open(self, house: House, verdict: str) -> None:

@@ -8,9 +8,9 @@ from services.intake.opportunity_documents import QUESTIONS
 from tests.unit.intake.memory import House, agency
 from tests.unit.intake.test_operators import operators
 
-NIGHT = {"title": "제과제빵원 모집 (야간)"}
+NIGHT: dict[str, Any] = {"title": "제과제빵원 모집 (야간)"}
 OTHER_HOURS: dict[str, Any] = {"hours_per_week": None}
-ELSEWHERE = {"region": "legal-dong-2026:41110"}
+ELSEWHERE: dict[str, Any] = {"region": "legal-dong-2026:41110"}
 
 
 def four_agencies() -> House:

@@ -81,7 +81,7 @@ class TestCheck:
         assert (found.value.part, found.value.missing) == (part, missing)
 
     def test_reads_certificate_and_key(self, pem: Path) -> None:
-        own = {"security_protocol": "SSL", "ca_file": f"{pem}/cert.pem", "cert_file": f"{pem}/cert.pem"}
+        own: dict[str, Any] = {"security_protocol": "SSL", "ca_file": f"{pem}/cert.pem", "cert_file": f"{pem}/cert.pem"}
         KafkaSecurity(**own, key_file=f"{pem}/key.pem").check()
         KafkaSecurity(**own, key_file=f"{pem}/locked.pem", key_password=PASSWORD).check()
         for wrong in ("", "other"):
@@ -156,7 +156,11 @@ class TestSettings:
         assert self.said(capsys, **values).startswith(begins)
 
     def test_they_reach_the_clients_and_passwords_are_masked(self) -> None:
-        given = {"kafka_security_protocol": "SASL_SSL", "kafka_user": "intake", "kafka_password": PASSWORD}
+        given: dict[str, Any] = {
+            "kafka_security_protocol": "SASL_SSL",
+            "kafka_user": "intake",
+            "kafka_password": PASSWORD,
+        }
         settings = ServiceSettings(**NEEDED, **given)
         assert settings.kafka_settings.security == KafkaSecurity(**{**SCRAM, "security_protocol": "SASL_SSL"})
         assert (settings.summary()["kafka_user"], settings.summary()["kafka_password"]) == ("intake", "***")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -178,8 +179,8 @@ class TestWhatRulesLookAt:
         people, openings = a_crowd(7, 60, 60)
         for person in people:
             for opening in openings:
-                shown = sight(person, rule.of_person), sight(opening, rule.of_opening)
-                answer = ask(person, opening, context)
+                shown: tuple[Any, Any] = sight(person, rule.of_person), sight(opening, rule.of_opening)
+                answer: Any = ask(person, opening, context)
                 assert ask(*shown, context) == answer
                 if isinstance(rule, Condition) and answer is not NO:
                     assert rule.chance(*shown, context, answer) == rule.chance(person, opening, context, answer)

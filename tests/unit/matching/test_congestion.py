@@ -177,7 +177,7 @@ class TestInTheService:
         async def perform(operation: Operation[None]) -> None:
             scene.perform(operation)
 
-        async def aside(work):  # type: ignore[no-untyped-def]  # in no thread
+        async def aside(work):  # in no thread
             return work()
 
         maker = CongestionTable(scene.matching, perform, aside)
@@ -253,7 +253,7 @@ class TestInTheService:
             performed += 1
             scene.perform(operation)
 
-        async def aside(work):  # type: ignore[no-untyped-def]  # in no thread
+        async def aside(work):  # in no thread
             return work()
 
         maker = CongestionTable(scene.matching, perform, aside)

@@ -102,7 +102,7 @@ class TestOneCondition:
 
 class TestSeveral:
     def test_each_needs_its_own_and_nothing_more_is_said(self) -> None:
-        person = {"wants": {"commute_minutes": 20, "shifts": [EVENING]}}
+        person: dict[str, Any] = {"wants": {"commute_minutes": 20, "shifts": [EVENING]}}
         found = what_opens(a_person(**person), a_job(shifts=[NIGHT], certificates=[CARER]), PACK, TODAY)
         assert found.changes is not None
         assert {change.what for change in found.changes} == {"commute", "shifts", "certificate"}
@@ -119,17 +119,20 @@ class TestSeveral:
         assert not found.too_weak
 
     def test_a_fit_that_is_too_weak_is_said_instead(self) -> None:
-        person = {"occupations": [{"code": "work24-2024-occupation:024100", "interest": 1.0}], "courses": []}
+        person: dict[str, Any] = {
+            "occupations": [{"code": "work24-2024-occupation:024100", "interest": 1.0}],
+            "courses": [],
+        }
         strict = replace(PACK, matching=PACK.matching.model_copy(update={"threshold": 0.2}))
-        dull = {"employment": "work24-2024-employment:20", "wage": {"minimum": 2_160_000}}
+        dull: dict[str, Any] = {"employment": "work24-2024-employment:20", "wage": {"minimum": 2_160_000}}
         job = a_job(region=SEOUL, certificates=[CARER], **dull)  # 86 minutes, asked about
         found = what_opens(a_person(**person), job, strict, TODAY)
         assert found.changes is None
         assert found.too_weak
 
     def test_nobody_is_told_to_change_more_than_a_few_things(self) -> None:
-        person = {"wants": {"commute_minutes": 20, "shifts": [EVENING], "hours_per_week": {"max": 35}}}
-        four = {"shifts": [NIGHT], "certificates": [CARER]}
+        person: dict[str, Any] = {"wants": {"commute_minutes": 20, "shifts": [EVENING], "hours_per_week": {"max": 35}}}
+        four: dict[str, Any] = {"shifts": [NIGHT], "certificates": [CARER]}
         found = what_opens(a_person(**person), a_job(**four), PACK, TODAY)
         assert found.changes is None
         assert set(found.by_condition) == {"commute", "shifts", "hours", "certificate"}

@@ -130,7 +130,8 @@ class TestCertainty:
         yes = PACK.matching.answered_yes
         floor = {"wage_min": {"per": "month", "amount": 2_100_000, "currency": "KRW"}}
         assert value("certainty", {"wants": floor}) == 1.0
-        person, job = {"wants": {"shifts": ["kr-gyeonggi-1:day"], **floor}, "education": None}, {"shifts": []}
+        person = {"wants": {"shifts": ["kr-gyeonggi-1:day"], **floor}, "education": None}
+        job: dict[str, Any] = {"shifts": []}
         assert value("certainty", person, job) == pytest.approx(yes["shifts.ask"])
         job["rules"] = {"education_min": "work24-2024-education:03"}
         assert value("certainty", person, job) == pytest.approx(yes["shifts.ask"] * yes["education.ask_3"])
@@ -360,7 +361,7 @@ class TestGrowth:
         assert value("growth", {"certificates": []}, kitchen) != 0.0
 
     def test_a_training_counts_by_what_is_new(self) -> None:
-        teaches = {"teaches": ["ncs-2026:06"]}
+        teaches: dict[str, Any] = {"teaches": ["ncs-2026:06"]}
         assert value("growth", training=teaches) == 0.75
         assert value("growth", {"courses": [{"code": "ncs-2026:06"}]}, training=teaches) == 0.25
         assert value("growth", training={}) is None

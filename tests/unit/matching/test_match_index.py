@@ -77,9 +77,9 @@ class World:
                 self.openings[opening.opportunity] = opening
                 self.queue.put_opening(opening_facts(opening, self.pack), self.revision)
             case "close":
-                if (opening := self.openings.get(numbered(0xB0000 + number))) is not None:
-                    closed = opening.model_copy(update={"status": "closed"})
-                    self.openings[opening.opportunity] = closed
+                if (known := self.openings.get(numbered(0xB0000 + number))) is not None:
+                    closed = known.model_copy(update={"status": "closed"})
+                    self.openings[known.opportunity] = closed
                     self.queue.put_opening(opening_facts(closed, self.pack), self.revision)
             case "next day":
                 self.day += timedelta(days=1)

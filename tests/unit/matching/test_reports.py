@@ -93,7 +93,7 @@ class TestGroups:
 
 class TestLeftOut:
     def test_what_each_condition_refuses_alone(self) -> None:
-        near = {"wants": {"commute_minutes": 40}}
+        near: dict[str, Any] = {"wants": {"commute_minutes": 40}}
         people = [*some(12, sex="female", certificates=[], **near), *some(10, 20, sex="male", **near)]
         openings = [
             a_job(1), a_job(2, certificates=[CARE_WORKER]), a_job(3, region=SEOUL),
@@ -110,7 +110,7 @@ class TestLeftOut:
         assert women["kept_from_each"]["commute"] == 1.0
 
     def test_how_many_have_none_where_ten_have_and_ten_have_not(self) -> None:
-        far = {"wants": {"commute_minutes": 5}, "residence": SEOUL}
+        far: dict[str, Any] = {"wants": {"commute_minutes": 5}, "residence": SEOUL}
         people = [*some(12, sex="female"), *some(10, 20, sex="female", **far), *some(25, 40, sex="male")]
         found = left_out(people, [a_job(1)], PACK, TODAY)
         assert found["conditions"]["commute"] == {"people": 10, "openings": None}
@@ -119,7 +119,7 @@ class TestLeftOut:
         assert women["without_any"] is None
 
     def test_one_person_is_not_told_of_by_a_mean_or_by_what_is_left(self) -> None:
-        far = {"wants": {"commute_minutes": 5}, "residence": SEOUL}
+        far: dict[str, Any] = {"wants": {"commute_minutes": 5}, "residence": SEOUL}
         people = [*some(19, sex="female"), a_person(30, sex="female", **far), *some(15, 40, sex="male")]
         found = left_out(people, [a_job(1)], PACK, TODAY)
         assert found["conditions"]["commute"] == {"people": None, "openings": None}
@@ -128,7 +128,7 @@ class TestLeftOut:
             assert group["kept_from_each"]["commute"] is None
 
     def test_by_group_how_many_people_and_openings_each_condition_refuses_alone(self) -> None:
-        far = {"wants": {"commute_minutes": 5}, "residence": SEOUL}
+        far: dict[str, Any] = {"wants": {"commute_minutes": 5}, "residence": SEOUL}
         people = [
             *some(12, sex="female", **far), *some(11, 20, sex="female"),
             *some(13, 40, sex="male", **far), *some(14, 60, sex="male"),

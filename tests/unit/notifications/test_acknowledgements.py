@@ -42,7 +42,7 @@ class OneNotice:
     async def acknowledge(self) -> list[str]:
         return await self._receipts.acknowledge("gjf", [self.delivery["notice"]])
 
-    def after_attempt(self, held: dict[str, Any]) -> None:
+    def after_attempt(self, held: Any) -> None:
         verdict = Verdict("delivered")
         self.world.perform(
             self.world.transitions.after_attempt(held, verdict, timedelta(0), 0.0, self.world.all(SUBSCRIPTIONS)[0])

@@ -122,7 +122,7 @@ async def test_an_endpoint_that_its_transaction_has_just_read_is_not_read_again(
     async def not_again(id: str) -> dict[str, Any]:
         raise AssertionError("read again")
 
-    partner.subscription = not_again  # type: ignore[method-assign]  # from now on
+    partner.subscription = not_again  # type: ignore[method-assign,assignment]  # from now on
     world.at_once(world.match("cook"))
     await until(lambda: partner.sent)
 
@@ -173,7 +173,7 @@ async def test_what_is_heard_to_be_forbidden_while_the_endpoint_is_read_is_not_s
     async def nobody(people: Any) -> dict[str, Any]:
         return {}
 
-    partner.subscription = forbidden_meanwhile  # type: ignore[method-assign]  # as it is read now
+    partner.subscription = forbidden_meanwhile  # type: ignore[method-assign,assignment]  # as it is read now
     partner.people = nobody  # type: ignore[method-assign]  # the consent has ended
     partner.drop = lambda held, reason: dropped.append(held["_id"])  # type: ignore[attr-defined]  # a transition
     partner.written.set()
@@ -274,7 +274,7 @@ async def test_an_endpoint_that_is_held_back_gets_nothing_more(
     async def closed(id: str) -> dict[str, Any]:
         return {"_id": id, "channel": "webhook", "state": "disabled", "held_until": None, "failures": 0}
 
-    partner.subscription = closed  # type: ignore[method-assign]  # as it is from now on
+    partner.subscription = closed  # type: ignore[method-assign,assignment]  # as it is from now on
     world.at_once(world.match("cook"))
     await until(lambda: partner.released)
     world.at_once(world.match("baker"))

@@ -12,6 +12,7 @@ from pymongo.errors import AutoReconnect
 from services.notifications.delivery.endpoint_claims import EndpointClaims
 from services.notifications.delivery.endpoint_worker import EndpointWorker
 from services.notifications.delivery.held_deliveries import HeldDeliveries
+from services.notifications.delivery.turns import Turn
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
 from tests.unit.notifications.fake_dependencies import DELIVERED, SLOTS, FakeDependencies, delivery
 from tests.unit.notifications.world import START
@@ -67,9 +68,10 @@ async def test_it_is_looked_again_for_what_may_go_before_what_is_held_and_for_wh
     claims, held = claims_of(deps)
     await claim(claims, deps)
     found = [claims.worth_a_look]
-    for turns in (["new"], ["left"], ["recall"]):
+    turns: tuple[Turn, ...] = ("new", "left", "recall")
+    for turn in turns:
         claims.look_for_nothing()
-        claims.look_for(turns)
+        claims.look_for([turn])
         found.append(claims.worth_a_look)
     assert found == [False, False, True, True], "of what is held already no more is wanted"
     claims.look_for_nothing()

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=5)
 OPEN: Any = {"state": "active", "held_until": None}
+HELD: Any = {**OPEN, "held_until": SOON}
+PAUSED: Any = {**OPEN, "state": "paused"}
 ASKED: Any = {"state": "active", "held_until": NOW + timedelta(days=1), "recall_at": SOON}  # to wait for a day
 
 
@@ -33,10 +35,10 @@ def delivery(state: str, **more: Any) -> Any:
         (delivery("served", channel="feed"), OPEN, "to-be-fetched"),
         (delivery("sending"), OPEN, "being-sent"),
         (delivery("due"), None, "no-subscription"),
-        (delivery("due"), {**OPEN, "state": "paused"}, "subscription-closed"),
+        (delivery("due"), PAUSED, "subscription-closed"),
         (delivery("waiting"), {**OPEN, "state": "disabled"}, "subscription-closed"),
         (delivery("waiting"), OPEN, "behind-another"),
-        (delivery("due"), {**OPEN, "held_until": SOON}, "endpoint-held"),
+        (delivery("due"), HELD, "endpoint-held"),
         (delivery("due", about="recall"), ASKED, "endpoint-held"),
         (delivery("due", about="recall"), {**ASKED, "recall_at": NOW}, "in-turn"),
         (delivery("due"), {**ASKED, "recall_at": NOW}, "endpoint-held"),
@@ -51,10 +53,10 @@ def test_the_one_thing_that_decides(kept: Any, endpoint: Any, why: str) -> None:
 
 def test_when_it_may_leave_next() -> None:
     assert next_attempt(delivery("due", due=SOON), OPEN) == SOON
-    assert next_attempt(delivery("due"), {**OPEN, "held_until": SOON}) == SOON
+    assert next_attempt(delivery("due"), HELD) == SOON
     assert next_attempt(delivery("due"), ASKED) == ASKED["held_until"]
     assert next_attempt(delivery("due", about="recall"), ASKED) == SOON
-    assert next_attempt(delivery("due"), {**OPEN, "state": "paused"}) is None
+    assert next_attempt(delivery("due"), PAUSED) is None
     assert next_attempt(delivery("waiting"), OPEN) is None
 
 

@@ -53,7 +53,7 @@ async def test_what_is_let_go_is_let_go_by_the_claims_that_took_it_and_counts_no
     async def release_unsent(claim: str, ids: Any) -> None:
         released[claim] = list(ids)
 
-    deps.release_unsent = release_unsent  # type: ignore[method-assign]  # by claim
+    deps.release_unsent = release_unsent  # type: ignore[method-assign,assignment]  # by claim
     held = held_by(deps)
     held.add([claimed(1, "one"), claimed(2, "other"), claimed(3, "one")])
     await held.release()

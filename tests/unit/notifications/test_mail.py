@@ -142,7 +142,7 @@ class TestText:
         texts = MailComposer(load_pack("kr-gyeonggi"), "notices@ieum.example")
         event = {"id": "1", "type": "test", "data": {"padding": ""}}
         mail = texts.told("jobs@partner.example", [event], NOW)
-        assert "This is a test" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one
+        assert "This is a test" in mail.get_body(("plain",)).get_content()
 
 
 class TestAboutTrouble:

@@ -108,7 +108,7 @@ def test_a_recall_comes_behind_what_is_under_way_and_before_all_that_waits() -> 
         "notice": "dropped", "recall": "waiting",
     }  # fmt: skip
     endpoint: Any = case.world.all(SUBSCRIPTIONS)[0]
-    case.world.perform(case.world.transitions.after_attempt(held, BAD, timedelta(0), 0.0, endpoint))  # type: ignore[arg-type]  # as it was stored
+    case.world.perform(case.world.transitions.after_attempt(held, BAD, timedelta(0), 0.0, endpoint))
     case.answer()
     assert case.world.partners["gjf"][-1]["type"] == "recall"
 

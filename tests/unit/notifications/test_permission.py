@@ -17,6 +17,7 @@ from services.notifications.domain.permission import (
     alias_to_tell,
 )
 from shared.kit.base.clock import Clock
+from shared.kit.store.typed_collection import Collection
 from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -72,7 +73,7 @@ class Database:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def _one(self, collection: str, id: str) -> dict[str, Any] | None:
+    def _one(self, collection: Collection[Any], id: str) -> dict[str, Any] | None:
         return next(iter(self._world.all(collection, _id=id)), None)
 
     async def subscription(self, subscription: str) -> dict[str, Any] | None:

@@ -111,7 +111,7 @@ class TestResend:
         assert (await case.resend.resend("gjf", delivery["_id"]))["state"] == "sending"
         case.world.perform(
             case.world.transitions.after_attempt(held, TAKEN, timedelta(0), 0.0, case.world.all(SUBSCRIPTIONS)[0])
-        )  # type: ignore[arg-type]  # as it was stored
+        )
         assert case.deliver() == []
 
     async def test_what_is_out_of_date_or_recalled_is_refused(self) -> None:

@@ -42,7 +42,7 @@ class TestOfWhatAPartnerAsksFor:
         assert Breaker().asked(hold, about) == expected
 
     def settings(self, **changes: Any) -> NotificationsSettings:
-        there = {"kafka": "127.0.0.1:1", "mongo_url": "mongodb://127.0.0.1:2/"}
+        there: dict[str, Any] = {"kafka": "127.0.0.1:1", "mongo_url": "mongodb://127.0.0.1:2/"}
         return NotificationsSettings(profile="development", **there, **changes)
 
     def test_by_default_that_is_two_minutes_and_the_operator_may_say_less(self) -> None:

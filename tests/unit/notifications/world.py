@@ -48,7 +48,7 @@ from shared.kit.base.sealing import Sealer
 from shared.kit.store.store import Operation
 from shared.kit.store.typed_collection import Collection
 from shared.kit.store.unit_of_work import UnitOfWork
-from tests.support.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore, Stored
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
 EVER = date(2199, 12, 31)  # the contract's last day: integration tests, too, on the real clock, are about other things
@@ -147,7 +147,7 @@ class World:
     def emitted(self) -> list[Any]:
         return self.store.emitted
 
-    def all(self, collection: Collection[Any], **where: Any) -> list[dict[str, Any]]:
+    def all(self, collection: Collection[Any], **where: Any) -> list[Stored]:
         found = sorted(self.store.all(collection.name), key=lambda document: str(document["_id"]))
         return [d for d in found if all(d.get(field) == value for field, value in where.items())]
 
@@ -179,7 +179,7 @@ class World:
 
     def subscribe(self, agency: str, channel: str, **more: Any) -> str:
         subscription = hexid("subscription", agency, channel, next(self._counter))
-        document = {
+        document: Any = {
             "_id": subscription,
             "agency": agency,
             "channel": channel,
@@ -222,10 +222,10 @@ class World:
 
     # --- delivery
 
-    def due(self) -> list[dict[str, Any]]:
+    def due(self) -> list[Stored]:
         return [d for d in self.all(DELIVERIES, state=DUE) if d["due"] <= self.now]
 
-    def claim(self, delivery: str, owner: str = "test-1/1") -> dict[str, Any]:
+    def claim(self, delivery: str, owner: str = "test-1/1") -> Stored:
         document = self.all(DELIVERIES, _id=delivery)[0]
         assert document["state"] == DUE
         claim = hexid("claim", next(self._counter))
@@ -262,7 +262,7 @@ class World:
             return
         self.perform(self.transitions.after_attempt(held, verdict, timedelta(0), 0.0, endpoints[0]))
 
-    def allowed(self, delivery: dict[str, Any]) -> bool:
+    def allowed(self, delivery: Stored) -> bool:
         found = self.all(PEOPLE, _id=delivery["person"])
         today: date = self.now.date()
         floors = self.all(FLOORS, _id=delivery["person"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,8 @@ class TestAChoice:
         assert choose(here, left, [[{"x": 0.8}], [{"x": 0.8}], [{"y": 0.1}]]).opening == "y"
 
     def test_nothing_is_taken_that_is_worth_less_than_its_price_and_the_price_is_said(self) -> None:
-        assert choose({"x": 0.3}, {"x": 1}, [[{"x": 0.9}]]) == Choice(None, 0.3, pytest.approx(0.9))
+        price: Any = pytest.approx(0.9)
+        assert choose({"x": 0.3}, {"x": 1}, [[{"x": 0.9}]]) == Choice(None, 0.3, price)
 
     def test_what_has_no_place_left_is_not_chosen_nor_priced(self) -> None:
         assert choose({"x": 0.9, "y": 0.2}, {"x": 0, "y": 1}, [[{"x": 1.0}]]) == Choice("y", 0.2, 0.0)

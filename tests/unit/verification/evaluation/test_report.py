@@ -72,7 +72,7 @@ def test_what_the_first_five_are_made_of() -> None:
     other = [n for n in jobs if n not in making]
     found = mix(market, [[*making[:1], *other[:3]], []])
     assert found["manufacturing"] == 0.25
-    pay = [market.adverts[n].shown.wage.minimum for n in [*making[:1], *other[:3]]]  # type: ignore[union-attr]  # jobs state pay
+    pay = [market.adverts[n].shown.wage.minimum for n in [*making[:1], *other[:3]]]
     assert found["hourly_pay"] == pytest.approx(sum(pay) / 4 / 209, rel=0.01)
     assert set(mix(market, [[]]).values()) == {0.0}
 
