@@ -10,7 +10,7 @@ too, so that two of them at once cannot both be right, and one of them starts ov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Literal
 
@@ -23,6 +23,7 @@ from services.notifications.documents import (
     ENDED,
     FAILED,
     POSTED,
+    RECALLED,
     SENDING,
     WAITING,
     DeliveryDocument,
@@ -55,7 +56,8 @@ def forget_retry(delivery: DeliveryDocument) -> None:
     """It is due for another reason than its retry."""
     delivery.pop("planned", None)
     delivery.pop("probe", None)
-    delivery.pop("waits", None)
+    if delivery.get("waits") != RECALLED:
+        delivery.pop("waits", None)
 
 
 def not_awaited(work: UnitOfWork, delivery: DeliveryDocument) -> None:
@@ -162,6 +164,18 @@ class Queues:
         DELIVERIES.save(work, delivery)
         if not first:
             self.waits(work, queue_of(thread["_id"], delivery["subscription"]))
+            if delivery["about"] == "recall":
+                self._mark_recalled(work, queue[: queue.index(entry)])
+
+    @staticmethod
+    def _mark_recalled(work: UnitOfWork, ahead: Sequence[QueueEntry]) -> None:
+        """What a recall waits for is under way. Who lets go of it, or is gone, makes it due without a look at its
+        queue, and notices may be held for a day: it is found by this mark and ended (`DeliveryTransitions.recalled`).
+        """
+        for each in _found(work, ahead):
+            if each["about"] == "notice" and each["state"] == SENDING:
+                each["waits"] = RECALLED
+                DELIVERIES.save(work, each)
 
     def delivered(
         self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, doubt: str | None = None

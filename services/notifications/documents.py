@@ -38,7 +38,9 @@ TOPIC: Final = "topic"
 ChannelName = Literal["feed", "webhook", "email", "email-digest", "topic"]  # part of the published API
 About = Literal["notice", "recall"]
 Order = Literal["alias"]  # which deliveries of a subscription come one after another; part of the published API
-Waits = Literal["retry", "again"]  # for its retry as planned; for the same one, after it was brought forward in vain
+# For its retry as planned; for the same one, after it was brought forward in vain; to be taken out of a recall's way.
+Waits = Literal["retry", "again", "recalled"]
+RECALLED: Waits = "recalled"
 
 # A delivery's states. Waiting: for an earlier one of the same thread. Due: may be sent from `due` on. Sending: held
 # by the dispatcher `owner`, taken in the `claim` of that name. Posted: in the feed. Served: the partner has been given
@@ -261,7 +263,8 @@ class DeliveryFields(OutcomeFields):
     left us: such a one is never superseded. ``listed``: its recipient may look it up. ``due``: of pushed ones;
     ``position``: of those in a feed. ``planned``: when its retry was due before it was brought forward
     (`Repository.bring_forward`); ``probe``: as a probe alone, so its failure uses that up no more than its schedule.
-    ``waits``: for a retry, and whether that was brought forward (`Repository.bring_forward`); only while it is due.
+    ``waits``: for a retry, and whether that was brought forward (`Repository.bring_forward`); only while it is due. Or
+    ``RECALLED``: it was under way when its recall came, which waits for its end.
     ``region``: of the opening, for filters alone. ``ordered``: it comes behind all that is ordered and older in its
     thread (queues.py); ``blocks_since``: its first attempt that failed while its endpoint was not down.
     ``reason``: why it ended, or of an open one what its last attempt came to. ``since``: from when on it is to be with

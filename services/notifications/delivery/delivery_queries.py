@@ -14,10 +14,12 @@ from services.notifications.delivery.turns import Turn
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
+    RECALLED,
     SENDING,
     SUBSCRIPTIONS,
     About,
     ClaimedDelivery,
+    DeliveryReference,
     SubscriptionDocument,
 )
 from services.notifications.domain.retry_schedule import OUTAGE
@@ -38,6 +40,7 @@ from shared.kit.store.mongo import Database, Document
 
 LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/dispatcher_lease.py
 BROUGHT_FORWARD = 1_000
+MOST_RECALLED = 100
 MOST_DOWN = 1_000  # endpoints in an outage that are looked at
 ROUNDS = 8  # of one change that transactions come in the way of: with their waits about half a second
 
@@ -123,6 +126,13 @@ class DeliveryQueries:
             if room <= 0:
                 return True
         return some_left
+
+    async def recalled_and_let_go(self, subscriptions: Sequence[str]) -> list[DeliveryReference]:
+        """Notices of these subscriptions that are due and for whose end a recall waits."""
+        query = {"state": DUE, "about": "notice", "waits": RECALLED, "subscription": {"$in": list(subscriptions)}}
+        fields = {"thread": 1, "opportunity": 1}
+        found = DELIVERIES.of(self._database).find(query, fields, hint=LATER, max_time_ms=TIME_LIMIT_MS)
+        return cast(list[DeliveryReference], await found.limit(MOST_RECALLED).to_list(MOST_RECALLED))
 
     async def down(self) -> list[SubscriptionDocument]:
         """Endpoints in an outage, those whose wait is over first."""

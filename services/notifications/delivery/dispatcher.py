@@ -166,8 +166,12 @@ class Dispatcher:
             _log.info("released", count=released)
         await deps.lease.release_pending()
         for about in ABOUT:
-            for subscription in await deps.repository.waiting_endpoints(about, deps.clock.calendar()):
+            waiting = await deps.repository.waiting_endpoints(about, deps.clock.calendar())
+            for subscription in waiting:
                 self._woken.setdefault(subscription, set()).update(TURNS_OF[about])
+            if about == "notice" and waiting and self._polls % POLLS_PER_ORPHAN_CHECK == 1:
+                for notice in await deps.repository.recalled_and_let_go(waiting):
+                    deps.recorder.record(deps.transitions.recalled(notice))
 
     def _worker(self, subscription: str, deps: Dependencies, *, look: bool = True) -> EndpointWorker:
         if subscription not in self._workers:

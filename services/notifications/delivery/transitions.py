@@ -12,6 +12,7 @@ from services.notifications.delivery_queues import Queues, forget_retry, may_be_
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
+    RECALLED,
     RESYNCS,
     SENDING,
     SUBSCRIPTIONS,
@@ -20,6 +21,7 @@ from services.notifications.documents import (
     AttemptEntry,
     ClaimedDelivery,
     DeliveryDocument,
+    DeliveryReference,
     SubscriptionDocument,
     ThreadDocument,
     Waits,
@@ -176,12 +178,29 @@ class DeliveryTransitions:
 
         return Operation(lambda work: self._needs(work, held), do)
 
+    def recalled(self, notice: DeliveryReference) -> Operation[None]:
+        """A recall waits for this notice, which is not under way any more: it has no use, and may be held for a day. It
+        ends as after an attempt that failed; what may have left is recalled then, else there is nothing to recall."""
+
+        def do(work: UnitOfWork) -> None:
+            delivery, thread = DELIVERIES.get(work, notice["_id"]), THREADS.get(work, notice["thread"])
+            if delivery is None or thread is None or delivery["state"] != DUE:
+                return
+            if self._recalled(work, thread, delivery):
+                self._queues.drop(work, thread, delivery, "superseded")
+                THREADS.save(work, thread)
+            elif delivery.get("waits") == RECALLED:
+                del delivery["waits"]
+                DELIVERIES.save(work, delivery)
+
+        return Operation(lambda work: self._needs(work, notice), do)
+
     @staticmethod
     def _claim_undone(delivery: DeliveryDocument) -> None:
         """Nothing left us under this claim."""
         delivery["possibly_sent"] = delivery["possibly_sent_before"]
 
-    def _needs(self, work: UnitOfWork, held: ClaimedDelivery) -> Iterator[Need]:
+    def _needs(self, work: UnitOfWork, held: DeliveryReference | ClaimedDelivery) -> Iterator[Need]:
         yield DELIVERIES.by_id(held["_id"])
         yield THREADS.by_id(held["thread"])
         yield from self._queues.needs(THREADS.get(work, held["thread"]), held["opportunity"])

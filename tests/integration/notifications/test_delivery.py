@@ -13,6 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy.local.timeouts import scaled
+from services.notifications.delivery.delivery_queries import LEASES_OF_DISPATCHERS
+from services.notifications.delivery.pre_send_check import NOBODY_BELIEVES_SECONDS
+from shared.kit.store.lease import Lease
 from tests.integration.notifications.parts import (
     OK,
     Client,
@@ -149,6 +153,32 @@ class TestRetries:
                 await gjf.post(f"/subscriptions/{endpoint['_id']}/pause")
                 await gjf.post(f"/subscriptions/{endpoint['_id']}/resume")
                 await until(lambda: _all_ended(app, 4))
+
+    async def test_a_recall_does_not_wait_for_a_notice_that_was_left_behind_and_is_held(self, setup: Setup) -> None:
+        """Another replica was killed while that was under way, and the partner had asked for a day without notices."""
+        async with Partner() as partner, setup.running() as app:
+            database = app.state.database
+            killed = Lease(database, f"{LEASES_OF_DISPATCHERS}killed-1", "killed-1", seconds=300)
+            assert await killed.acquire()
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), person("b", "gjf"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                now = datetime.now(UTC)
+                held = {"held_until": now + timedelta(days=1), "recall_at": now}
+                await database.subscriptions.update_one({}, {"$set": held})
+                await asyncio.sleep(scaled(2 * NOBODY_BELIEVES_SECONDS))
+                await setup.publish(match("a", "x"), match("b", "x"))
+                await until(lambda: stored(app, 2, about="notice", state="due", possibly_sent=False))
+                left = {"state": "sending", "owner": f"killed-1/{killed.epoch}", "claim": "c", "possibly_sent": True}
+                a = {"person": hexid("person", "a")}
+                await database.deliveries.update_one(a, {"$set": left | {"possibly_sent_before": False}})
+                await setup.publish(person("a", sequence=2))
+                await until(lambda: stored(app, 1, about="recall", state="waiting"))
+                await killed.release()
+                await until(lambda: stored(app, 1, about="recall", state="delivered"))
+                assert [each["type"] for each in partner.told] == ["recall"]
+                assert await stored(app, 1, about="notice", state="dropped", reason="superseded")
+                assert await stored(app, 1, about="notice", state="due"), "the other is held"
 
     async def test_410_disables_at_once_and_a_new_subscription_is_told_everything(self, setup: Setup) -> None:
         async def gone(request: Request) -> bytes:

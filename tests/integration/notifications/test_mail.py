@@ -15,6 +15,7 @@ import pytest
 from services.notifications import main, monitoring, owner_troubles
 from services.notifications.channels.mail import digest, owner_alerts
 from services.notifications.channels.mail.smtp_relay import Relay, RelaySettings, judge
+from services.notifications.subscriptions import half_open_probe
 from tests.integration.notifications.parts import Client, Partner, Setup, answer_of, eventually, match, person
 from tests.support.mail_server import MailServer
 from tests.unit.notifications.world import hexid, holding
@@ -162,6 +163,31 @@ class TestTheDigest:
                     await setup.publish(person("a", sequence=2))
                     await eventually(lambda: true(len(server.received) == 2))
                     assert [event["type"] for event in told(server)[2:]] == ["recall"]
+
+    async def test_a_recall_does_not_wait_for_what_holds_its_notices(
+        self, setup: Setup, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And once it is taken the outage is over, and nothing holds them any more."""
+        monkeypatch.setattr(digest, "LOOK_SECONDS", 0.1)
+        monkeypatch.setattr(half_open_probe, "LOOK_SECONDS", 3_600)
+        monkeypatch.setattr(main, "next_window", lambda after, zone, at: after)
+        with MailServer() as server:
+            async with setup.running(**mailing(server)) as app:
+                subscriptions = app.state.database.subscriptions
+                await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in "ab"), match("a", "x"))
+                async with Client(app, setup.tokens["gjf"]) as gjf:
+                    await gjf.subscribed("email-digest", f"mailto:{TO}")
+                    await eventually(lambda: true(len(server.received) == 1))
+                    now = datetime.now(UTC)
+                    held = {"held_until": now + timedelta(hours=1), "recall_at": now, "failures": 6}
+                    await subscriptions.update_one({}, {"$set": held})
+                    await setup.publish(match("b", "x"), person("a", sequence=2))
+                    await eventually(lambda: true(len(server.received) == 3))
+                    assert [each["type"] for each in told(server)] == ["notice", "recall", "notice"]
+
+                    await eventually(lambda: subscriptions.count_documents({"failures": 0}))
+                    (endpoint,) = await subscriptions.find({}).to_list(None)
+                    assert endpoint["held_until"] < now + timedelta(minutes=30)
 
     async def test_who_has_nothing_left_to_be_told_gets_no_mail(
         self, setup: Setup, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,6 @@
-"""A recall of what was claimed and never left is not sent: it would tell of somebody who was never named."""
+"""A recall of what was claimed and never left is not sent: it would tell of somebody who was never named. One for
+whose end it waits, and that is let go of or left behind, is ended without being looked at for sending: it may be held.
+"""
 
 from __future__ import annotations
 
@@ -114,3 +116,81 @@ def test_consent_that_is_given_again_meanwhile_is_told_as_if_nothing_had_been() 
     assert [event["type"] for event in case.world.partners["gjf"]] == ["notice"]
     (thread,) = case.world.all(THREADS)
     assert thread["queues"] == {}
+
+
+def let_go(case: Claimed, *held: Any) -> None:
+    """As `release_unsent` does."""
+    for each in held:
+        case.world.release(each["_id"])
+        (document,) = case.world.all(DELIVERIES, _id=each["_id"])
+        case.world.store.put(DELIVERIES.name, {**document, "possibly_sent": document["possibly_sent_before"]})
+
+
+def marked(case: Claimed) -> list[str]:
+    """What the dispatcher finds."""
+    return [each["_id"] for each in case.world.all(DELIVERIES, about="notice", state="due", waits="recalled")]
+
+
+def end_recalled(case: Claimed) -> None:
+    for id in marked(case):
+        (document,) = case.world.all(DELIVERIES, _id=id)
+        case.world.perform(case.world.transitions.recalled(document))  # type: ignore[arg-type]  # a delivery
+
+
+def test_a_recall_behind_what_a_killed_dispatcher_held_does_not_wait_until_that_may_be_sent() -> None:
+    case = Claimed(openings=2)
+    assert marked(case) == [], "while they are under way they are left alone"
+    end_recalled(case)
+    for each in case.held:
+        case.world.release(each["_id"])
+    assert len(marked(case)) == 2
+    end_recalled(case)
+    notices = case.world.all(DELIVERIES, about="notice")
+    assert {(each["state"], each["reason"], each["listed"]) for each in notices} == {("dropped", "superseded", True)}
+    assert [each["about"] for each in case.world.due()] == ["recall"]
+    case.world.deliver_all()
+    assert [event["type"] for event in case.world.partners["gjf"]] == ["recall"]
+
+
+def test_what_was_let_go_of_unsent_ends_and_needs_no_recall() -> None:
+    case = Claimed(openings=2)
+    let_go(case, *case.held)
+    end_recalled(case)
+    assert {each["state"] for each in case.world.all(DELIVERIES)} == {"dropped"}
+    assert case.recall["reason"] == "nothing-left"
+    assert not any(each["listed"] for each in case.world.all(DELIVERIES))
+
+
+def test_what_was_claimed_again_meanwhile_is_left_to_whoever_holds_it() -> None:
+    case = Claimed()
+    let_go(case, case.held[0])
+    (found,) = case.world.all(DELIVERIES, waits="recalled")
+    again = case.world.claim(found["_id"])
+    case.world.perform(case.world.transitions.recalled(found))  # type: ignore[arg-type]  # a delivery
+    assert case.world.all(DELIVERIES, about="notice")[0]["state"] == "sending"
+    case.drop(again)
+    assert case.recall["state"] == "dropped"
+
+
+def test_what_no_recall_waits_for_any_more_is_not_found_again() -> None:
+    case = Claimed()
+    recall = case.recall
+    case.world.unsubscribe(case.subscription)
+    (held,) = case.held
+    case.world.release(held["_id"])
+    case.world.store.put(DELIVERIES.name, {**recall, "state": "dropped", "ended": case.world.now})
+    (thread,) = case.world.all(THREADS)
+    queue = [entry for entry in thread["queues"][case.subscription] if entry["delivery"] != recall["_id"]]
+    case.world.store.put(THREADS.name, {**thread, "queues": {case.subscription: queue}})
+    end_recalled(case)
+    assert marked(case) == []
+    assert case.world.due() != []
+
+
+def test_only_what_is_under_way_is_marked_and_only_for_a_recall() -> None:
+    case = Claimed()
+    case.consent_again()
+    case._say("match-found", match_of("a", "o1"), PERSON, 1)
+    assert [each["opportunity"] for each in case.world.all(DELIVERIES, waits="recalled")] == [
+        case.held[0]["opportunity"]
+    ]

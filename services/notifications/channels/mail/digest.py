@@ -89,7 +89,7 @@ class DigestSender:
         for about in ABOUT:
             for subscription in await repository.waiting_endpoints(about, now):
                 endpoint = await repository.subscription(subscription)
-                if endpoint is not None and endpoint["channel"] == EMAIL_DIGEST and is_open(endpoint, now):
+                if endpoint is not None and endpoint["channel"] == EMAIL_DIGEST and is_open(endpoint, now, about):
                     while await self._send(endpoint, about, now) == MOST_TOLD:
                         pass
 
@@ -144,6 +144,8 @@ class DigestSender:
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
             written.append(recorded)
         if verdict.outcome == "delivered" and endpoint["failures"]:
+            if not is_open(endpoint, now):  # it was a recall that found it well
+                await deps.repository.end_breaker_wait(endpoint, now)
             more = await deps.repository.bring_forward(endpoint["_id"], now)
             if not more:  # else the next good letter ends the outage, and brings the rest
                 written.append(deps.recorder.record(deps.transitions.recovered(endpoint["_id"])))
