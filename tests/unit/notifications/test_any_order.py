@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.notifications.documents import DELIVERIES, THREADS
+from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS, THREADS
 from services.notifications.domain.attempt_verdict import Verdict
 from shared.events.topics.prohibitions import Floor, Floors
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
@@ -21,7 +21,8 @@ AGENCIES = ("gjf", "hana", "portal")
 CLASSES = {"gjf": "service", "hana": "case", "portal": "employer"}
 PEOPLE = ("a", "b")
 OPPORTUNITIES = ("x", "y", "z")
-ACTIONS = ("event",) * 6 + ("again", "subscribe", "leave", "resync", "follow", "send", "fail", "die", "pull")
+ACTIONS = (*("event",) * 6, "again", "subscribe", "leave", "resync", "follow", "send", "fail", "die", "pull",
+           "hold", "let go", "end recalled")  # fmt: skip
 
 person_states = st.builds(
     lambda notice, matching, active: {"notice": tuple(sorted(notice)), "matching": matching, "active": active},
@@ -150,6 +151,7 @@ def run(history: dict[str, Any], data: st.DataObject) -> World:
     heard: list[Any] = []
     guard = Guard(world)
     subscribed: dict[tuple[str, str], str] = {}
+    held: dict[str, bool] = {}  # by delivery, whether it reached its partner
     while queues:
         action = data.draw(st.sampled_from(ACTIONS))
         if action == "event":
@@ -174,10 +176,17 @@ def run(history: dict[str, Any], data: st.DataObject) -> World:
             world.follow()
         elif action == "pull":
             world.pull(data.draw(st.sampled_from(AGENCIES)))
+        elif action == "let go":
+            if held:
+                let_go(world, held, data.draw(st.sampled_from(sorted(held))))
+        elif action == "end recalled":
+            end_recalled(world)
         elif due := world.due():
             delivery = data.draw(st.sampled_from([d["_id"] for d in due]))
             reaches = data.draw(st.booleans())
-            if action == "send":
+            if action == "hold":
+                hold(world, held, delivery, reaches)
+            elif action == "send":
                 world.attempt(delivery)
             elif action == "die":
                 world.attempt(delivery, reaches=reaches, dies=True)
@@ -187,8 +196,48 @@ def run(history: dict[str, Any], data: st.DataObject) -> World:
     for agency in AGENCIES:
         if (agency, "webhook") not in subscribed:
             world.subscribe(agency, "webhook")
+    for delivery in sorted(held):
+        let_go(world, held, delivery)
+    end_recalled(world)
     finish(world)
     return world
+
+
+def hold(world: World, held: dict[str, bool], delivery: str, reaches: bool) -> None:
+    """A dispatcher has it under way while other things happen."""
+    claimed = world.claim(delivery)
+    if claimed["about"] == "notice" and not world.allowed(claimed):
+        world.perform(world.transitions.drop(claimed, "consent-ended"))
+        return
+    if not world.all(SUBSCRIPTIONS, _id=claimed["subscription"]):
+        world.let_go(delivery)
+        return
+    held[delivery] = reaches
+    if reaches:
+        world.partners[claimed["recipient"]].append(world.messages.of(claimed))
+
+
+def let_go(world: World, held: dict[str, bool], delivery: str) -> None:
+    """Nobody has it under way any more, and nothing is written down of what became of it."""
+    if held.pop(delivery):
+        world.release(delivery)
+    else:
+        world.let_go(delivery)
+
+
+def end_recalled(world: World) -> None:
+    """Then nothing that nobody sends is in a recall's way."""
+    world.end_recalled()
+    assert not [each for each in world.all(DELIVERIES, about="notice", state="due") if recall_behind(world, each)]
+
+
+def recall_behind(world: World, notice: dict[str, Any]) -> bool:
+    """Whether a later recall waits in the same queue."""
+    (thread,) = world.all(THREADS, _id=notice["thread"])
+    waiting = {entry["delivery"] for entry in thread["queues"].get(notice["subscription"], ())}
+    return any(
+        each["_id"] in waiting and each["version"] > notice["version"] for each in world.all(DELIVERIES, about="recall")
+    )
 
 
 def finish(world: World) -> None:

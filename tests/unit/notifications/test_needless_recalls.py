@@ -118,33 +118,12 @@ def test_consent_that_is_given_again_meanwhile_is_told_as_if_nothing_had_been() 
     assert thread["queues"] == {}
 
 
-def let_go(case: Claimed, *held: Any) -> None:
-    """As `release_unsent` does."""
-    for each in held:
-        case.world.release(each["_id"])
-        (document,) = case.world.all(DELIVERIES, _id=each["_id"])
-        case.world.store.put(DELIVERIES.name, {**document, "possibly_sent": document["possibly_sent_before"]})
-
-
-def marked(case: Claimed) -> list[str]:
-    """What the dispatcher finds."""
-    return [each["_id"] for each in case.world.all(DELIVERIES, about="notice", state="due", waits="recalled")]
-
-
-def end_recalled(case: Claimed) -> None:
-    for id in marked(case):
-        (document,) = case.world.all(DELIVERIES, _id=id)
-        case.world.perform(case.world.transitions.recalled(document))  # type: ignore[arg-type]  # a delivery
-
-
 def test_a_recall_behind_what_a_killed_dispatcher_held_does_not_wait_until_that_may_be_sent() -> None:
     case = Claimed(openings=2)
-    assert marked(case) == [], "while they are under way they are left alone"
-    end_recalled(case)
+    assert case.world.end_recalled() == [], "while they are under way they are left alone"
     for each in case.held:
         case.world.release(each["_id"])
-    assert len(marked(case)) == 2
-    end_recalled(case)
+    assert len(case.world.end_recalled()) == 2
     notices = case.world.all(DELIVERIES, about="notice")
     assert {(each["state"], each["reason"], each["listed"]) for each in notices} == {("dropped", "superseded", True)}
     assert [each["about"] for each in case.world.due()] == ["recall"]
@@ -154,8 +133,9 @@ def test_a_recall_behind_what_a_killed_dispatcher_held_does_not_wait_until_that_
 
 def test_what_was_let_go_of_unsent_ends_and_needs_no_recall() -> None:
     case = Claimed(openings=2)
-    let_go(case, *case.held)
-    end_recalled(case)
+    for each in case.held:
+        case.world.let_go(each["_id"])
+    case.world.end_recalled()
     assert {each["state"] for each in case.world.all(DELIVERIES)} == {"dropped"}
     assert case.recall["reason"] == "nothing-left"
     assert not any(each["listed"] for each in case.world.all(DELIVERIES))
@@ -163,7 +143,7 @@ def test_what_was_let_go_of_unsent_ends_and_needs_no_recall() -> None:
 
 def test_what_was_claimed_again_meanwhile_is_left_to_whoever_holds_it() -> None:
     case = Claimed()
-    let_go(case, case.held[0])
+    case.world.let_go(case.held[0]["_id"])
     (found,) = case.world.all(DELIVERIES, waits="recalled")
     again = case.world.claim(found["_id"])
     case.world.perform(case.world.transitions.recalled(found))  # type: ignore[arg-type]  # a delivery
@@ -182,8 +162,8 @@ def test_what_no_recall_waits_for_any_more_is_not_found_again() -> None:
     (thread,) = case.world.all(THREADS)
     queue = [entry for entry in thread["queues"][case.subscription] if entry["delivery"] != recall["_id"]]
     case.world.store.put(THREADS.name, {**thread, "queues": {case.subscription: queue}})
-    end_recalled(case)
-    assert marked(case) == []
+    assert case.world.end_recalled() == [held["_id"]]
+    assert case.world.end_recalled() == []
     assert case.world.due() != []
 
 
