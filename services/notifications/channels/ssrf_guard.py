@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -172,8 +173,11 @@ async def leads_outside(host: str, port: int, allowed: Sequence[Network], resolv
     return bool(found) and all(may_dial(str(each["host"]), allowed) for each in found)
 
 
-def guarded_connector(allowed: Sequence[Network], resolver: AbstractResolver | None = None) -> TCPConnector:
-    """A connector that dials only addresses that are allowed. Keeps connections alive; never limits across hosts."""
+def guarded_connector(
+    allowed: Sequence[Network], resolver: AbstractResolver | None = None, tls: ssl.SSLContext | None = None
+) -> TCPConnector:
+    """A connector that dials only addresses that are allowed. Keeps connections alive; never limits across hosts.
+    ``tls``: of requests that name none of their own."""
 
     def socket_for(info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, address = info
@@ -189,6 +193,7 @@ def guarded_connector(allowed: Sequence[Network], resolver: AbstractResolver | N
         use_dns_cache=False,
         resolver=resolver or Resolver(),
         socket_factory=socket_for,
+        ssl=True if tls is None else tls,
     )
     # not in aiohttp's public interface: tests/integration/notifications/test_hostile.py shows that it works
     make: Any = partial(_Answers, loop=connector._loop)

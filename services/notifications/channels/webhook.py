@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from services.notifications.channels.channel import Configuration, Due, PushChannel
-from services.notifications.channels.client_tls import ClientTls, TlsContexts
+from services.notifications.channels.client_tls import ClientTls, TlsContexts, context_of
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.ssrf_guard import REGISTERING, Resolver, guarded_connector, leads_outside
 from services.notifications.channels.webhook_post import READ_BUFFER, Poster, Response, place_of
@@ -171,7 +171,7 @@ class Webhook(PushChannel):
 
     def _open(self) -> _Client:
         if self._client is None:
-            connector = guarded_connector(self._urls.allowed, self._resolver)
+            connector = guarded_connector(self._urls.allowed, self._resolver, context_of(ClientTls()))
             # of all that one attempt does: see _request
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect.total_seconds())
             session = aiohttp.ClientSession(

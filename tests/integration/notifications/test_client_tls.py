@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from services.notifications.channels import client_tls
 from services.notifications.channels.client_tls import ClientTls
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.webhook import Limits, Webhook
@@ -208,3 +209,18 @@ async def test_one_endpoints_certificate_is_shown_to_no_other(parts: Parts) -> N
         await parts.send(parts.endpoint(url, parts.tls("ieum")))
         await parts.send(parts.endpoint(url, ClientTls(ca=parts.servers.file.read_text())))
     assert plain.seen == ["ieum", None]
+
+
+@pytest.mark.parametrize("trusts", ["its own authority", "the system's"])
+async def test_a_server_whose_handshake_takes_too_much_computing_is_sent_nothing(
+    parts: Parts, trusts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = ClientTls(ca=parts.servers.file.read_text()) if trusts == "its own authority" else None
+    monkeypatch.setenv("SSL_CERT_FILE", str(parts.servers.file))
+    parts.server = Server(parts.servers.signed("server"), None)
+    async with parts.server.running() as url:
+        with monkeypatch.context() as most:
+            most.setattr(client_tls, "MOST_HANDSHAKE_SECONDS", -1.0)
+            verdict = await parts.send(parts.endpoint(url, own))
+            assert (verdict.reason, verdict.possibly_sent) == ("tls", False)
+        assert (await parts.send(parts.endpoint(url, own))).outcome == "delivered"
