@@ -146,7 +146,7 @@ def test_what_was_claimed_again_meanwhile_is_left_to_whoever_holds_it() -> None:
     case.world.let_go(case.held[0]["_id"])
     (found,) = case.world.all(DELIVERIES, waits="recalled")
     again = case.world.claim(found["_id"])
-    case.world.perform(case.world.transitions.recalled(found))  # type: ignore[arg-type]  # a delivery
+    case.world.perform(case.world.transitions.recalled(found))
     assert case.world.all(DELIVERIES, about="notice")[0]["state"] == "sending"
     case.drop(again)
     assert case.recall["state"] == "dropped"

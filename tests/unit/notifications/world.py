@@ -258,7 +258,7 @@ class World:
         """As the dispatcher does with what a recall waits for and nobody sends any more; those that it found."""
         found = self.all(DELIVERIES, about="notice", state=DUE, waits="recalled")
         for document in found:
-            self.perform(self.transitions.recalled(document))  # type: ignore[arg-type]  # a delivery
+            self.perform(self.transitions.recalled(document))
         return [document["_id"] for document in found]
 
     def attempt(
