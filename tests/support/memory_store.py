@@ -72,7 +72,8 @@ class MemoryStore:
 
     async def submit(self, operation: Operation[T]) -> T:
         """Raises what the operation raises."""
-        return _result(await self._perform([operation], None))
+        results: list[T | Exception] = await self._perform([operation], None)
+        return _result(results)
 
     # --- for tests without an event loop
 
@@ -82,7 +83,8 @@ class MemoryStore:
 
     def submit_now(self, operation: Operation[T]) -> T:
         """`submit`, at once."""
-        return _result(self.perform_now([operation]))
+        results: list[T | Exception] = self.perform_now([operation])
+        return _result(results)
 
     async def _perform(self, operations: Sequence[Operation[T]], in_transaction: Any) -> list[T | Exception]:
         latest, trusted = self.now + self.doubt, self.now - self.moved

@@ -62,7 +62,7 @@ class Intakes:
             found = {event.id: event for event in events if event.type == type}
             if len({event.key for event in found.values()}) >= count:
                 break
-        numbers = defaultdict(list)
+        numbers: defaultdict[str, list[Any]] = defaultdict(list)
         for event in found.values():
             numbers[event.key].append(event.sequence)
         return numbers

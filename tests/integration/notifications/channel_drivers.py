@@ -128,8 +128,8 @@ class FeedDriver(_Listening):
 
     async def _listen(self, client: Client) -> None:
         while True:
-            after = {"after": self._cursor} if self._cursor else {}
-            answer = await client.get("/feed", params={"wait": 1, "limit": 3} | after)
+            after: dict[str, Any] = {"after": self._cursor} if self._cursor else {}
+            answer = await client.get("/feed", params={"wait": 1, "limit": 3, **after})
             if answer.status_code != 200:
                 await asyncio.sleep(0.1)
                 continue

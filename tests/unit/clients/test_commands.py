@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -33,8 +32,8 @@ def nothing_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
 def a_day_of_2026(monkeypatch: pytest.MonkeyPatch) -> None:
     class Then(datetime):
         @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
-            return datetime(2026, 11, 19, 23, 30, tzinfo=UTC).astimezone(tz)
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2026, 11, 19, 23, 30, tzinfo=UTC).astimezone(tz)
 
     monkeypatch.setattr("clients.ieum.settings.datetime", Then)
 
@@ -62,7 +61,7 @@ def jobs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def served(monkeypatch: pytest.MonkeyPatch) -> Served:
     """The door, reached by whatever the command line opens."""
     answered = Served(accepting)
     real = httpx.Client

@@ -91,7 +91,7 @@ class House:
         self.store = IntakeStore()
         self.dependencies = dependencies()
         self.door = Door(self.store, self.dependencies)  # type: ignore[arg-type]  # stands in for the real store
-        self.callers = {}
+        self.callers: dict[str, Caller] = {}
         for name, recipient_class in (("hanawon", "case"), ("gjf", "service"), ("khf", "case"), ("acme", "employer")):
             self.add(agency(name, recipient_class))
         self.add(agency("ops", "public", administers=True))

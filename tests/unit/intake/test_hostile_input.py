@@ -55,7 +55,7 @@ def normalised(house: House, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 NAMES = st.tuples(st.sampled_from([*MARKS, MARKS, "가", "ﷺ", "a", "family"]), st.integers(1, 30_000)).map(
     lambda drawn: drawn[0] * drawn[1]
 )
-VALUES = st.one_of(
+VALUES: st.SearchStrategy[Any] = st.one_of(
     NAMES,
     st.integers(1, 5_000).map(lambda n: {f"n{i}": i for i in range(n)}),
     st.integers(1, 5_000).map(lambda n: [{"family": 1}] * n),

@@ -15,7 +15,7 @@ from tests.support.keys import A_KEY, A_THIRD_KEY, ANOTHER_KEY
 pytestmark = pytest.mark.unit
 
 
-def _step(type: str, count: int, first: int, last: int, **what: Any) -> dict[str, Any]:
+def _step(type: str, count: int, first: int, last: int, **what: Any) -> Any:
     moment = [datetime(2026, 11, 22, hour, tzinfo=UTC) for hour in (first, last)]
     told = {"type": type, "recipient": None, "channel": None, "about": None, "reason": None, **what}
     return {"_id": told, "count": count, "first": moment[0], "last": moment[1]}

@@ -229,7 +229,7 @@ class TestWhatIsKept:
     async def test_is_bounded_for_each_agency_and_month(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tombstones, "MOST_A_MONTH", 3)
 
-        async def rules(by: str, references: range) -> list[str]:
+        async def rules(by: str, references: range) -> list[str | None]:
             found = []
             for number in references:
                 receipt = await house.send("person-left", {**LEFT[1], "reference": f"R-{number}"}, by=by)

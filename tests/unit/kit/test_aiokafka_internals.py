@@ -274,7 +274,12 @@ def test_an_answer_is_read_as_aiokafka_does_it(version: int, data: st.DataObject
     numbers = st.integers(-(2**31), 2**31 - 1)
     records = data.draw(st.sampled_from([None, b"", b"records"]))
     aborted = data.draw(st.none() | st.lists(st.tuples(numbers, numbers), max_size=3))
-    partition = [data.draw(numbers), 0, *(data.draw(numbers) for _ in range(2 if version < 5 else 3)), aborted]
+    partition: list[Any] = [
+        data.draw(numbers),
+        0,
+        *(data.draw(numbers) for _ in range(2 if version < 5 else 3)),
+        aborted,
+    ]
     partition += [*([data.draw(numbers)] if version == 11 else []), records]
     topics = data.draw(st.lists(st.tuples(st.text(max_size=5), st.just([tuple(partition)] * 2)), max_size=3))
     theirs = asked(FetchRequest, version, []).RESPONSE_TYPE

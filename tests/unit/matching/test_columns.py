@@ -69,7 +69,8 @@ def by_id(side: Rows[PersonFacts] | Rows[OpeningFacts], scored: Scored) -> dict[
 
 def assert_as_plain(pairs: Pairs, people: list[PersonFacts], openings: list[OpeningFacts]) -> None:
     expected = {(p.id, o.id): list(both) for p in people for o in openings if (both := plain(p, o)) is not None}
-    found, other_way = {}, {}
+    found: dict[Any, Any] = {}
+    other_way: dict[Any, Any] = {}
     for person in people:
         scored = pairs.of_person(pairs.people[person.id], rows_of(pairs.openings))
         found |= {(person.id, id): both for id, both in by_id(pairs.openings, scored).items()}

@@ -310,8 +310,10 @@ class TestCommute:
         assert value("commute", {"wants": {"lodging": True}}, {"region": YEONCHEON}) == 0.0
         assert value("certainty", {"wants": {"lodging": True}}, lodging) == value("certainty")
         placeless = {"region": None, "benefits": ["work24-2024-welfare:01"]}  # saying yes never makes it less likely
-        wants = [{"wants": {"lodging": said}} for said in (True, None)]
-        assert value("certainty", wants[0], placeless) > value("certainty", wants[1], placeless)
+        wanted, unsaid = (value("certainty", {"wants": {"lodging": said}}, placeless) for said in (True, None))
+        assert wanted is not None
+        assert unsaid is not None
+        assert wanted > unsaid
 
     def test_a_place_that_is_not_known(self) -> None:
         assert value("commute", job={"region": None}) is None

@@ -73,7 +73,9 @@ class TestSending:
         self, service: Service, kafka: str, at_once: Sequence[int]
     ) -> None:
         small = [(b"%032x" % (n % 50), b"%d" % n, [("n", b"%d" % n)]) for n in range(2_000)]
-        large = [(b"large%d" % (n % 3), b"%d" % n + b"x" * 100_000, []) for n in range(9)]  # none fits in a batch
+        large: list[Any] = [
+            (b"large%d" % (n % 3), b"%d" % n + b"x" * 100_000, []) for n in range(9)
+        ]  # none fits in a batch
         records = [*small, *large]
         await service.topics.declare(["agencies", "deliveries"])
         theirs, ours = (service.settings.physical(topic) for topic in ("deliveries", "agencies"))
@@ -103,7 +105,7 @@ class TestSending:
             producer._request_timeout_ms = 300  # how long it waits for room; 20 s otherwise
             await producer.start()
             topic = service.settings.physical("agencies")
-            records = [(b"%d" % n, b"x" * 1_000, []) for n in range(2 * WHOLE_BATCHES)]
+            records: list[Any] = [(b"%d" % n, b"x" * 1_000, []) for n in range(2 * WHOLE_BATCHES)]
             own_stack.broker.pause()
             sending = asyncio.create_task(send_all(producer, topic, 4, records))
             await asyncio.sleep(1.5)
