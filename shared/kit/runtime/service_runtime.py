@@ -172,7 +172,15 @@ class ServiceRuntime:
                 yield
                 self.stop()
 
-        app = FastAPI(title=title, version=VERSION, lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+        app = FastAPI(
+            title=title,
+            version=VERSION,
+            lifespan=lifespan,
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,  # it would send callers and their keys where the Host header says, without TLS
+        )
         app.state.runtime = self
         app.add_middleware(Outermost)
         problems.install(app, self._remedies, [Unavailable], self._sayings)
