@@ -21,7 +21,11 @@ from tests.integration.notifications.parts import eventually
 from tests.support.certificates import Authority
 from tests.support.mail_server import MailServer
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.alone,
+    pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning"),
+]
 TO, USER, PASSWORD = "jobs@partner.example", "ieum", "\u00fcber geheim=secret"
 BOTH: tuple[Security, ...] = ("starttls", "tls")
 TAKEN = MailAnswer("mailbox", 250)
