@@ -55,8 +55,9 @@ def notifications_stream(reconciler: Reconciler, flows: Flows | None = None) -> 
         """Before its person or consent is known it is kept and says nothing."""
         held = MATCHES.get(work, event.data.match, shared=True)
         if held is None or held["sequence"] < (event.sequence or 0):
-            MATCHES.save(work, match_document(event, work.trusted))
-            reconciler.reconcile(work, event.data.person, Causation.of(event), match=event.data)
+            kept = match_document(event, work.trusted)
+            MATCHES.save(work, kept)
+            reconciler.reconcile(work, event.data.person, Causation.of(event), match=kept)
 
     return stream
 

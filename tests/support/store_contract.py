@@ -165,7 +165,7 @@ class StoreContract:
             asked += 1
             yield Need.by_id(THINGS, f"{asked}")
 
-        endless, kept = await subject.store.perform([Operation(needs, lambda work: None), saves("a")])
+        endless, kept = await subject.store.perform([Operation(needs, lambda work: work.get(THINGS, "0")), saves("a")])
         assert (type(endless), kept) == (TooManyReads, "a")
 
     async def test_documents_are_found_by_any_field_also_in_lists(self, subject: Subject) -> None:

@@ -123,7 +123,8 @@ def update_thread(
             return recalled
         renewed = _notify(replace(recalled.thread, alias=alias), standing, about, subscriptions, month, order)
         return replace(renewed, messages=recalled.messages + renewed.messages, cancel_unsent=True)
-    return _notify(replace(thread, alias=alias), standing, about, subscriptions, month, order)
+    named = thread if thread.alias == alias else replace(thread, alias=alias)
+    return _notify(named, standing, about, subscriptions, month, order)
 
 
 def _recall(thread: Thread, subscriptions: tuple[str, ...], month: str) -> ThreadUpdate:
@@ -189,4 +190,5 @@ def _notify(
                 OutboundMessage(thread.alias, version, month, told, before.summary, "ended", content(before.summary))
             )
     messages.sort(key=lambda message: message.version)  # also of what one subscription alone is told later
-    return ThreadUpdate(replace(thread, version=version, held=held), tuple(messages))
+    after = Thread(thread.alias, version, thread.recall_required, held, thread.recall)
+    return ThreadUpdate(after, tuple(messages))

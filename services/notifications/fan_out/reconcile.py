@@ -99,11 +99,6 @@ class Reconciler:
                     and thread["queues"].keys() <= self._active(work, recipient).keys()
                 )
                 yield from self.queues.needs(thread, match.opportunity if match and plain else None)
-        if recipients and only is None:
-            self._recipients_seen.pop(person, None)
-            self._recipients_seen[person] = recipients
-            if len(self._recipients_seen) > MOST_SEEN:
-                del self._recipients_seen[next(iter(self._recipients_seen))]
 
     def recipients_seen(self, person: str) -> Set[str] | None:
         """To whom this person was last told of, if that is remembered."""
@@ -115,25 +110,27 @@ class Reconciler:
         person: str,
         cause: Causation | None,
         *,
-        match: Match | None = None,
+        match: MatchDocument | None = None,
         only: str | None = None,
     ) -> None:
-        """Say to every recipient (or ``only`` one) what follows for this person (or this one ``match``).
+        """Say to every recipient (or ``only`` one) what follows for this person (or this one ``match``, as it is kept).
 
         ``cause`` None: what was kept with the match or person is the cause.
         """
-        if match is None:
-            matches = MATCHES.find(work, "person", person, shared=True)
-        else:
-            found = MATCHES.get(work, match.match, shared=True)
-            matches = [found] if found is not None else []
+        matches = MATCHES.find(work, "person", person, shared=True) if match is None else [match]
         kept, threads = PEOPLE.get(work, person, shared=True), self._threads(work, person)
-        for recipient in sorted(self._recipients(kept, threads, only)):
+        recipients = self._recipients(kept, threads, only)
+        if recipients and only is None:
+            self._recipients_seen.pop(person, None)
+            self._recipients_seen[person] = recipients
+            if len(self._recipients_seen) > MOST_SEEN:
+                del self._recipients_seen[next(iter(self._recipients_seen))]
+        for recipient in sorted(recipients):
             self._bring_up_to_date(work, kept, threads.get(recipient), person, recipient, matches, match is None, cause)
 
     @staticmethod
     def _threads(work: UnitOfWork, person: str) -> dict[str, ThreadDocument]:
-        return {thread["recipient"]: thread for thread in THREADS.find(work, "person", person)}
+        return {thread["recipient"]: thread for thread in THREADS.find(work, "person", person, shared=True)}
 
     @staticmethod
     def _recipients(kept: PersonDocument | None, threads: Iterable[str], only: str | None) -> set[str]:
@@ -169,7 +166,8 @@ class Reconciler:
             return
         document = before or thread_document(recipient, person, thread_of(None), {})
         thread = thread_of(before)
-        thread = replace(thread, held={**self._endings_left_behind(work, document, active), **thread.held})
+        if left_behind := self._endings_left_behind(work, document, active):
+            thread = replace(thread, held={**left_behind, **thread.held})
         standing = {m["opportunity"]: match_summary(m) for m in matches if m["stands"]}
         about = set(standing) | {m["opportunity"] for m in matches} | (set(thread.held) if whole else set())
         # only when there may be something to forget: what has left us and is still open counts as told

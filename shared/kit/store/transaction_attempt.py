@@ -26,11 +26,12 @@ _SLICE_SECONDS = 0.005  # so long the event loop (probes, heartbeats, small requ
 
 @dataclass(frozen=True)  # no slots: Task[None](...) would not work
 class Operation(Generic[T]):
-    """What one caller wants done in a transaction that it may share. ``needs`` is called again after each load until it
-    asks for nothing new (at most 5 times), and may read what is loaded so far (absent: None). ``do`` is pure over the
-    unit of work: no await, no IO. ``otherwise`` is called instead when either raises, after a rollback to the savepoint
-    before the operation, in the same transaction; when it raises itself, nothing of it stays and what it raised is the
-    operation's result."""
+    """What one caller wants done in a transaction that it may share. ``needs`` is called before anything is loaded, and
+    again, when ``do`` misses something, until it asks for nothing new (at most 5 times); it may read what is loaded so
+    far (absent: None). What it can guess it names at once: that is one question to the database. ``do`` is pure over
+    the unit of work: no await, no IO; it is done again from the start when it misses something. ``otherwise`` is called
+    instead when either raises, after a rollback to the savepoint before the operation, in the same transaction; when it
+    raises itself, nothing of it stays and what it raised is the operation's result."""
 
     needs: Callable[[UnitOfWork], Iterable[Need]]
     do: Callable[[UnitOfWork], T]
@@ -88,16 +89,21 @@ class TransactionAttempt(Generic[T]):
         self._failed: dict[int, Exception] = dict(rejected)
 
     async def run(self, io: TransactionIO) -> None:
-        """Load for all (also for the rejected ones: what is done instead reads, too), then do one after the other."""
-        await self._load(io, range(len(self._operations)))
+        """Load for all (also for the rejected ones: what is done instead reads, too), then do one after the other.
+
+        They are asked once and believed: most know all that they need before anything is loaded. The first that misses
+        something is undone, and it and all behind it are asked until nothing new comes up. From then on what is missing
+        follows from what earlier ones saved, and is loaded for the one that misses it."""
+        last = len(self._operations)
+        await self._load(io, range(last), once=True)
+        believed = True
         async for n, operation in in_slices(enumerate(self._operations), _SLICE_SECONDS):
             self.work.operation_index = n
-            result = self._failed[n] if n in self._failed else self._do(operation)
-            if isinstance(result, NotNeeded):  # what earlier ones saved may lead it to more than was loaded
-                await self._load(io, [n])
-                result = self._failed[n] if n in self._failed else self._do(operation)
-            if isinstance(result, Exception) and operation.otherwise is not None:
-                result = self._instead(operation.otherwise, result)
+            result = self._result(n, operation)
+            if isinstance(result, NotNeeded):
+                await self._load(io, range(n, last) if believed else [n])
+                believed = False
+                result = self._result(n, operation, loaded=True)
             self.results.append(result)
         self.work.end()
 
@@ -122,6 +128,14 @@ class TransactionAttempt(Generic[T]):
         """Nothing of it happened. Every participant is told; raises what the first that failed raised."""
         _each(participant.aborted for participant in self._participants)
 
+    def _result(self, n: int, operation: Operation[T], *, loaded: bool = False) -> T | Exception:
+        """What came of it, or of what is done instead. NotNeeded, unless all is ``loaded``, when either missed
+        something: nothing of it stays, and it is done again."""
+        result = self._failed[n] if n in self._failed else self._do(operation)
+        if not isinstance(result, Exception) or operation.otherwise is None:
+            return result
+        return result if isinstance(result, NotNeeded) and not loaded else self._instead(operation.otherwise, result)
+
     def _do(self, operation: Operation[T]) -> T | Exception:
         savepoint = self.work.savepoint()
         theirs = [(each, each.savepoint()) for each in self._participants]  # what these raise is no operation's fault
@@ -142,8 +156,9 @@ class TransactionAttempt(Generic[T]):
             return second
         return error
 
-    async def _load(self, io: TransactionIO, indexes: Iterable[int]) -> None:
-        """Ask the operations what they need until nothing new comes up, with one question to the database each time."""
+    async def _load(self, io: TransactionIO, indexes: Iterable[int], *, once: bool = False) -> None:
+        """Ask the operations what they need until nothing new comes up, or ``once``, with one question to the database
+        each time."""
         asking = list(indexes)
         for _ in range(MOST_LOADS + 1):
             wanted: dict[tuple[str, str], dict[Hashable, None]] = {}
@@ -165,6 +180,8 @@ class TransactionAttempt(Generic[T]):
             asking = still
             for (collection, field), found in (await io.read(wanted)).items():
                 self.work.loaded(collection, field, wanted[collection, field], found)
+            if once:
+                return
         for n in asking:
             self._failed.setdefault(n, TooManyReads("needs"))
 

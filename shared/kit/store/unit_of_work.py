@@ -84,7 +84,7 @@ class UnitOfWork:
         self.asking = self._ending = False
         self.operation_index = 0
         self._documents: dict[str, dict[str, bytes | None]] = {}  # None: known to be absent, or deleted
-        self._indexes: dict[str, dict[str, dict[Hashable, set[str]]]] = {}  # collection, field, value, ids
+        self._indexes: dict[str, dict[str, _Index]] = {}  # collection, field
         self._shown: dict[tuple[str, str], tuple[bytes, Document]] = {}  # to those who ask, and may not change it
         self._parsed: dict[tuple[str, str], tuple[bytes, Any]] = {}
         self._where: set[Need] = set()
@@ -129,7 +129,7 @@ class UnitOfWork:
             if self.asking:
                 return []
             raise NotNeeded(f"{collection} by {field}: name it in needs")
-        ids = self._indexes[collection][field].get(value, ())
+        ids = self._indexes[collection][field].ids.get(value, ())
         known = self._documents[collection]
         return [self._read(collection, id, raw, shared) for id in sorted(ids) if (raw := known[id]) is not None]
 
@@ -216,7 +216,7 @@ class UnitOfWork:
             if id not in known:
                 known[id] = raw
                 if self._indexes.get(collection):
-                    self._reindex(collection, id, {}, self._shared(collection, id, raw))
+                    self._reindex(collection, id, self._shared(collection, id, raw))
         if field == "_id":
             for asked in map(str, values):
                 if asked not in known:
@@ -224,10 +224,9 @@ class UnitOfWork:
                     self._absent.add((collection, asked))
             return
         if field not in self._indexes.setdefault(collection, {}):
-            index = self._indexes[collection][field] = {}
+            index = self._indexes[collection][field] = _Index(field)
             for id, document in known.items():
-                for value in _values(self._shared(collection, id, document), field):
-                    index.setdefault(value, set()).add(id)
+                index.put(id, self._shared(collection, id, document))
         self._where.update(Need(collection, field, value) for value in values)
 
     def end(self) -> None:
@@ -246,8 +245,7 @@ class UnitOfWork:
             collection, id, before, known, writer = self._journal.pop()
             documents = self._documents[collection]
             if self._indexes.get(collection):
-                was = self._shared(collection, id, documents[id])
-                self._reindex(collection, id, was, self._shared(collection, id, before))
+                self._reindex(collection, id, self._shared(collection, id, before))
             if known:
                 documents[id] = before
             else:
@@ -280,21 +278,35 @@ class UnitOfWork:
         documents[id] = raw
         self._changed[collection, id] = self.operation_index
         if self._indexes.get(collection):
-            self._reindex(collection, id, self._shared(collection, id, before), document)
+            self._reindex(collection, id, document)
 
     def _forbid_while_asking(self) -> None:
         if self.asking:
             raise RuntimeError("needs may only read")
 
-    def _reindex(self, collection: str, id: str, before: Document, after: Document) -> None:
-        for field, index in self._indexes[collection].items():
-            old, new = _values(before, field), _values(after, field)
-            if old == new:
-                continue
-            for value in old:
-                index.get(value, set()).discard(id)
-            for value in new:
-                index.setdefault(value, set()).add(id)
+    def _reindex(self, collection: str, id: str, document: Document) -> None:
+        for index in self._indexes[collection].values():
+            index.put(id, document)
+
+
+class _Index:
+    """Which documents have which values in a field."""
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+        self._values: dict[str, list[Hashable]] = {}  # of each document, as they are in ``ids``
+        self.ids: dict[Hashable, set[str]] = {}
+
+    def put(self, id: str, document: Document) -> None:
+        """As it is now; an empty one has none."""
+        old, new = self._values.get(id, []), _values(document, self._field)
+        if old == new:
+            return
+        self._values[id] = new
+        for value in old:
+            self.ids[value].discard(id)
+        for value in new:
+            self.ids.setdefault(value, set()).add(id)
 
 
 def _id_of(raw: bytes) -> str:

@@ -19,7 +19,7 @@ class Told(World):
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.waited: list[str] = []
-        self.reconciler.queues.waits = lambda work, queue: self.waited.append(queue)
+        self.reconciler.queues.waits = lambda work, queue: work.after_commit(lambda: self.waited.append(queue))
         self.hear(self.event("agency-registered", agency_of("gjf"), "gjf", 1))
         self.subscription = self.subscribe("gjf", "webhook", **options)
         self.resync()
