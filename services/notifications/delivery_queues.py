@@ -161,7 +161,7 @@ class Queues:
             queue.append(entry)
         first = entry in unblocked(queue)
         self._channels[delivery["channel"]].accept(work, delivery, first)
-        DELIVERIES.save(work, delivery)
+        DELIVERIES.save(work, delivery, final=True)
         if not first:
             self.waits(work, queue_of(thread["_id"], delivery["subscription"]))
             if delivery["about"] == "recall":

@@ -197,7 +197,7 @@ class Reconciler:
             kept_cause = kept_cause or (kept["cause"] if kept else _UNKNOWN)
             self._enqueue(work, after, message, active, cause or Causation.kept_in(kept_cause))
         if before is None or after != before:
-            THREADS.save(work, after)
+            THREADS.save(work, after, final=True)
 
     @staticmethod
     def _may(work: UnitOfWork, recipient: str) -> bool:

@@ -34,8 +34,8 @@ class Collection(Generic[D]):
     def find(self, work: UnitOfWork, field: str, value: Hashable, *, shared: bool = False) -> list[D]:
         return cast("list[D]", work.find(self.name, field, value, shared=shared))
 
-    def save(self, work: UnitOfWork, document: D) -> None:
-        work.save(self.name, cast(Document, document))
+    def save(self, work: UnitOfWork, document: D, *, final: bool = False) -> None:
+        work.save(self.name, cast(Document, document), final=final)
 
     def delete(self, work: UnitOfWork, id: str) -> None:
         work.delete(self.name, id)

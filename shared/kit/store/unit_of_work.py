@@ -148,9 +148,11 @@ class UnitOfWork:
             shown = self._shown[collection, id] = raw, bson.decode(raw, UTC_CODEC)
         return shown[1]
 
-    def save(self, collection: str, document: Document, *, new: bool = False) -> None:
+    def save(self, collection: str, document: Document, *, new: bool = False, final: bool = False) -> None:
         """Write the whole document under its ``_id`` (a string). Raises when it could not be stored. ``new``: under an
-        id that was made for it just now, so it is only inserted, which costs the database less than to look first."""
+        id that was made for it just now, so it is only inserted, which costs the database less than to look first.
+        ``final``: whoever saves it changes it no more, so that those who may not change it are shown this very one, not
+        one made anew of what is stored (in which times have no microseconds)."""
         id = document["_id"]
         if not isinstance(id, str) or not id:
             raise TypeError(f"{collection}: _id must be a string")
@@ -160,6 +162,8 @@ class UnitOfWork:
         if new and id not in self._documents.get(collection, ()):
             self._absent.add((collection, id))
         self._change(collection, id, raw, document)
+        if final:
+            self._shown[collection, id] = raw, document
 
     def delete(self, collection: str, id: str) -> None:
         self._change(collection, id, None, {})
