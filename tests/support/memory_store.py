@@ -26,14 +26,15 @@ CODEC = CloudEventCodec()
 
 
 class MemoryStore:
-    """Documents by collection and id, as BSON; all that was emitted. ``doubt``: how much later the other clock is;
-    ``moved``: how far the calendar is ahead."""
+    """Documents by collection and id, as BSON; all that was emitted; ``questions``: the values of each to the database.
+    ``doubt``: how much later the other clock is; ``moved``: how far the calendar is ahead."""
 
     def __init__(self, now: datetime | None = None) -> None:
         self.now = now or datetime.now(UTC)
         self.doubt = self.moved = timedelta(0)
         self.documents: dict[str, dict[str, bytes]] = {}
         self.emitted: list[Any] = []
+        self.questions: list[set[Any]] = []
         self._participants: list[TransactionParticipant] = []
 
     # --- what a test puts there and finds
@@ -90,7 +91,7 @@ class MemoryStore:
         latest, trusted = self.now + self.doubt, self.now - self.moved
         work = UnitOfWork(self.now, codec=CODEC, earliest=self.now, latest=latest, trusted=trusted)
         attempt = TransactionAttempt(operations, work, self._participants, {})
-        io: Any = _Reads(self.documents)
+        io: Any = _Reads(self.documents, self.questions)
         try:
             await attempt.run(io)
             if in_transaction is not None:
@@ -116,10 +117,12 @@ class MemoryStore:
 class _Reads:
     """As much of the database as an attempt reads."""
 
-    def __init__(self, documents: Mapping[str, Mapping[str, bytes]]) -> None:
+    def __init__(self, documents: Mapping[str, Mapping[str, bytes]], questions: list[set[Any]]) -> None:
         self._documents = documents
+        self._questions = questions
 
     async def read(self, wanted: Wanted) -> Found:
+        self._questions.append({value for values in wanted.values() for value in values})
         return {
             (collection, field): [
                 raw

@@ -57,6 +57,17 @@ class TestGet:
         mine["tags"].append("y")
         assert work.get("people", "a") == {"_id": "a", "tags": ["x"]}
 
+    def test_who_may_not_change_it_is_shown_what_was_saved_for_good_and_others_a_copy(self) -> None:
+        work = work_with("people", {"_id": "a", "n": 1})
+        before, document = work.savepoint(), {"_id": "a", "n": 2}
+        work.save("people", document, final=True)
+        assert work.get("people", "a", shared=True) is document
+        mine = work.get("people", "a")
+        assert mine == document
+        assert mine is not document
+        work.rollback_to(before)
+        assert work.get("people", "a", shared=True) == {"_id": "a", "n": 1}
+
     def test_a_saved_document_does_not_follow_later_changes_of_the_callers_object(self) -> None:
         work = UnitOfWork(NOW)
         document = {"_id": "a", "tags": ["x"]}
