@@ -94,6 +94,8 @@ class MemoryStore:
         io: Any = _Reads(self.documents, self.questions)
         try:
             await attempt.run(io)
+            for raw, document in work._shown.values():
+                assert bson.encode(document, codec_options=UTC_CODEC) == raw, "somebody changed what others are shown"
             if in_transaction is not None:
                 in_transaction(None)
         except BaseException:
