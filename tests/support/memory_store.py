@@ -89,13 +89,12 @@ class MemoryStore:
 
     async def _perform(self, operations: Sequence[Operation[T]], in_transaction: Any) -> list[T | Exception]:
         latest, trusted = self.now + self.doubt, self.now - self.moved
-        work = UnitOfWork(self.now, codec=CODEC, earliest=self.now, latest=latest, trusted=trusted)
+        work = _Watched(self.now, codec=CODEC, earliest=self.now, latest=latest, trusted=trusted)
         attempt = TransactionAttempt(operations, work, self._participants, {})
         io: Any = _Reads(self.documents, self.questions)
         try:
             await attempt.run(io)
-            for raw, document in work._shown.values():
-                assert bson.encode(document, codec_options=UTC_CODEC) == raw, "somebody changed what others are shown"
+            work.nobody_changed_what_others_are_shown()
             if in_transaction is not None:
                 in_transaction(None)
         except BaseException:
@@ -114,6 +113,25 @@ class MemoryStore:
         for call in work.calls:
             call()
         return attempt.results
+
+
+class _Watched(UnitOfWork):
+    """One that remembers what it has shown."""
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self._ever_shown: list[tuple[bytes, dict[str, Any]]] = []
+
+    def _shared(self, collection: str, id: str, raw: bytes | None) -> dict[str, Any]:
+        shown = super()._shared(collection, id, raw)
+        if raw is not None:
+            self._ever_shown.append((raw, shown))
+        return shown
+
+    def nobody_changed_what_others_are_shown(self) -> None:
+        """Neither what was loaded nor what was saved for good."""
+        for raw, document in self._ever_shown:
+            assert bson.encode(document, codec_options=UTC_CODEC) == raw, document.keys()
 
 
 class _Reads:
