@@ -90,7 +90,9 @@ class TestPerform:
 
     async def test_needs_without_an_end_fail_their_task(self, store: Store) -> None:
         calls = iter(range(10_000))
-        endless = Operation(lambda work: [Need.by_id("chain", f"x{next(calls)}")], lambda work: 1)
+        endless = Operation[Any](
+            lambda work: [Need.by_id("chain", f"x{next(calls)}")], lambda work: work.get("chain", "never named")
+        )
         first, second = await store.perform([endless, add("a")])
         assert isinstance(first, TooManyReads)
         assert second == 1
