@@ -190,5 +190,4 @@ def _notify(
                 OutboundMessage(thread.alias, version, month, told, before.summary, "ended", content(before.summary))
             )
     messages.sort(key=lambda message: message.version)  # also of what one subscription alone is told later
-    after = Thread(thread.alias, version, thread.recall_required, held, thread.recall)
-    return ThreadUpdate(after, tuple(messages))
+    return ThreadUpdate(replace(thread, version=version, held=held), tuple(messages))

@@ -87,7 +87,9 @@ class Reconciler:
         yield MATCHES.by_id(match.match) if match else MATCHES.where("person", person)
         kept, threads = PEOPLE.get(work, person), self._threads(work, person)
         recipients = self._recipients(kept, threads, only) | set(named)
-        for recipient in recipients or self._recipients_seen.get(person, frozenset()):
+        if kept is None:  # not loaded yet, most likely
+            recipients |= self._recipients_seen.get(person, frozenset()) if only is None else {only}
+        for recipient in recipients:
             of_recipient = (AGENCIES.by_id(recipient), SUBSCRIPTIONS.where("agency", recipient))
             yield from of_recipient
             for channel in self._channels.values():

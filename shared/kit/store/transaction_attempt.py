@@ -95,13 +95,13 @@ class TransactionAttempt(Generic[T]):
         something is undone, and it and all behind it are asked until nothing new comes up. From then on what is missing
         follows from what earlier ones saved, and is loaded for the one that misses it."""
         last = len(self._operations)
-        await self._load(io, range(last), once=True)
+        await self._load(io, range(last))
         believed = True
         async for n, operation in in_slices(enumerate(self._operations), _SLICE_SECONDS):
             self.work.operation_index = n
             result = self._result(n, operation)
             if isinstance(result, NotNeeded):
-                await self._load(io, range(n, last) if believed else [n])
+                await self._load(io, range(n, last) if believed else [n], missed=n)
                 believed = False
                 result = self._result(n, operation, loaded=True)
             self.results.append(result)
@@ -156,9 +156,10 @@ class TransactionAttempt(Generic[T]):
             return second
         return error
 
-    async def _load(self, io: TransactionIO, indexes: Iterable[int], *, once: bool = False) -> None:
-        """Ask the operations what they need until nothing new comes up, or ``once``, with one question to the database
-        each time."""
+    async def _load(self, io: TransactionIO, indexes: Iterable[int], *, missed: int | None = None) -> None:
+        """Ask the operations what they need, once, or when one has ``missed`` something until nothing new comes up,
+        with one question to the database each time. Whoever cannot say it fails; of those behind the one that missed
+        something nobody does, for it may not matter to them: what becomes of one must not depend on its neighbours."""
         asking = list(indexes)
         for _ in range(MOST_LOADS + 1):
             wanted: dict[tuple[str, str], dict[Hashable, None]] = {}
@@ -168,7 +169,8 @@ class TransactionAttempt(Generic[T]):
                 try:
                     missing = [_askable(need) for need in self.work.missing(self._operations[n].needs(self.work))]
                 except Exception as error:
-                    self._failed.setdefault(n, error)  # a rejected one stays rejected
+                    if missed in (None, n):
+                        self._failed.setdefault(n, error)  # a rejected one stays rejected
                     continue
                 if missing:
                     still.append(n)
@@ -180,10 +182,10 @@ class TransactionAttempt(Generic[T]):
             asking = still
             for (collection, field), found in (await io.read(wanted)).items():
                 self.work.loaded(collection, field, wanted[collection, field], found)
-            if once:
+            if missed is None:
                 return
-        for n in asking:
-            self._failed.setdefault(n, TooManyReads("needs"))
+        if missed in asking:
+            self._failed.setdefault(missed, TooManyReads("needs"))
 
 
 class _Raw(RawBSONDocument):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.kit.store.transaction_attempt import Operation
+from shared.kit.base.ids import random_id
+from shared.kit.store.transaction_attempt import Operation, TooManyReads
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from tests.support.memory_store import MemoryStore
 
@@ -122,3 +123,37 @@ def test_who_needs_nothing_asks_the_database_nothing() -> None:
     store = MemoryStore()
     assert store.perform_now([Operation(lambda work: [], lambda work: 1)]) == [1]
     assert store.questions == []
+
+
+def late(work: UnitOfWork) -> Iterable[Need]:
+    """Cannot say what else it needs, once it is told what it asked for."""
+    yield Need.by_id(THINGS, "b")
+    if work.get(THINGS, "b") is not None:
+        raise ValueError
+
+
+def endless(work: UnitOfWork) -> Iterable[Need]:
+    """Names what nobody has named, each time."""
+    yield Need.by_id(THINGS, "b")
+    yield from () if work.asking and work.missing([Need.by_id(THINGS, "b")]) else [Need.by_id(THINGS, random_id())]
+
+
+@pytest.mark.parametrize("needs", [late, endless])
+@pytest.mark.parametrize("misses", [True, False])
+def test_what_becomes_of_an_operation_does_not_depend_on_its_neighbours(
+    needs: Callable[[UnitOfWork], Iterable[Need]], misses: bool
+) -> None:
+    store = store_with("a", "b", "c")
+    first, last = Chain("a", None if misses else "a's"), Chain("c")
+    asked = Operation[Any](needs, lambda work: "done")
+    assert store.perform_now([first.operation(), asked, last.operation()]) == ["a", "done", "c"]
+
+
+@pytest.mark.parametrize(("needs", "error"), [(late, ValueError), (endless, TooManyReads)])
+def test_who_misses_something_and_cannot_say_what_fails_alone(
+    needs: Callable[[UnitOfWork], Iterable[Need]], error: type[Exception]
+) -> None:
+    store = store_with("a", "b")
+    lost = Operation[Any](needs, lambda work: work.get(THINGS, "never named"))
+    first, second = store.perform_now([lost, Chain("a").operation()])
+    assert (type(first), second) == (error, "a")
