@@ -39,19 +39,23 @@ class _Answers(ResponseHandler):
     else have a turn, for as long as they come.
 
     An answer counts once its head is whole, whatever is wrong with what follows it: aiohttp forgets the head where both
-    came together, so the same answer would be one or none by how the network cuts it.
+    came together, so the same answer would be one or none by how the network cuts it. Not of a head whose lines end
+    without a carriage return, which aiohttp takes, too.
     """
 
     _interim = 0
+    _before = b""  # the last bytes of what came before: a head's end may be cut anywhere
 
     def data_received(self, data: bytes) -> None:
         """What came over the connection: each head by itself."""
         for _ in range(MOST_INTERIM + 1):
-            end = data.find(_HEAD_ENDS) + len(_HEAD_ENDS)
-            if not len(_HEAD_ENDS) <= end < len(data) or self.exception() is not None:
+            found = (self._before + data).find(_HEAD_ENDS)
+            end = found + len(_HEAD_ENDS) - len(self._before)
+            if found < 0 or end >= len(data) or self.exception() is not None:
                 break
             super().data_received(data[:end])
-            data = data[end:]
+            self._before, data = b"", data[end:]
+        self._before = (self._before + data)[1 - len(_HEAD_ENDS) :]
         super().data_received(data)
 
     def feed_data(self, data: Any, size: int = 0) -> None:

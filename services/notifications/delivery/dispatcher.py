@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -60,6 +61,7 @@ class Dispatcher:
         self._workers: dict[str, EndpointWorker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._polls = 0
+        self._ending: set[str] = set()  # notices that are in a recall's way, until that is written down
 
     def due(self, work: UnitOfWork, delivery: DeliveryDocument) -> None:
         """Send this as soon as the transaction is committed, if it is due then and nothing in it takes that back."""
@@ -170,8 +172,21 @@ class Dispatcher:
             for subscription in waiting:
                 self._woken.setdefault(subscription, set()).update(TURNS_OF[about])
             if about == "notice" and waiting and self._polls % POLLS_PER_ORPHAN_CHECK == 1:
-                for notice in await deps.repository.recalled_and_let_go(waiting):
-                    deps.recorder.record(deps.transitions.recalled(notice))
+                await self._end_recalled(deps, waiting)
+
+    async def _end_recalled(self, deps: Dependencies, subscriptions: Sequence[str]) -> None:
+        """Notices that nobody sends any more and a recall waits for. Each is written down once, however long that
+        takes, and none while nothing is written: they would wait in front of all attempts."""
+        if not deps.recorder.capacity:
+            return
+        for notice in await deps.repository.recalled_and_let_go(subscriptions):
+            if (id := notice["_id"]) not in self._ending:
+                self._ending.add(id)
+                recorded = deps.recorder.record(deps.transitions.recalled(notice))
+                recorded.add_done_callback(partial(self._ending_recorded, id))
+
+    def _ending_recorded(self, id: str, _: asyncio.Future[None]) -> None:
+        self._ending.discard(id)
 
     def _worker(self, subscription: str, deps: Dependencies, *, look: bool = True) -> EndpointWorker:
         if subscription not in self._workers:

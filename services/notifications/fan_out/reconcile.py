@@ -96,10 +96,7 @@ class Reconciler:
                 yield from channel.needs(recipient)
             thread = threads.get(recipient)
             if thread is not None and not any(True for _ in work.missing(of_recipient)):
-                plain = (
-                    self._alias(work, kept, recipient) == thread["alias"]
-                    and thread["queues"].keys() <= self._active(work, recipient).keys()
-                )
+                plain = self._alias(work, kept, recipient) == thread["alias"] and self._as_before(work, thread)
                 yield from self.queues.needs(thread, match.opportunity if match and plain else None)
 
     def recipients_seen(self, person: str) -> Set[str] | None:
@@ -200,6 +197,12 @@ class Reconciler:
             self._enqueue(work, after, message, active, cause or Causation.kept_in(kept_cause))
         if before is None or after != before:
             THREADS.save(work, after, final=True)
+
+    def _as_before(self, work: UnitOfWork, thread: ThreadDocument) -> bool:
+        """Whether no subscription has gone that something waits for, nor come that is still to bring an open recall."""
+        active, recall = self._active(work, thread["recipient"]).keys(), thread["recall"]
+        brought = recall is None or recall["taken"] or active <= set(recall["sent_via"])
+        return brought and thread["queues"].keys() <= active
 
     @staticmethod
     def _may(work: UnitOfWork, recipient: str) -> bool:

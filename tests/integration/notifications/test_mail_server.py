@@ -250,3 +250,24 @@ class TestHowItIsLeft:
             await asking.close()
             await eventually(lambda: true(not asking._parting))
         assert heard.count(b"QUIT") == 2
+
+
+@pytest.mark.parametrize("last", [b"garbage line\r\n", b"25\r\n", b"250 " + b"x" * 20_000 + b"\r\n", b"999 what\r\n"])
+async def test_a_mail_that_was_handed_over_may_have_arrived_whatever_the_last_answer_looks_like(last: bytes) -> None:
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 here\r\n")
+        while line := await reader.readline():
+            if line.upper().startswith(b"DATA"):
+                writer.write(b"354 go on\r\n")
+                await reader.readuntil(b"\r\n.\r\n")
+                writer.write(last)
+            else:
+                writer.write(b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 fine\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answers, "127.0.0.1", 0, limit=1_000_000)
+    async with server:
+        asking = relay(server.sockets[0].getsockname()[1])
+        verdict = judge(await asking.send(TO, letter(), "s"))
+        await asking.close()
+    assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "mail-server", True)

@@ -442,3 +442,34 @@ class TestARecallThatIsGivenUp:
             told.world.now += timedelta(hours=1)
         assert not told.world.due()
         assert counted._value.get() == before
+
+
+def test_a_match_tells_of_an_open_recall_that_a_subscription_was_away_for_and_waits_for_what_is_under_way() -> None:
+    world = World()
+    world.hear(world.event("agency-registered", agency_of("gjf"), "gjf", 1))
+    subscription = world.subscribe("gjf", "webhook")
+
+    def becomes(state: str) -> None:
+        (document,) = world.all(SUBSCRIPTIONS)
+        world.store.put(SUBSCRIPTIONS.name, {**document, "state": state})
+
+    def match(opening: str) -> None:
+        data = match_of("kim", opening)
+        world.hear(world.event("match-found", data, data.match, 1))
+
+    def person(sequence: int, *allowed: str) -> None:
+        world.hear(world.event("person-updated", person_of("kim", allowed), hexid("person", "kim"), sequence))
+
+    person(1, "gjf")
+    match("told")
+    world.deliver_all()
+    match("under way")
+    (held,) = [world.claim(each["_id"]) for each in world.due()]
+    becomes("disabled")
+    person(2)  # the recall is said, and nobody is there to bring it
+    person(3, "gjf")
+    becomes("active")
+    match("new")
+    (recall,) = world.all(DELIVERIES, about="recall")
+    assert (recall["subscription"], recall["state"]) == (subscription, "waiting")
+    assert world.all(DELIVERIES, _id=held["_id"])[0]["waits"] == "recalled"

@@ -126,12 +126,15 @@ class Relay:
             if refused.code == ASKS_FOR_LOGIN:
                 self._say("login", refused.code)
                 return MailAnswer("server", refused.code)
+            if not 200 <= refused.code < 600:  # no answer of this protocol: whether it was taken, nobody knows
+                self._say("refused", refused.code)
+                return MailAnswer("server", refused.code, handed=handed)
             return _of(refused)
-        except aiosmtplib.SMTPResponseException as refused:  # the greeting, the login, our own address
+        except aiosmtplib.SMTPResponseException as refused:  # greeting, login, our address; or no line of this protocol
             in_step = True
             login = isinstance(refused, aiosmtplib.SMTPAuthenticationError) or refused.code == ASKS_FOR_LOGIN
             self._say("login" if login else "refused", refused.code)
-            return MailAnswer("server", refused.code)
+            return MailAnswer("server", refused.code, handed=handed)
         except _NotOffered as lacking:
             in_step = True
             self._say(lacking.what)

@@ -1,0 +1,41 @@
+"""A webhook's answer counts by its head, wherever the network cuts what came."""
+
+from __future__ import annotations
+
+import asyncio
+from unittest.mock import Mock
+
+import pytest
+from aiohttp.helpers import TimerNoop
+
+from services.notifications.channels.ssrf_guard import _Answers
+
+pytestmark = pytest.mark.unit
+
+ANSWERS = {
+    "204 with a body": (204, b"HTTP/1.1 204 x\r\ncontent-length: 5\r\n\r\nhello"),
+    "longer than it says": (200, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhello"),
+    "no chunks": (200, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"),
+    "behind an interim one": (410, b"HTTP/1.1 100 x\r\n\r\nHTTP/1.1 410 x\r\ncontent-length: 2\r\n\r\nhello"),
+}
+
+
+async def code_of(*pieces: bytes) -> int:
+    """Of the first answer that is no interim one, when it comes in these pieces."""
+    protocol = _Answers(asyncio.get_running_loop())
+    protocol.connection_made(Mock(spec=asyncio.Transport))
+    protocol.set_response_params(timer=TimerNoop(), read_until_eof=True, auto_decompress=False, read_bufsize=4_096)
+    for piece in pieces:
+        protocol.data_received(piece)
+    while True:
+        message, _ = await protocol.read()
+        if message.code >= 200:
+            return int(message.code)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_in_one_piece_in_two_and_byte_by_byte(name: str) -> None:
+    code, said = ANSWERS[name]
+    cuts = [(said[:at], said[at:]) for at in range(len(said))]
+    each_byte = [said[at : at + 1] for at in range(len(said))]
+    assert {await code_of(*pieces) for pieces in (*cuts, each_byte)} == {code}
