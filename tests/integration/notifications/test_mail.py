@@ -1,10 +1,8 @@
-"""E-mail against a mail server on a socket: taken, put off, refused, away; owners that are told of their endpoints."""
+"""E-mail against a mail server on a socket, through the whole service; owners that are told of their endpoints."""
 
 from __future__ import annotations
 
 import json
-import socket
-import ssl
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -14,7 +12,6 @@ import pytest
 
 from services.notifications import main, monitoring, owner_troubles
 from services.notifications.channels.mail import digest, owner_alerts
-from services.notifications.channels.mail.smtp_relay import Relay, RelaySettings, judge
 from services.notifications.subscriptions import half_open_probe
 from tests.integration.notifications.parts import Client, Partner, Setup, answer_of, eventually, match, person
 from tests.support.mail_server import MailServer
@@ -413,75 +410,3 @@ def _text(mail: EmailMessage) -> str:
     body = mail.get_body(("plain",))
     assert body is not None
     return str(body.get_content())
-
-
-class TestTheRelay:
-    """Over sockets: what the mail server does, and what is made of it."""
-
-    @staticmethod
-    def letter() -> EmailMessage:
-        mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = "notices@ieum.example", TO, "알림"
-        mail["Date"] = datetime(2026, 11, 28, tzinfo=UTC)
-        mail.set_content("안녕하세요\n.\n..two dots\n")
-        return mail
-
-    @staticmethod
-    def relay(port: int, tls: ssl.SSLContext | None = None, **changes: Any) -> Relay:
-        values: dict[str, Any] = {"security": "none", "user": "", "password": "", "sender": "notices@ieum.example"}
-        return Relay(RelaySettings("127.0.0.1", port, **values | {"total": timedelta(seconds=5)} | changes), tls)
-
-    async def test_korean_and_dots_arrive_as_they_were(self) -> None:
-        with MailServer() as server:
-            assert (await self.relay(server.port).send(TO, self.letter(), "s1")).code == 250
-        (received,) = server.received
-        assert received.mail["Subject"] == "알림"
-        assert _text(received.mail) == "안녕하세요\n.\n..two dots\n"
-
-    @pytest.mark.parametrize(
-        ("where", "answer", "outcome", "reason"),
-        [
-            ("at_recipient", "450 4.2.0 greylisted", "again", "mail-450"),
-            ("at_recipient", "550 5.1.1 unknown", "failed", "no-such-mailbox"),
-            ("at_recipient", "550 5.7.1 not you", "failed", "mail-550"),
-            ("at_recipient", "551 go elsewhere", "failed", "mail-551"),
-            ("at_data", "452 4.3.1 full", "again", "mail-452"),
-            ("at_data", "554 5.6.0 no", "failed", "mail-554"),
-            ("at_recipient", "421 4.3.2 closing", "again", "mail-421"),
-        ],
-    )
-    async def test_what_it_answers(self, where: str, answer: str, outcome: str, reason: str) -> None:
-        with MailServer() as server:
-            setattr(server, where, answer)
-            verdict = judge(await self.relay(server.port).send(TO, self.letter(), "s1"))
-        assert (verdict.outcome, verdict.reason) == (outcome, reason)
-        assert server.received == []
-
-    async def test_a_server_without_tls_is_given_nothing_when_tls_is_asked_for(self) -> None:
-        with MailServer() as server:
-            for security in ("starttls", "tls"):
-                verdict = judge(await self.relay(server.port, security=security).send(TO, self.letter(), "s1"))
-                assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "mail-server", False)
-        assert server.received == []
-
-    async def test_one_that_is_away_or_never_answers_ends_in_time(self, unused_port: int, hanging_port: int) -> None:
-        away = await self.relay(unused_port).send(TO, self.letter(), "s1")
-        assert (away.about, away.code, away.handed) == ("server", None, False)
-        hangs = await self.relay(hanging_port, total=timedelta(seconds=0.5)).send(TO, self.letter(), "s1")
-        assert (hangs.about, hangs.code, hangs.handed) == ("server", None, False)
-
-
-@pytest.fixture
-def unused_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-    return port
-
-
-@pytest.fixture
-def hanging_port() -> Any:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        yield listening.getsockname()[1]

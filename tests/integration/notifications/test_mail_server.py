@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -29,13 +30,14 @@ pytestmark = [
 TO, USER, PASSWORD = "jobs@partner.example", "ieum", "\u00fcber geheim=secret"
 BOTH: tuple[Security, ...] = ("starttls", "tls")
 TAKEN = MailAnswer("mailbox", 250)
+BODY = "안녕하세요\n.\n..two dots\n"
 
 
-def letter() -> EmailMessage:
+def letter(subject: str = "Hello", body: str = "Hello\n") -> EmailMessage:
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = "notices@ieum.example", TO, "Hello"
+    mail["From"], mail["To"], mail["Subject"] = "notices@ieum.example", TO, subject
     mail["Date"] = datetime(2026, 11, 28, tzinfo=UTC)
-    mail.set_content("Hello\n")
+    mail.set_content(body)
     return mail
 
 
@@ -271,3 +273,62 @@ async def test_a_mail_that_was_handed_over_may_have_arrived_whatever_the_last_an
         verdict = judge(await asking.send(TO, letter(), "s"))
         await asking.close()
     assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "mail-server", True)
+
+
+class TestWhatItAnswers:
+    """What the mail server does, and what is made of it."""
+
+    async def test_korean_and_dots_arrive_as_they_were(self) -> None:
+        with MailServer() as server:
+            assert (await relay(server.port).send(TO, letter("알림", BODY), "s1")).code == 250
+        (received,) = server.received
+        assert received.mail["Subject"] == "알림"
+        assert received.mail.get_content() == BODY
+
+    @pytest.mark.parametrize(
+        ("where", "answer", "outcome", "reason"),
+        [
+            ("at_recipient", "450 4.2.0 greylisted", "again", "mail-450"),
+            ("at_recipient", "550 5.1.1 unknown", "failed", "no-such-mailbox"),
+            ("at_recipient", "550 5.7.1 not you", "failed", "mail-550"),
+            ("at_recipient", "551 go elsewhere", "failed", "mail-551"),
+            ("at_data", "452 4.3.1 full", "again", "mail-452"),
+            ("at_data", "554 5.6.0 no", "failed", "mail-554"),
+            ("at_recipient", "421 4.3.2 closing", "again", "mail-421"),
+        ],
+    )
+    async def test_what_it_answers(self, where: str, answer: str, outcome: str, reason: str) -> None:
+        with MailServer() as server:
+            setattr(server, where, answer)
+            verdict = judge(await relay(server.port).send(TO, letter(), "s1"))
+        assert (verdict.outcome, verdict.reason) == (outcome, reason)
+        assert server.received == []
+
+    async def test_a_server_without_tls_is_given_nothing_when_tls_is_asked_for(self) -> None:
+        with MailServer() as server:
+            for security in ("starttls", "tls"):
+                verdict = judge(await relay(server.port, security=security).send(TO, letter(), "s1"))
+                assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "mail-server", False)
+        assert server.received == []
+
+    async def test_one_that_is_away_or_never_answers_ends_in_time(self, unused_port: int, hanging_port: int) -> None:
+        away = await relay(unused_port).send(TO, letter(), "s1")
+        assert (away.about, away.code, away.handed) == ("server", None, False)
+        hangs = await relay(hanging_port, total=timedelta(seconds=0.5)).send(TO, letter(), "s1")
+        assert (hangs.about, hangs.code, hangs.handed) == ("server", None, False)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def hanging_port() -> Any:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
