@@ -37,3 +37,6 @@ in_flight = gauge("in_flight", "Deliveries under way", ["channel"])
 attempts_to_record = gauge("attempts_to_record", "Attempts at partners that were answered and not yet written down")
 attempts_not_recorded = counter("attempts_not_recorded", "Attempts whose outcome cannot be written down")
 bounces = counter("bounces", "What came to the address for undelivered mails, and what was made of it", ["outcome"])
+mail_server_trouble = gauge(
+    "mail_server_trouble", "1 while this is what is wrong with the mail server: mails wait", ["reason"]
+)

@@ -25,9 +25,9 @@ class Received:
 
 
 class MailServer:
-    """``at_recipient``, ``at_data``: what is answered instead of taking it, for as long as it is set. ``greylists``:
-    the first attempt for each recipient is put off. ``tls``: it takes nothing without, after STARTTLS, or from the
-    first byte (``implicit``). ``user``: whose password is asked for, by ``mechanisms``."""
+    """``at_recipient``, ``at_data``: what is answered instead of taking it, for as long as it is set; ``refused``: by
+    recipient. ``greylists``: the first attempt for each recipient is put off. ``tls``: it takes nothing without, after
+    STARTTLS, or from the first byte (``implicit``). ``user``: whose password is asked for, by ``mechanisms``."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class MailServer:
         self.on_taken: Callable[[Received], None] | None = None
         self.at_recipient: str | None = None
         self.at_data: str | None = None
+        self.refused: dict[str, str] = {}
         self.greylists = False
         self.tried: Counter[str] = Counter()
         self.logins: list[str] = []  # by which mechanism each was tried
@@ -83,8 +84,8 @@ class MailServer:
         self.tried[address] += 1
         if self.greylists and self.tried[address] == 1:
             return "450 4.7.1 greylisted, come back later"
-        if self.at_recipient is not None:
-            return self.at_recipient
+        if (answer := self.refused.get(address, self.at_recipient)) is not None:
+            return answer
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

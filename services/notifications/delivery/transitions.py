@@ -47,7 +47,8 @@ _log = logger("delivery")
 
 @dataclass(frozen=True, slots=True)
 class _Retrying:
-    """``down``: it failed with an endpoint that is in an outage: no fault of this delivery, which is not given up."""
+    """``down``: it failed with an endpoint that is in an outage, or with us: no fault of this delivery, which is not
+    given up."""
 
     endpoint: SubscriptionDocument
     jitter: float
@@ -73,7 +74,14 @@ class DeliveryTransitions:
         self._resync_requested = resync_requested
 
     def after_attempt(
-        self, held: ClaimedDelivery, verdict: Verdict, took: timedelta, jitter: float, endpoint: SubscriptionDocument
+        self,
+        held: ClaimedDelivery,
+        verdict: Verdict,
+        took: timedelta,
+        jitter: float,
+        endpoint: SubscriptionDocument,
+        *,
+        counts: bool = True,
     ) -> Operation[None]:
         """After an attempt under the claim that ``held`` names, at ``endpoint`` as it was then: when the subscription
         leads somewhere else since, the answer says nothing about its endpoint. When that claim was let go and another
@@ -85,7 +93,7 @@ class DeliveryTransitions:
             number = held["attempts"] + 1
             down = False
             if verdict.disable or not verdict.endpoint_healthy:
-                down = self._endpoint(work, held, verdict, endpoint["target"])
+                down = self._endpoint(work, held, verdict, endpoint["target"], counts) or verdict.ours
             if delivery is None or thread is None:
                 return
             self._log(work, delivery, number, verdict, took)
@@ -257,15 +265,22 @@ class DeliveryTransitions:
             for later in self._queues.recalls(work, thread, delivery["subscription"])
         )
 
-    def _endpoint(self, work: UnitOfWork, held: ClaimedDelivery, verdict: Verdict, target: bytes | None) -> bool:
+    def _endpoint(
+        self, work: UnitOfWork, held: ClaimedDelivery, verdict: Verdict, target: bytes | None, counts: bool
+    ) -> bool:
         """Count it, hold or disable the endpoint; whether it is down."""
         endpoint = SUBSCRIPTIONS.get(work, held["subscription"])
         if endpoint is None or endpoint["state"] not in TAKING_PART or endpoint["target"] != target:
             return False
+        if not counts:
+            return endpoint["failures"] >= OUTAGE
         before, hold = endpoint.copy(), verdict.hold
         if not verdict.endpoint_healthy:
             endpoint["failures"] = failures = min(endpoint["failures"] + 1, MOST_COUNTED)
-            since = endpoint["failing_since"] = endpoint.get("failing_since") or work.now
+            since = (
+                None if verdict.ours else endpoint.get("failing_since") or work.now
+            )  # its own: of ours it has no part
+            endpoint["failing_since"] = since
             hold = max(filter(None, (verdict.hold, self._breaker.open_for(failures, held["about"]))), default=None)
             asked = self._breaker.asked(verdict.hold, "recall")
             soonest = max(filter(None, (asked, self._breaker.open_for(failures, "recall"))), default=None)

@@ -26,11 +26,14 @@ class Verdict:
     endpoint_healthy: bool = False
     possibly_sent: bool = True
     doubtful: bool = False
+    ours: bool = False
+    ends_recall: bool = True
 
     def about(self, about: Literal["notice", "recall"]) -> Verdict:
-        """What it means for a notice or a recall: somebody's gateway saying yes ends no recall. It is tried again until
-        it is taken without doubt, or acknowledged."""
-        return replace(self, outcome="again") if self.doubtful and about == "recall" else self
+        """What it means for a notice or a recall: somebody's gateway saying yes ends no recall, nor does a mail server
+        that may say something else tomorrow. It is tried again until it is taken without doubt, or acknowledged."""
+        goes_on = self.doubtful or (self.outcome == "failed" and not self.ends_recall)
+        return replace(self, outcome="again") if goes_on and about == "recall" else self
 
     def counted_as(self) -> str:
         """The outcome, as metrics say it."""

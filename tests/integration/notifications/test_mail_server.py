@@ -290,11 +290,14 @@ class TestWhatItAnswers:
         [
             ("at_recipient", "450 4.2.0 greylisted", "again", "mail-450"),
             ("at_recipient", "550 5.1.1 unknown", "failed", "no-such-mailbox"),
-            ("at_recipient", "550 5.7.1 not you", "failed", "mail-550"),
-            ("at_recipient", "551 go elsewhere", "failed", "mail-551"),
-            ("at_data", "452 4.3.1 full", "again", "mail-452"),
+            ("at_recipient", "550 5.7.1 not you", "again", "mail-server"),  # unless others are taken meanwhile
+            ("at_recipient", "551 go elsewhere", "again", "mail-server"),
+            ("at_data", "554 5.7.1 Relay access denied", "again", "mail-server"),
+            ("at_recipient", "552 5.2.2 full", "failed", "mail-552"),
+            ("at_data", "452 4.3.1 full", "again", "mail-server"),
             ("at_data", "554 5.6.0 no", "failed", "mail-554"),
-            ("at_recipient", "421 4.3.2 closing", "again", "mail-421"),
+            ("at_recipient", "421 4.3.2 closing", "again", "mail-server"),
+            ("at_recipient", "252 cannot say", "again", "mail-server"),
         ],
     )
     async def test_what_it_answers(self, where: str, answer: str, outcome: str, reason: str) -> None:

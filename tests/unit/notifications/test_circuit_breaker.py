@@ -62,8 +62,8 @@ def test_its_owner_is_warned_a_day_before_or_at_half_of_the_time(whole: timedelt
 class Failing:
     """gjf has a webhook that fails, and one notice that is due to it again and again."""
 
-    def __init__(self) -> None:
-        self.world = World(schedule=(0.0,) * 100)
+    def __init__(self, schedule: tuple[float, ...] = (0.0,) * 100) -> None:
+        self.world = World(schedule)
         self.say("agency-registered", agency_of("gjf"), "gjf")
         self.say("person-updated", person_of("a", ("gjf",)), hexid("person", "a"))
         self.subscription = self.world.subscribe("gjf", "webhook")
@@ -128,3 +128,61 @@ def test_a_clock_that_may_be_ahead_ends_none() -> None:
     case.answers(*[BAD] * 30)
     case.world.now, case.world.doubt = START + timedelta(days=4), timedelta(days=70)  # the other one says so much more
     assert case.answers(BAD)["state"] == "active"
+
+
+class TestTroubleOfOurs:
+    OURS = Verdict("again", "mail-server", ours=True)
+
+    def test_keeps_an_endpoint_from_being_asked_and_gives_none_up_however_long_it_lasts(self) -> None:
+        case = Failing()
+        found = case.answers(*[self.OURS] * 6)
+        assert (found["failures"], found["failing_since"]) == (6, None)
+        assert found["held_until"] is not None
+        for _ in range(30):
+            case.world.now += timedelta(days=1)
+            found = case.answers(self.OURS)
+        assert (found["state"], found["failing_since"]) == ("active", None)
+
+    def test_is_not_held_against_it_once_we_are_well(self) -> None:
+        case = Failing()
+        case.answers(BAD)
+        for _ in range(30):
+            case.world.now += timedelta(days=1)
+            case.answers(self.OURS)
+        case.world.now += timedelta(days=1)
+        again = case.world.now
+        found = case.answers(BAD)
+        assert (found["state"], found["failing_since"]) == ("active", again)
+        case.world.now = again + timedelta(days=5)
+        assert case.answers(BAD)["reason"] == "failing"
+
+    @pytest.mark.parametrize("schedule", [(0.0,), (0.0, 7 * 3_600.0)])
+    def test_fails_nothing_for_good_whatever_the_schedule_is(self, schedule: tuple[float, ...]) -> None:
+        case = Failing(schedule)
+        for _ in range(10):
+            assert case.answers(self.OURS, apart=timedelta(hours=7))["state"] == "active"
+
+
+def test_what_went_in_one_letter_is_one_attempt_and_all_of_it_is_tried_again_together() -> None:
+    case = Failing()
+    for opening in ("y", "z"):
+        case.say("match-found", match_of("a", opening), hexid("person", "a"))
+    endpoint: Any = case.endpoint
+    held: list[Any] = [case.world.claim(each["_id"]) for each in case.world.due()]
+    assert len(held) == 3
+    for attempts in range(1, 5):
+        for each in held:
+            counts = each is held[0]
+            case.world.perform(
+                case.world.transitions.after_attempt(each, BAD, timedelta(0), 0.0, endpoint, counts=counts)
+            )
+        assert case.endpoint["failures"] == attempts
+        due = case.world.due()
+        assert [each["attempts"] for each in due] == [attempts] * 3
+        held = [case.world.claim(each["_id"]) for each in due]
+    gone = Verdict("failed", "no-such-mailbox", disable=True)
+    for each in held:
+        case.world.perform(
+            case.world.transitions.after_attempt(each, gone, timedelta(0), 0.0, endpoint, counts=each is held[0])
+        )
+    assert (case.endpoint["state"], case.endpoint["reason"]) == ("disabled", "no-such-mailbox")

@@ -51,12 +51,12 @@ class Email(PushChannel):
     async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """Hand one mail to the mail server."""
         if self._relay is None:  # it was taken away: what waits, waits
-            return Verdict("again", "no-mail-server", possibly_sent=False)
+            return Verdict("again", "no-mail-server", possibly_sent=False, ours=True)
         try:
             to = check_mailto(self._credentials.target_of(endpoint) or "")
             mail = self._texts.told(to, [json.loads(body)], now)
         except Exception:  # a wrong key of ours: the partner must not pay for it with a lost notice
-            return Verdict("again", "secret", possibly_sent=False)
+            return Verdict("again", "secret", possibly_sent=False, ours=True)
         return judge(await self._relay.send(to, mail, self._returns.tag(endpoint["_id"], endpoint["target"])))
 
 

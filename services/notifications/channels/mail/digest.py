@@ -94,7 +94,7 @@ class DigestSender:
                         pass
 
     async def _send(self, endpoint: SubscriptionDocument, about: About, now: datetime) -> int:
-        """One letter; of how many it was to be."""
+        """One letter; of how many it was to be, none when it was not taken: another one waits for the next look."""
         deps, owner, claim = self._deps, self._deps.lease.owner, secrets.token_hex(8)
         if owner is None:
             return 0
@@ -116,18 +116,20 @@ class DigestSender:
             return 0
         written = [deps.recorder.record(deps.transitions.drop(each, "consent-ended")) for each in check.forbidden]
         written += [deps.recorder.record(deps.transitions.postpone(each)) for each in check.in_doubt]
+        taken = True
         if check.sendable:
-            written += await self._mail(check.endpoint, check.sendable, now)
+            taken, attempted = await self._mail(check.endpoint, check.sendable, now)
+            written += attempted
         if written:
             await asyncio.wait(written)
         if check.held:  # since it was looked at
             await deps.lease.release_unsent(claim, [delivery["_id"] for delivery in check.held])
             return 0
-        return len(claimed)
+        return len(claimed) if taken else 0
 
     async def _mail(
         self, endpoint: SubscriptionDocument, deliveries: tuple[ClaimedDelivery, ...], now: datetime
-    ) -> list[asyncio.Future[None]]:
+    ) -> tuple[bool, list[asyncio.Future[None]]]:
         deps, clock = self._deps, asyncio.get_running_loop().time
         unrecorded, owner, began = deps.lease.unrecorded, deliveries[0]["owner"], clock()
         unrecorded[owner] += len(deliveries)  # however long it takes, nobody else may take them for left behind
@@ -140,7 +142,9 @@ class DigestSender:
         took = timedelta(seconds=clock() - began)
         written = []
         for delivery in deliveries:  # without jitter: what is tried again is one letter again
-            recorded = deps.recorder.record(deps.transitions.after_attempt(delivery, verdict, took, 0.0, endpoint))
+            counts = delivery is deliveries[0]  # one letter is one attempt, however much is in it
+            done = deps.transitions.after_attempt(delivery, verdict, took, 0.0, endpoint, counts=counts)
+            recorded = deps.recorder.record(done)
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
             written.append(recorded)
         if verdict.outcome == "delivered" and endpoint["failures"]:
@@ -149,7 +153,7 @@ class DigestSender:
             more = await deps.repository.bring_forward(endpoint["_id"], now)
             if not more:  # else the next good letter ends the outage, and brings the rest
                 written.append(deps.recorder.record(deps.transitions.recovered(endpoint["_id"])))
-        return written
+        return verdict.outcome == "delivered", written
 
     async def _handed_over(
         self, endpoint: SubscriptionDocument, deliveries: tuple[ClaimedDelivery, ...], now: datetime
@@ -158,5 +162,5 @@ class DigestSender:
             to = check_mailto(self._credentials.target_of(endpoint) or "")
             mail = self._texts.told(to, [self._deps.messages.of(delivery) for delivery in deliveries], now)
         except Exception:  # a wrong key of ours: the partner must not pay for it with lost notices
-            return Verdict("again", "secret", possibly_sent=False)
+            return Verdict("again", "secret", possibly_sent=False, ours=True)
         return judge(await self._relay.send(to, mail, self._returns.tag(endpoint["_id"], endpoint["target"])))

@@ -9,7 +9,6 @@ with the subscription in the address (VERP, return_path.py), because a report's 
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,18 +18,24 @@ from typing import Literal
 
 import aiosmtplib
 
-from services.notifications.domain.attempt_verdict import NO_MAILBOX, Verdict
+from services.notifications import metrics
+from services.notifications.channels.mail.relay_standing import RelayStanding
+from services.notifications.domain.attempt_verdict import NO_MAILBOX, Outcome, Verdict
 from services.notifications.domain.mail_address_rules import NO_SUCH_MAILBOX
+from services.notifications.domain.mail_refusals import ASKS_FOR_LOGIN, About, status_of, whom
 from shared.kit.base.logs import logger
 
 Security = Literal["starttls", "tls", "none"]
-ASKS_FOR_LOGIN = 530  # RFC 4954: whatever it answers, no fault of this mail's
 QUIT_SECONDS = 2.0
 PARTING_AT_STOP_SECONDS = 0.5
 MOST_PARTING = 20  # connections that wait for the answer to their QUIT
 SAID_AGAIN_SECONDS = 60.0
+REFUSED_AGAIN_AFTER = timedelta(minutes=1)  # what is refused for good is not asked for every few seconds
+TROUBLES = (
+    *("no-connection", "timeout", "certificate", "tls", "no-starttls", "login", "no-login", "unencrypted"),
+    *("refused", "relaying", "refuses-mails"),
+)
 _log = logger("mail")
-_ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)  # RFC 3463
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +61,31 @@ class RelaySettings:
 
 @dataclass(frozen=True, slots=True)
 class MailAnswer:
-    """``about``: the mail server itself (it is away, or does not take us), or this mailbox and mail. ``code`` 250: it
-    was taken; None: no answer, and ``handed``: perhaps it was."""
+    """``about``: the mail server itself (it is away, or does not take us), or this mailbox and mail; ``unclear``: of a
+    refusal it is not proven yet which. ``code`` 250: it was taken; None: no answer, and ``handed``: perhaps it was."""
 
-    about: Literal["server", "mailbox"]
+    about: About
     code: int | None
     status: str | None = None
     handed: bool = False
 
 
 def judge(answer: MailAnswer) -> Verdict:
-    """4xx is tried again (greylisting comes so), 5xx is for good; a mailbox that does not exist ends the subscription.
-    Trouble with our own server is tried again whatever it says: the partner must not pay for it."""
+    """4xx is tried again (greylisting comes so), 5xx is for good where it is the mailbox's or the mail's own; a mailbox
+    that does not exist ends the subscription. Trouble with our own server is tried again whatever it says, and for as
+    long as it lasts: the partner must not pay for it. A recall is tried again while there is a mailbox."""
     code = answer.code
+    hold = REFUSED_AGAIN_AFTER if code is not None and code >= 500 else None
     if answer.about == "server" or code is None:
-        return Verdict("again", "mail-server", possibly_sent=answer.handed)
+        return Verdict("again", "mail-server", hold=hold, possibly_sent=answer.handed, ours=True)
     if 200 <= code < 300:
         return Verdict("delivered", endpoint_healthy=True)
     if code < 500:
         return Verdict("again", f"mail-{code}", endpoint_healthy=True, possibly_sent=False)
     if answer.status in NO_SUCH_MAILBOX:
         return Verdict("failed", NO_MAILBOX, disable=True, possibly_sent=False)
-    return Verdict("failed", f"mail-{code}", possibly_sent=False)
+    outcome: Outcome = "again" if answer.about == "unclear" else "failed"
+    return Verdict(outcome, f"mail-{code}", hold=hold, possibly_sent=False, ends_recall=False)
 
 
 class Relay:
@@ -89,6 +97,8 @@ class Relay:
         self._tls = tls
         self._parting: set[asyncio.Task[None]] = set()
         self._said: dict[str, float] = {}  # by trouble of the mail server, when it was logged last
+        self._standing = RelayStanding()
+        self._show(None)
 
     async def send(self, to: str, mail: EmailMessage, tag: str) -> MailAnswer:
         """Hand it over once. Bounded by one deadline; never raises for anything the server does."""
@@ -120,19 +130,18 @@ class Relay:
                 handed = True
                 await client.data(body)
             in_step = True
+            self._standing.taken(to)
+            self._show(None)
             return MailAnswer("mailbox", 250)
-        except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as refused:
+        except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as refused:
             in_step = True
-            if refused.code == ASKS_FOR_LOGIN:
-                self._say("login", refused.code)
-                return MailAnswer("server", refused.code)
-            if not 200 <= refused.code < 600:  # no answer of this protocol: whether it was taken, nobody knows
+            if not 400 <= refused.code < 600:  # no answer of this protocol: whether it was taken, nobody knows
                 self._say("refused", refused.code)
                 return MailAnswer("server", refused.code, handed=handed)
-            return _of(refused)
-        except aiosmtplib.SMTPResponseException as refused:  # greeting, login, our address; or no line of this protocol
+            return self._refused(to, refused, of_us=isinstance(refused, aiosmtplib.SMTPSenderRefused))
+        except aiosmtplib.SMTPResponseException as refused:  # greeting, login; or no line of this protocol
             in_step = True
-            login = isinstance(refused, aiosmtplib.SMTPAuthenticationError) or refused.code == ASKS_FOR_LOGIN
+            login = isinstance(refused, aiosmtplib.SMTPAuthenticationError) or refused.code in ASKS_FOR_LOGIN
             self._say("login" if login else "refused", refused.code)
             return MailAnswer("server", refused.code, handed=handed)
         except _NotOffered as lacking:
@@ -175,8 +184,27 @@ class Relay:
         self._parting.add(task)
         task.add_done_callback(self._parting.discard)
 
+    def _refused(self, to: str, refused: aiosmtplib.SMTPResponseException, of_us: bool) -> MailAnswer:
+        """A recipient or a mail was, for now or for good. ``of_us``: when it had heard our sender and the size."""
+        code, about = refused.code, whom(refused.code, refused.message)
+        if of_us and (code < 500 or about == "unclear" or status_of(refused.message) in NO_SUCH_MAILBOX):
+            about = "server"
+        if about == "server":
+            login, relaying = code in ASKS_FOR_LOGIN, code >= 500 and not of_us
+            self._say("login" if login else "relaying" if relaying else "refused", code)
+        elif about == "unclear" and (about := self._standing.refused(to)) == "server":
+            self._say("refuses-mails", code)
+        return MailAnswer(about, code, status_of(refused.message))
+
+    @staticmethod
+    def _show(trouble: str | None) -> None:
+        """What is wrong with the mail server now: by the last mail that says something about it."""
+        for each in TROUBLES:
+            metrics.mail_server_trouble.of(reason=each).set(each == trouble)
+
     def _say(self, trouble: str, code: int | None = None) -> None:
         """For operators: partners are told only that it is not their fault. Not with every mail."""
+        self._show(trouble)
         now = asyncio.get_running_loop().time()
         if now - self._said.get(trouble, -SAID_AGAIN_SECONDS) >= SAID_AGAIN_SECONDS:
             self._said[trouble] = now
@@ -212,8 +240,3 @@ def _trouble(error: BaseException | None) -> str:
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return "tls"
     return "timeout" if any(isinstance(cause, TimeoutError) for cause in causes) else "no-connection"
-
-
-def _of(refused: aiosmtplib.SMTPResponseException) -> MailAnswer:
-    found = _ENHANCED.match(refused.message)
-    return MailAnswer("mailbox", refused.code, found[1] if found else None)
