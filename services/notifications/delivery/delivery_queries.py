@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -43,6 +43,7 @@ BROUGHT_FORWARD = 1_000
 MOST_RECALLED = 100
 MOST_DOWN = 1_000  # endpoints in an outage that are looked at
 ROUNDS = 8  # of one change that transactions come in the way of: with their waits about half a second
+ROUNDS_AT_ONCE = 2  # those of them before the first wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +208,14 @@ class DeliveryQueries:
             released += found.modified_count
         return released
 
-    async def release_unsent(self, claim: str, ids: Sequence[str]) -> Sequence[str]:
-        """Let go of claimed deliveries that were not sent; those that could not be let go of now are still held."""
+    async def release_unsent(self, claims: Mapping[str, Sequence[str]], rounds: int | None = None) -> Sequence[str]:
+        """Let go of deliveries that were not sent, by the claims that took them; those that could not be let go of in
+        so many ``rounds`` (of `change`) are still held."""
         back: Document = {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}
-        mine = {"claim": claim, "state": SENDING}
-        return (await change(DELIVERIES.of(self._database), ids, mine, [{"$set": back}])).left
+        ids = [id for each in claims.values() for id in each]
+        # each under its own claim: what was let go of and taken again since is another claim's
+        mine = {"state": SENDING, "$or": [{"claim": claim, "_id": {"$in": each}} for claim, each in claims.items()]}
+        return (await change(DELIVERIES.of(self._database), ids, mine, [{"$set": back}], rounds)).left
 
     async def release_claim(self, owner: str, claim: str) -> None:
         """Let go of all of one claim, which may not have been made. Looks at all that this owner holds: not often."""
@@ -221,16 +225,20 @@ class DeliveryQueries:
 
 
 async def change(
-    collection: Any, ids: Sequence[str], of_which: Document, how: Document | Sequence[Document]
+    collection: Any,
+    ids: Sequence[str],
+    of_which: Document,
+    how: Document | Sequence[Document],
+    rounds: int | None = None,
 ) -> Changes:
     """Change those of these that are so, by id and outside of a transaction.
 
     An update that has to wait for a transaction passes over what that one deletes and inserts again (decision 71): it
     had found the document in the place from which it went. So it is done again as long as any of them is left: at once,
-    then with waits that grow, `ROUNDS` times. What is left then its caller does later.
+    then with waits that grow, ``rounds`` times (`ROUNDS`). What is left then its caller does later.
     """
     made, left, backoff = 0, list(ids), Backoff(first=0.01, longest=0.25)
-    for again in range(ROUNDS):
+    for again in range(ROUNDS if rounds is None else rounds):
         if again > 1:
             await asyncio.sleep(backoff.delay())
         done = await collection.update_many({"_id": {"$in": left}, **of_which}, how, hint=BY_ID)

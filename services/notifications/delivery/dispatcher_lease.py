@@ -7,14 +7,17 @@ restarted instance takes over at once. Who has lost its lease begins anew under 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
+import pymongo
 from pymongo.errors import PyMongoError
 
-from services.notifications.delivery.delivery_queries import LEASES_OF_DISPATCHERS
+from services.notifications.delivery.delivery_queries import LEASES_OF_DISPATCHERS, ROUNDS_AT_ONCE
 from services.notifications.documents import SubscriptionDocument
 from services.notifications.domain.replica_shares import ReplicaShare
 from services.notifications.repository import Repository
@@ -22,7 +25,11 @@ from shared.kit.base.logs import logger
 from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database
 
+T = TypeVar("T")
 UNKNOWN_CLAIM_TRIES = 30
+LET_GO_SECONDS = 2.0  # for all that a worker lets go of: after that it is given back later
+GIVE_BACK_SECONDS = 0.25  # for all that is given back later, and the same for all claims in doubt
+ONE_SECONDS = 0.1  # for one of them: what a long transaction is in the way of keeps the others back no longer
 STANDS_IN_AFTER = timedelta(
     seconds=5
 )  # the longest attempt: an endpoint in an outage was not asked by whose turn it is
@@ -90,14 +97,21 @@ class DispatcherLease:
         if lease is not None:
             await lease.release()
 
-    async def release_unsent(self, claim: str, ids: Sequence[str]) -> None:
-        """Let go of what was claimed and not sent. When the database does not take it, or transactions are in the way,
-        it is tried again later; when this process ends before, it is due with its lease, as what may have left."""
-        self._unreleased.append((claim, ids))
+    async def release_unsent(self, claims: Mapping[str, Sequence[str]]) -> None:
+        """Let go of what was claimed and not sent, by claim. When the database does not take it, or transactions are in
+        the way, it is tried again later; when this process ends before, it is due with its lease, as what may have
+        left."""
+        left: Sequence[str] = [id for ids in claims.values() for id in ids]
         try:
-            await self.release_pending()
-        except PyMongoError:
-            _log.info("given_back_later", count=len(ids))
+            left = await _within(LET_GO_SECONDS, self._repository.release_unsent(claims))
+        except (PyMongoError, TimeoutError):
+            pass
+        finally:  # also when whoever let go of it is cancelled
+            if left:
+                still = set(left)
+                each = ((claim, [id for id in ids if id in still]) for claim, ids in claims.items())
+                self._unreleased.extend((claim, ids) for claim, ids in each if ids)
+                _log.info("given_back_later", count=len(left))
 
     def claim_unknown(self, owner: str, claim: str) -> None:
         """It is not known whether this claim was made: if so, nobody knows of it. It is let go, also when it comes
@@ -105,14 +119,19 @@ class DispatcherLease:
         self._unknown_claims[owner, claim] = UNKNOWN_CLAIM_TRIES
 
     async def release_pending(self) -> None:
-        """Give back what could not be given back yet. Call it every second. Raises PyMongoError."""
-        later: list[tuple[str, Sequence[str]]] = []  # keeps back neither the others nor the poll that asks for this
+        """Give back what could not be given back yet, for `GIVE_BACK_SECONDS`, however much it is: the poll that calls
+        this every second finds what is due. What had no turn is first at the next call. Raises PyMongoError."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + GIVE_BACK_SECONDS
+        later: list[tuple[str, Sequence[str]]] = []  # keeps back neither the others nor whoever calls
         try:
-            while self._unreleased:
-                claim, ids = self._unreleased.popleft()  # at once: workers do this at the same time
+            while self._unreleased and (seconds := min(ONE_SECONDS, end - clock())) > 0:
+                claim, ids = self._unreleased.popleft()
                 left = ids
                 try:
-                    left = await self._repository.release_unsent(claim, ids)
+                    left = await _within(seconds, self._repository.release_unsent({claim: ids}, ROUNDS_AT_ONCE))
+                except TimeoutError:
+                    pass
                 finally:
                     if left:
                         later.append((claim, left))
@@ -120,8 +139,33 @@ class DispatcherLease:
             self._unreleased.extend(later)
         if later:
             _log.info("given_back_later", count=sum(len(ids) for _, ids in later))
-        for (owner, claim), tries in list(self._unknown_claims.items()):
-            await self._repository.release_claim(owner, claim)
-            self._unknown_claims[owner, claim] = tries - 1
-            if tries <= 1:
-                del self._unknown_claims[owner, claim]
+        await self._release_unknown(clock() + GIVE_BACK_SECONDS)
+
+    async def _release_unknown(self, end: float) -> None:
+        """Claims in doubt, each in its turn."""
+        clock = asyncio.get_running_loop().time
+        for owner, claim in list(self._unknown_claims):
+            if (seconds := min(ONE_SECONDS, end - clock())) <= 0:
+                return
+            tries = self._unknown_claims.pop((owner, claim))
+            try:
+                await _within(seconds, self._repository.release_claim(owner, claim))
+                tries -= 1
+            except TimeoutError:
+                pass
+            finally:
+                if tries:  # behind the others
+                    self._unknown_claims[owner, claim] = tries
+
+
+async def _within(seconds: float, call: Awaitable[T]) -> T:
+    """Raises TimeoutError when it takes longer. The database is told, too: what has to wait for a transaction would
+    wait there as long as that one lasts, and hold one of the driver's few threads."""
+    async with asyncio.timeout(seconds):
+        with pymongo.timeout(seconds):
+            try:
+                return await call
+            except PyMongoError as error:
+                if error.timeout:
+                    raise TimeoutError from None
+                raise

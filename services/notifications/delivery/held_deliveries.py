@@ -63,6 +63,8 @@ class HeldDeliveries(HeldInTurns):
 
     async def release(self, turns: Sequence[Turn] = TURNS) -> None:
         """Let go of all of these."""
-        held = self.clear(turns)
-        for claim in {delivery["claim"] for delivery in held}:
-            await self._lease.release_unsent(claim, [d["_id"] for d in held if d["claim"] == claim])
+        claims: dict[str, list[str]] = {}
+        for delivery in self.clear(turns):
+            claims.setdefault(delivery["claim"], []).append(delivery["_id"])
+        if claims:
+            await self._lease.release_unsent(claims)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from deploy.local.stack import LocalStack
-from services.notifications.delivery import delivery_queries
+from services.notifications.delivery import delivery_queries, dispatcher_lease
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.repository import Repository
@@ -118,7 +118,7 @@ class TestClaims:
 
         async def claim(which: Any, limit: int, held_until: datetime | None = held_until) -> list[str]:
             claimed = await repository.claim("s", which, "a", f"{which}{limit}{held_until}", NOW, limit, held_until)
-            await repository.release_unsent(f"{which}{limit}{held_until}", [d["_id"] for d in claimed])
+            await repository.release_unsent({f"{which}{limit}{held_until}": [d["_id"] for d in claimed]})
             return [d["_id"] for d in claimed]
 
         assert await claim("new", 10) == ["0005", "0006"]
@@ -154,7 +154,7 @@ class TestClaims:
         await database.deliveries.insert_many([delivery(n) | {"_id": id} for n, id in enumerate(ids)])
         claimed = await _while_written_anew(database, repository.claim("s", "notice", "n-1/1", "c", NOW, 4))
         assert [each["_id"] for each in claimed] == ids
-        await _while_written_anew(database, repository.release_unsent("c", ids))
+        await _while_written_anew(database, repository.release_unsent({"c": ids}))
         assert await states(database) == {"due": 4}
         later = {"waits": "retry", "attempts": 1, "due": NOW + timedelta(hours=1)}
         await database.deliveries.update_many({}, {"$set": later})
@@ -171,7 +171,7 @@ class TestClaims:
         assert await _while_written_anew(database, repository.claim("s", "notice", "n-1/1", "c", NOW, 4)) == []
         assert await repository.waiting_endpoints("notice", NOW) == ["s"], "it is due, and found again"
         assert len(await repository.claim("s", "notice", "n-1/1", "c", NOW, 4)) == 1
-        await _while_written_anew(database, lease.release_unsent("c", ["0000"]))
+        await _while_written_anew(database, lease.release_unsent({"c": ["0000"]}))
         assert await states(database) == {"sending": 1}
         await lease.release_pending()
         assert await states(database) == {"due": 1}
@@ -184,13 +184,45 @@ class TestClaims:
         assert not await repository.bring_forward("s", NOW)
         assert await database.deliveries.count_documents({"due": NOW}) == 1
 
+    async def test_a_transaction_that_lasts_keeps_back_neither_the_others_nor_who_gives_back(
+        self, repository: Repository, database: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As that of a replica that was killed, until its successor ends it."""
+        monkeypatch.setattr(dispatcher_lease, "LET_GO_SECONDS", 0.3)
+        await database.deliveries.insert_many([delivery(n) for n in range(6)])
+        lease = lease_of(database, repository)
+        for n in range(6):
+            await repository.claim("s", "notice", "n-1/1", f"c{n}", NOW, 1)
+        async with await database.client.start_session() as session:
+            session.start_transaction()
+            await database.deliveries.update_many(
+                {"_id": {"$in": ["0000", "0003"]}}, {"$set": {"x": 1}}, session=session
+            )
+            await lease.release_unsent({f"c{n}": [f"{n:04d}"] for n in range(6)})
+
+            async def the_others_are_given_back() -> bool:
+                await lease.release_pending()
+                return await states(database) == {"due": 4, "sending": 2}
+
+            await eventually(the_others_are_given_back)
+
+            async def nothing_waits() -> bool:  # nor does it hold one of the driver's threads
+                waiting = {"ns": f"{database.name}.deliveries", "op": "update"}
+                return not await database.client.admin.aggregate([{"$currentOp": {}}, {"$match": waiting}]).to_list(1)
+
+            await eventually(nothing_waits)
+            await session.abort_transaction()
+        await lease.release_pending()
+        assert await states(database) == {"due": 6}
+        assert not await database.deliveries.count_documents({"possibly_sent": True})
+
     async def test_what_is_given_back_has_not_left_and_what_was_held_when_somebody_died_may_have(
         self, repository: Repository, database: Any
     ) -> None:
         await database.deliveries.insert_many([delivery(n) for n in range(4)])
         await repository.claim("s", "notice", "n-1/1", "c", NOW, 10)
-        await repository.release_unsent("c", ["0000"])
-        await repository.release_unsent("another", ["0001"])
+        await repository.release_unsent({"c": ["0000"]})
+        await repository.release_unsent({"another": ["0001"]})
         assert await states(database) == {"due": 1, "sending": 3}
         assert await repository.release_orphaned() == 3
         left = [d["possibly_sent"] async for d in database.deliveries.find({}).sort("_id", 1)]

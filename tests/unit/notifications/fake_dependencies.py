@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -111,8 +111,8 @@ class FakeDependencies(AlongStore):
     async def recalled_and_let_go(self, _: Any) -> list[Any]:
         return []
 
-    async def release_unsent(self, _: str, ids: Sequence[str]) -> None:
-        self.released.extend(ids)
+    async def release_unsent(self, claims: Mapping[str, Sequence[str]]) -> None:
+        self.released.extend(id for ids in claims.values() for id in ids)
 
     def claim_unknown(self, owner: str, claim: str) -> None:
         self.unknown.append((owner, claim))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from pymongo.errors import AutoReconnect
+from pymongo.errors import AutoReconnect, ExecutionTimeout
 
 from services.notifications.delivery import dispatcher_lease as module
+from services.notifications.delivery.delivery_queries import ROUNDS_AT_ONCE
 from services.notifications.delivery.dispatcher_lease import UNKNOWN_CLAIM_TRIES, DispatcherLease
 
 pytestmark = pytest.mark.unit
@@ -44,22 +46,34 @@ class FakeRepository:
     def __init__(self) -> None:
         self.away = False
         self.in_the_way: set[str] = set()  # transactions over these
+        self.stands_still: set[str] = set()  # of these no answer ever comes
+        self.late: set[str] = set()  # the database ends what is asked of these, because it takes too long
         self.given: list[Any] = []
+        self.rounds: list[int | None] = []
+        self.asked = 0
         self.live = ["n-1"]
 
     async def live_dispatchers(self) -> list[str]:
         return self.live
 
-    async def release_unsent(self, claim: str, ids: Sequence[str]) -> Sequence[str]:
+    async def release_unsent(self, claims: Mapping[str, Sequence[str]], rounds: int | None = None) -> Sequence[str]:
         if self.away:
             raise AutoReconnect
-        given = [id for id in ids if id not in self.in_the_way]
-        if given:
-            self.given.append((claim, given))
-        return [id for id in ids if id in self.in_the_way]
+        self.rounds.append(rounds)
+        self.asked += len(claims)
+        if self.stands_still.intersection(id for ids in claims.values() for id in ids):
+            await asyncio.Event().wait()
+        for claim, ids in claims.items():
+            if given := [id for id in ids if id not in self.in_the_way]:
+                self.given.append((claim, given))
+        return [id for ids in claims.values() for id in ids if id in self.in_the_way]
 
-    async def release_claim(self, *what: Any) -> None:
-        self.given.append(what)
+    async def release_claim(self, owner: str, claim: str) -> None:
+        if claim in self.stands_still:
+            await asyncio.Event().wait()
+        if claim in self.late:
+            raise ExecutionTimeout("longer than was allowed", 50)
+        self.given.append((owner, claim))
 
 
 @pytest.fixture
@@ -139,11 +153,11 @@ async def test_what_cannot_be_given_back_now_is_given_back_later(
     lease: DispatcherLease, repository: FakeRepository
 ) -> None:
     repository.away = True
-    await lease.release_unsent("c1", ["a"])
+    await lease.release_unsent({"c1": ["a"], "c2": ["b"]})
     with pytest.raises(AutoReconnect):
         await lease.release_pending()
     repository.away = False
-    await lease.release_unsent("c2", ["b"])
+    await lease.release_pending()
     assert sorted(repository.given) == [("c1", ["a"]), ("c2", ["b"])]
 
 
@@ -152,11 +166,10 @@ async def test_what_transactions_are_in_the_way_of_is_given_back_later_and_keeps
 ) -> None:
     repository.in_the_way = {"b", "c"}
     lease.claim_unknown("n-1/1", "c9")
-    await lease.release_unsent("c1", ["a", "b"])
-    await lease.release_unsent("c2", ["c"])
-    await lease.release_unsent("c3", ["d"])
-    assert [each for each in repository.given if each[0] != "n-1/1"] == [("c1", ["a"]), ("c3", ["d"])]
-    assert ("n-1/1", "c9") in repository.given
+    await lease.release_unsent({"c1": ["a", "b"], "c2": ["c"], "c3": ["d"]})
+    assert repository.given == [("c1", ["a"]), ("c3", ["d"])]
+    await lease.release_pending()
+    assert repository.given[2:] == [("n-1/1", "c9")]
     repository.given.clear()
     repository.in_the_way = {"c"}
     await lease.release_pending()
@@ -176,3 +189,75 @@ async def test_a_claim_in_doubt_is_let_go_several_times_as_it_may_come_late(
     for _ in range(2 * UNKNOWN_CLAIM_TRIES):
         await lease.release_pending()
     assert repository.given == UNKNOWN_CLAIM_TRIES * [("n-1/1", "c1")]
+
+
+class TestThePollWaitsForNone:
+    """However many cannot be given back: what is due stands behind it."""
+
+    async def test_all_that_a_worker_lets_go_of_is_one_question_and_waits_once(
+        self, lease: DispatcherLease, repository: FakeRepository
+    ) -> None:
+        repository.in_the_way = {str(n) for n in range(1_000)}
+        await lease.release_unsent({f"c{n}": [str(n)] for n in range(1_000)})
+        assert repository.rounds == [None]
+
+    async def test_no_round_of_the_poll_is_one_that_is_waited_for(
+        self, lease: DispatcherLease, repository: FakeRepository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "GIVE_BACK_SECONDS", 60.0)
+        repository.in_the_way = {str(n) for n in range(1_000)}
+        await lease.release_unsent({f"c{n}": [str(n)] for n in range(1_000)})
+        await lease.release_pending()
+        assert repository.rounds == [None, *1_000 * [ROUNDS_AT_ONCE]]
+
+    @pytest.mark.parametrize("some", [1, 50, 5_000])
+    async def test_all_of_it_takes_so_long_and_each_has_its_turn(
+        self, lease: DispatcherLease, repository: FakeRepository, monkeypatch: pytest.MonkeyPatch, some: int
+    ) -> None:
+        monkeypatch.setattr(module, "GIVE_BACK_SECONDS", 0.02)
+        monkeypatch.setattr(module, "ONE_SECONDS", 0.01)
+        monkeypatch.setattr(module, "LET_GO_SECONDS", 0.01)
+        stuck, free = [str(n) for n in range(some)], ["free", "free too"]
+        repository.stands_still = {*stuck, *(f"doubt {n}" for n in range(some))}
+        for n in range(some):
+            lease.claim_unknown("n-1/1", f"doubt {n}")
+        lease.claim_unknown("n-1/1", "c9")
+        await lease.release_unsent({f"c{id}": [id] for id in [*stuck[: some // 2], *free, *stuck[some // 2 :]]})
+        before = repository.asked
+        await lease.release_pending()  # and returns: before, not while one of them stands still
+        assert repository.asked - before <= some + len(free)
+        repository.stands_still = set()
+        monkeypatch.setattr(module, "GIVE_BACK_SECONDS", 60.0)
+        await lease.release_pending()
+        given = sorted(id for claim, ids in repository.given if claim != "n-1/1" for id in ids)
+        assert given == sorted([*stuck, *free]), "each once"
+        assert {claim for owner, claim in repository.given if owner == "n-1/1"} == {
+            "c9", *(f"doubt {n}" for n in range(some)),
+        }  # fmt: skip
+
+    async def test_who_stands_behind_one_that_stands_still_has_its_turn(
+        self, lease: DispatcherLease, repository: FakeRepository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "GIVE_BACK_SECONDS", 0.02)
+        monkeypatch.setattr(module, "ONE_SECONDS", 0.02)
+        monkeypatch.setattr(module, "LET_GO_SECONDS", 0.01)
+        repository.stands_still = {"a", "doubt"}
+        for claim in ("doubt", "c9"):
+            lease.claim_unknown("n-1/1", claim)
+        await lease.release_unsent({"c1": ["a"], "c2": ["b"]})
+        for _ in range(5):
+            await lease.release_pending()
+        assert ("c2", ["b"]) in repository.given
+        assert ("n-1/1", "c9") in repository.given
+
+    async def test_what_the_database_ends_as_too_late_is_no_failure_and_no_try(
+        self, lease: DispatcherLease, repository: FakeRepository
+    ) -> None:
+        repository.late = {"c1"}
+        lease.claim_unknown("n-1/1", "c1")
+        for _ in range(2 * UNKNOWN_CLAIM_TRIES):
+            await lease.release_pending()
+        repository.late = set()
+        for _ in range(2 * UNKNOWN_CLAIM_TRIES):
+            await lease.release_pending()
+        assert repository.given == UNKNOWN_CLAIM_TRIES * [("n-1/1", "c1")]

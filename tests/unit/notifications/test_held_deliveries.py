@@ -48,16 +48,18 @@ async def test_whatever_is_done_with_them_they_are_counted(steps: list[str]) -> 
 
 async def test_what_is_let_go_is_let_go_by_the_claims_that_took_it_and_counts_no_more() -> None:
     deps = FakeDependencies(DELIVERED)
-    released: dict[str, list[str]] = {}
+    released: list[Any] = []
 
-    async def release_unsent(claim: str, ids: Any) -> None:
-        released[claim] = list(ids)
+    async def release_unsent(claims: Any) -> None:
+        released.append(claims)
 
-    deps.release_unsent = release_unsent  # type: ignore[method-assign,assignment]  # by claim
+    deps.release_unsent = release_unsent  # type: ignore[method-assign]  # by claim
     held = held_by(deps)
     held.add([claimed(1, "one"), claimed(2, "other"), claimed(3, "one")])
     await held.release()
-    assert released == {"one": deps.sent_of(1, 3), "other": deps.sent_of(2)}
+    assert released == [{"one": deps.sent_of(1, 3), "other": deps.sent_of(2)}], "at once, whatever the number of claims"
+    await held.release()
+    assert len(released) == 1, "nothing is asked for nothing"
     assert (len(held), deps.prefetched) == (0, 0)
 
 

@@ -109,10 +109,10 @@ class DigestSender:
         try:
             check = await recheck_before_send(deps.reads, endpoint["_id"], claimed, deps.clock, deps.today)
         except BaseException:
-            await deps.lease.release_unsent(claim, ids)
+            await deps.lease.release_unsent({claim: ids})
             raise
         if check.endpoint is None or deps.lease.owner != owner:
-            await deps.lease.release_unsent(claim, ids)
+            await deps.lease.release_unsent({claim: ids})
             return 0
         written = [deps.recorder.record(deps.transitions.drop(each, "consent-ended")) for each in check.forbidden]
         written += [deps.recorder.record(deps.transitions.postpone(each)) for each in check.in_doubt]
@@ -123,7 +123,7 @@ class DigestSender:
         if written:
             await asyncio.wait(written)
         if check.held:  # since it was looked at
-            await deps.lease.release_unsent(claim, [delivery["_id"] for delivery in check.held])
+            await deps.lease.release_unsent({claim: [delivery["_id"] for delivery in check.held]})
             return 0
         return len(claimed) if taken else 0
 
