@@ -1,4 +1,5 @@
-"""One partner for each channel, all behind one face: what it hears, and a switch to be away."""
+"""One partner for each channel, all behind one face: what it hears, and a switch to be away. And what the service must
+have around it to tell anybody by that channel."""
 
 from __future__ import annotations
 
@@ -6,8 +7,9 @@ import asyncio
 import contextlib
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 from unittest.mock import patch
 
 from aiokafka import AIOKafkaConsumer
@@ -24,17 +26,11 @@ from services.notifications.channels.mail import digest
 from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings
 from shared.kit.kafka.topics import Topics
 from tests.integration.notifications.parts import OK, Client, Partner, Setup, answer_of
-from tests.support.mail_server import MailServer
+from tests.support.mail_server import MailServer, Received
 
 
-class Driver(ABC):
-    """``heard``: every event that reached it, in the order in which it came. Made before the service runs, because the
-    service may have to know of it (``settings``)."""
-
-    def __init__(self) -> None:
-        self.heard: list[dict[str, Any]] = []
-        self.away = False
-        self.subscription = ""
+class Surroundings:
+    """What is there before the service runs, for all partners of one channel. Most channels need nothing."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -42,10 +38,98 @@ class Driver(ABC):
         return {}
 
     async def prepare(self, setup: Setup) -> None:
-        """Before the service runs: what an operator has to do for it."""
+        """What an operator has to do for it."""
         return
 
-    async def __aenter__(self) -> Driver:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+class MailSurroundings(Surroundings):
+    """A mail server."""
+
+    def __init__(self) -> None:
+        self.server = MailServer()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Where it is."""
+        return {
+            "smtp_host": "127.0.0.1",
+            "smtp_port": self.server.port,
+            "smtp_security": "none",
+            "mail_sender": "notices@ieum.example",
+        }
+
+    async def __aenter__(self) -> Self:
+        self.server.__enter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self.server.__exit__(*error)
+
+
+class DigestSurroundings(MailSurroundings):
+    """The same, with a day of a third of a second."""
+
+    async def __aenter__(self) -> Self:
+        self._patched = contextlib.ExitStack()
+        self._patched.enter_context(patch.object(digest, "LOOK_SECONDS", 0.1))
+        self._patched.enter_context(patch.object(main, "next_window", lambda after, *_: after + timedelta(seconds=0.3)))
+        return await super().__aenter__()
+
+    async def __aexit__(self, *error: object) -> None:
+        self._patched.close()
+        await super().__aexit__(*error)
+
+
+class ApacheSurroundings(Surroundings):
+    """An Apache Kafka with users, in place of the broker of the run."""
+
+    def __init__(self, broker: ApacheBroker) -> None:
+        self.broker = broker
+        self.prefix = ""
+
+    @property
+    def admin(self) -> dict[str, Any]:
+        """How an operator comes to it."""
+        return self.broker.login(ADMIN).arguments
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The broker, as notifications."""
+        login = self.broker.login("notifications")
+        return {
+            "kafka": login.address,
+            "kafka_security_protocol": "SASL_PLAINTEXT",
+            "kafka_user": login.user,
+            "kafka_password": login.password,
+            "kafka_idempotent": True,
+        }
+
+    async def prepare(self, setup: Setup) -> None:
+        """Rights of the services under this prefix, and topics."""
+        setup.connection, self.prefix = self.admin, setup.prefix
+        await apply(self.admin, {}, all_rules(setup.prefix))
+        intake = KafkaSettings(**admin_of_kit(self.admin), instance="intake-1", prefix=setup.prefix)
+        topics = Topics(intake)
+        await topics.start(["people", "matches", "agencies", "prohibitions"])
+        await topics.stop()
+
+
+class Driver(ABC):
+    """One agency that is told by a channel. ``heard``: every event that reached it, in the order in which it came."""
+
+    def __init__(self, surroundings: Any, agency: str) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self.agency = agency
+        self.away = False
+        self.subscription = ""
+
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -67,8 +151,8 @@ class Driver(ABC):
 class WebhookDriver(Driver):
     """Answers 204, or 503 while it is away."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, surroundings: Any, agency: str) -> None:
+        super().__init__(surroundings, agency)
         self._partner = Partner(self._answer)
 
     async def _answer(self, request: Any) -> bytes:
@@ -77,7 +161,7 @@ class WebhookDriver(Driver):
         self.heard.append(request.event)
         return OK
 
-    async def __aenter__(self) -> Driver:
+    async def __aenter__(self) -> Self:
         await self._partner.__aenter__()
         return self
 
@@ -175,8 +259,8 @@ class StreamDriver(_Listening):
 class FilesDriver(_Listening):
     """A file per day, fetched again and again; what it has it says with the file's ETag."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, surroundings: Any, agency: str) -> None:
+        super().__init__(surroundings, agency)
         self._etags: dict[str, str] = {}
 
     async def _listen(self, client: Client) -> None:
@@ -200,35 +284,25 @@ class MailDriver(Driver):
 
     channel = "email"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._server = MailServer()
+    def __init__(self, surroundings: MailSurroundings, agency: str) -> None:
+        super().__init__(surroundings, agency)
+        self._server, self._address = surroundings.server, f"{agency}@partner.example"
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The mail server."""
-        return {
-            "smtp_host": "127.0.0.1",
-            "smtp_port": self._server.port,
-            "smtp_security": "none",
-            "mail_sender": "notices@ieum.example",
-        }
-
-    async def __aenter__(self) -> Driver:
+    async def __aenter__(self) -> Self:
         self._server.on_taken = self._take
-        self._server.__enter__()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._server.__exit__(*error)
+        self._server.on_taken = self._server.at_recipient = None
 
-    def _take(self, received: Any) -> None:
-        for attached in received.mail.iter_attachments():
-            self.heard += json.loads(attached.get_content())
+    def _take(self, received: Received) -> None:
+        if received.to == [self._address]:
+            for attached in received.mail.iter_attachments():
+                self.heard += json.loads(attached.get_content())
 
     async def begin(self, client: Client) -> None:
         """With an address."""
-        self.subscription = (await client.subscribed(self.channel, "mailto:jobs@partner.example"))["subscription"]
+        self.subscription = (await client.subscribed(self.channel, f"mailto:{self._address}"))["subscription"]
 
     async def go(self) -> None:
         """The server takes nothing."""
@@ -240,19 +314,9 @@ class MailDriver(Driver):
 
 
 class DigestDriver(MailDriver):
-    """The same, with a day of a third of a second."""
+    """The same, once a day."""
 
     channel = "email-digest"
-
-    async def __aenter__(self) -> Driver:
-        self._patched = contextlib.ExitStack()
-        self._patched.enter_context(patch.object(digest, "LOOK_SECONDS", 0.1))
-        self._patched.enter_context(patch.object(main, "next_window", lambda after, *_: after + timedelta(seconds=0.3)))
-        return await super().__aenter__()
-
-    async def __aexit__(self, *error: object) -> None:
-        self._patched.close()
-        await super().__aexit__(*error)
 
 
 PASSWORD = "5ec7e7" * 8
@@ -262,35 +326,16 @@ class TopicDriver(Driver):
     """A topic of its own on an Apache Kafka with users, read with its own credentials in its own group. It is away
     while we may not write there."""
 
-    def __init__(self, broker: ApacheBroker) -> None:
-        super().__init__()
-        self._broker = broker
-        self._partner = PartnerOfKafka("gjf")
+    def __init__(self, surroundings: ApacheSurroundings, agency: str) -> None:
+        super().__init__(surroundings, agency)
+        self._broker, self._prefix = surroundings.broker, surroundings.prefix
+        self._partner = PartnerOfKafka(agency, self._prefix)
         self._reading: asyncio.Task[None] | None = None
-        self._prefix = ""
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The broker, as notifications."""
-        login = self._broker.login("notifications")
-        return {
-            "kafka": login.address,
-            "kafka_security_protocol": "SASL_PLAINTEXT",
-            "kafka_user": login.user,
-            "kafka_password": login.password,
-            "kafka_idempotent": True,
-        }
-
-    async def prepare(self, setup: Setup) -> None:
-        """Rights of the services under this test's prefix, topics, and the partner's topic, user and rights."""
-        admin, self._prefix = self._broker.login(ADMIN).arguments, setup.prefix
-        setup.connection, self._partner = admin, PartnerOfKafka("gjf", setup.prefix)
-        await apply(admin, {}, all_rules(setup.prefix))
-        intake = KafkaSettings(**admin_of_kit(admin), instance="intake-1", prefix=setup.prefix)
-        topics = Topics(intake)
-        await topics.start(["people", "matches", "agencies", "prohibitions"])
-        await topics.stop()
-        await provide(admin, self._partner, PASSWORD, replication=1)
+    async def __aenter__(self) -> Self:
+        """The partner's topic, user and rights, which an operator makes."""
+        await provide(self._broker.login(ADMIN).arguments, self._partner, PASSWORD, replication=1)
+        return self
 
     async def begin(self, client: Client) -> None:
         """Subscribe, and read from the start."""
@@ -335,6 +380,8 @@ class TopicDriver(Driver):
             self._reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._reading
+        if self.away:  # the right is everybody's
+            await self._write("add")
 
 
 def admin_of_kit(login: dict[str, Any]) -> dict[str, Any]:
@@ -349,13 +396,13 @@ def admin_of_kit(login: dict[str, Any]) -> dict[str, Any]:
 
 
 ON_APACHE = "own topic"
-DRIVERS: dict[str, Any] = {
-    ON_APACHE: TopicDriver,
-    "webhook": WebhookDriver,
-    "feed": FeedDriver,
-    "feed without a cursor": PlaceDriver,
-    "server-sent events": StreamDriver,
-    "files": FilesDriver,
-    "e-mail": MailDriver,
-    "digest": DigestDriver,
+CHANNELS: dict[str, tuple[Callable[..., Surroundings], Callable[[Any, str], Driver]]] = {
+    ON_APACHE: (ApacheSurroundings, TopicDriver),
+    "webhook": (Surroundings, WebhookDriver),
+    "feed": (Surroundings, FeedDriver),
+    "feed without a cursor": (Surroundings, PlaceDriver),
+    "server-sent events": (Surroundings, StreamDriver),
+    "files": (Surroundings, FilesDriver),
+    "e-mail": (MailSurroundings, MailDriver),
+    "digest": (DigestSurroundings, DigestDriver),
 }

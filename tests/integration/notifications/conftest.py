@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -23,13 +25,33 @@ MAY_SCAN = {
 }
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def setup(kafka: str, mongo_url: str, database: Any, topic_prefix: str) -> AsyncIterator[Setup]:
+@asynccontextmanager
+async def _no_collection_scans(database: Any) -> AsyncIterator[None]:
     """Whatever situation a test brings about: no query of the service looks at a whole collection."""
     async with collection_scans(database) as scans:
-        yield Setup(kafka, mongo_url, database.name, topic_prefix)
+        yield
     unknown = sorted(each for each in scans if not each.startswith(tuple(MAY_SCAN)))
     assert not unknown, "no index serves these:\n" + "\n".join(unknown)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def setup(kafka: str, mongo_url: str, database: Any, topic_prefix: str) -> AsyncIterator[Setup]:
+    async with _no_collection_scans(database):
+        yield Setup(kafka, mongo_url, database.name, topic_prefix)
+
+
+@pytest.fixture(scope="session")
+def setup_for_several(kafka: str, mongo_url: str, mongo: Any) -> Callable[[], AbstractAsyncContextManager[Setup]]:
+    """`async with setup_for_several() as setup:` is a place for as long as several tests need it."""
+
+    @asynccontextmanager
+    async def place() -> AsyncIterator[Setup]:
+        name, prefix = f"test_{secrets.token_hex(6)}", f"t{secrets.token_hex(4)}."
+        async with _no_collection_scans(mongo[name]):
+            yield Setup(kafka, mongo_url, name, prefix)
+        await mongo.drop_database(name)
+
+    return place
 
 
 @pytest.fixture(scope="session")
