@@ -218,6 +218,7 @@ CHANGES = st.lists(
 )
 
 
+@pytest.mark.drawn
 class TestAnyInterleaving:
     @settings(max_examples=60, deadline=None)
     @given(changes=CHANGES)
