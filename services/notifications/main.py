@@ -26,6 +26,7 @@ from services.notifications.channels.mail.digest import DigestSender, EmailDiges
 from services.notifications.channels.mail.owner_alerts import OwnerMails
 from services.notifications.channels.mail.return_path import ReturnPath
 from services.notifications.channels.mail.smtp_relay import Relay, RelaySettings
+from services.notifications.channels.mail.tls_files import TlsFiles
 from services.notifications.channels.topic import PARTNERS, OwnTopic
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
@@ -86,7 +87,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
 
     feed = Feed(today)
     webhook = Webhook(credentials, dispatcher.due, _limits(settings), settings.url_rules, settings.spread)
-    relay = Relay(_relay_settings(settings), settings.mail_server_tls()) if settings.smtp_host else None
+    relay = Relay(_relay_settings(settings), _mail_server_tls(settings)) if settings.smtp_host else None
     texts, returns = MailComposer(pack, settings.mail_sender), ReturnPath(ids, settings.mail_bounces)
     email = Email(credentials, dispatcher.due, relay, texts, returns, settings.spread)
     digest = EmailDigest(credentials, relay, lambda after: next_window(after, zone, time(settings.digest_hour)))
@@ -166,7 +167,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         )
         if settings.bounces_listen:
             heard_of = Bounces(store, credentials, returns, deps.transitions)
-            bounces = BounceListener(*settings.bounces_address, returns, heard_of.heard)
+            bounces = BounceListener(*settings.bounces_address, returns, heard_of.heard, tls=_bounces_tls(settings))
             bounces.open()
 
     async def hear_bounces() -> None:
@@ -266,6 +267,18 @@ def _limits(settings: NotificationsSettings) -> Limits:
         answer_bytes=settings.answer_bytes,
         longest_hold=timedelta(seconds=settings.retry_after_max_seconds),
     )
+
+
+def _mail_server_tls(settings: NotificationsSettings) -> TlsFiles | None:
+    if not settings.smtp_tls:
+        return None
+    files = [settings.smtp_ca_file] if settings.smtp_ca_file else []
+    return TlsFiles("smtp_ca_file", files, settings.mail_server_tls)
+
+
+def _bounces_tls(settings: NotificationsSettings) -> TlsFiles | None:
+    files = [settings.bounces_cert_file, settings.bounces_key_file]
+    return TlsFiles("bounces_cert_file", files, settings.bounces_tls) if all(files) else None
 
 
 def _relay_settings(settings: NotificationsSettings) -> RelaySettings:

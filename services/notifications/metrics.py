@@ -40,3 +40,6 @@ bounces = counter("bounces", "What came to the address for undelivered mails, an
 mail_server_trouble = gauge(
     "mail_server_trouble", "1 while this is what is wrong with the mail server: mails wait", ["reason"]
 )
+tls_files_not_taken = gauge(
+    "tls_files_not_taken", "1 while what is in a file of TLS cannot be used, and what was there before is", ["kind"]
+)

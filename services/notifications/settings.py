@@ -38,7 +38,8 @@ class NotificationsSettings(ServiceSettings):
     for a login, which it gets over TLS alone. ``mail_sender``: the address that mails are from; ``mail_bounces``: where
     reports of what could not be delivered go, as ``local+<subscription>-<token>@domain``; ``bounces_listen``: the
     ``host:port`` on which the mail server hands them to us (SMTP or LMTP, in a network that is the operator's alone),
-    empty: nobody reads them. ``digest_hour``: when digests leave, by the clock of the pack's zone.
+    empty: nobody reads them; ``bounces_cert_file``, ``bounces_key_file`` (PEM): only after STARTTLS. ``digest_hour``:
+    when digests leave, by the clock of the pack's zone.
     ``batch_max_records`` is small, so that what partners answer and pull is not kept waiting behind long batches.
     """
 
@@ -74,6 +75,8 @@ class NotificationsSettings(ServiceSettings):
     bounces_listen: str = Field(
         default="", max_length=260, pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"
     )
+    bounces_cert_file: str = ""
+    bounces_key_file: str = ""
     digest_hour: int = Field(default=9, ge=0, le=23)
     ask_path: str = Field(default=DEFAULT_ASK, max_length=160, pattern=r"^/[!-~]*$")
 
@@ -112,7 +115,8 @@ class NotificationsSettings(ServiceSettings):
             given = "IEUM_SMTP_USER" if self.smtp_user else "IEUM_SMTP_CA_FILE"
             raise ValueError(f"IEUM_SMTP_SECURITY cannot stand beside {given}: put starttls or tls")
         try:
-            self.mail_server_tls()
+            if self.smtp_tls:
+                self.mail_server_tls()
         except (OSError, ValueError):  # an SSLError is an OSError
             raise ValueError(
                 "IEUM_SMTP_CA_FILE cannot stand: put a PEM file that can be read, with the authority of the mail"
@@ -135,13 +139,42 @@ class NotificationsSettings(ServiceSettings):
             raise ValueError("IEUM_BOUNCES_LISTEN is not on loopback while keys are guessable: put keys of your own")
         return self
 
-    def mail_server_tls(self) -> ssl.SSLContext | None:
-        """How to know the mail server, read from the file now; None: there is none, or without TLS. Raises OSError or
-        ValueError."""
-        if not self.smtp_host or self.smtp_security == "none":
-            return None
+    @model_validator(mode="after")
+    def _bounces_can_be_heard_by_tls(self) -> Self:
+        for one, other in (("cert", "key"), ("key", "cert")):
+            if getattr(self, f"bounces_{one}_file") and not getattr(self, f"bounces_{other}_file"):
+                raise ValueError(f"IEUM_BOUNCES_{other.upper()}_FILE is missing: put it beside the other of the two")
+        if not self.bounces_cert_file:
+            return self
+        if not self.bounces_listen:
+            raise ValueError("IEUM_BOUNCES_LISTEN is missing: put host:port, or leave IEUM_BOUNCES_CERT_FILE out")
+        try:
+            self.bounces_tls()
+        except (OSError, ValueError):
+            raise ValueError(
+                "IEUM_BOUNCES_CERT_FILE cannot stand: put PEM files that can be read, a certificate and the key that is"
+                " its own, without a password"
+            ) from None
+        return self
+
+    @property
+    def smtp_tls(self) -> bool:
+        """Whether there is a mail server that is talked to by TLS."""
+        return bool(self.smtp_host) and self.smtp_security != "none"
+
+    def mail_server_tls(self) -> ssl.SSLContext:
+        """How to know the mail server, read from the file now. Raises OSError or ValueError."""
         context = ssl.create_default_context(cafile=self.smtp_ca_file or None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+    def bounces_tls(self) -> ssl.SSLContext:
+        """How the bounce listener shows who it is, read from the files now. Raises OSError or ValueError."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        # a password that is asked for would be asked of the terminal
+        context.load_cert_chain(self.bounces_cert_file, self.bounces_key_file, password="")
         return context
 
     @property

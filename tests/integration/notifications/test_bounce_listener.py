@@ -18,6 +18,7 @@ from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.mail.bounce_listener import BounceListener, Bounds
 from services.notifications.channels.mail.bounces import Bounces
 from services.notifications.channels.mail.return_path import ReturnPath, ReturnTag
+from services.notifications.channels.mail.tls_files import TlsFiles
 from services.notifications.delivery.transitions import DeliveryTransitions
 from shared.kit.base.ids import Ids
 from shared.kit.base.metrics import REGISTRY
@@ -53,8 +54,8 @@ class Heard:
 
 
 @asynccontextmanager
-async def listening(hear: Hear, bounds: Bounds = MANY) -> AsyncIterator[BounceListener]:
-    listener, stopping = BounceListener("127.0.0.1", 0, PATH, hear, bounds), asyncio.Event()
+async def listening(hear: Hear, bounds: Bounds = MANY, tls: TlsFiles | None = None) -> AsyncIterator[BounceListener]:
+    listener, stopping = BounceListener("127.0.0.1", 0, PATH, hear, bounds, tls), asyncio.Event()
     listener.open()
     running = asyncio.create_task(listener.run(stopping))
     await listener.begun.wait()

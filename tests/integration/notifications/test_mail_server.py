@@ -18,6 +18,7 @@ import pytest
 
 from services.notifications.channels.mail import smtp_relay
 from services.notifications.channels.mail.smtp_relay import MailAnswer, Relay, RelaySettings, Security, judge
+from services.notifications.channels.mail.tls_files import TlsFiles
 from tests.integration.notifications.parts import eventually
 from tests.support.certificates import Authority
 from tests.support.mail_server import MailServer
@@ -41,13 +42,14 @@ def letter(subject: str = "Hello", body: str = "Hello\n") -> EmailMessage:
     return mail
 
 
-def relay(port: int, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", **changes: Any) -> Relay:
+def relay(port: int, tls: TlsFiles | None = None, host: str = "127.0.0.1", **changes: Any) -> Relay:
     values: dict[str, Any] = {"security": "none", "user": "", "password": "", "sender": "notices@ieum.example"}
     return Relay(RelaySettings(host, port, **values | {"total": timedelta(seconds=5)} | changes), tls)
 
 
-def trusting(authority: Authority) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(authority.file))
+def trusting(authority: Authority) -> TlsFiles:
+    file = str(authority.file)
+    return TlsFiles("smtp_ca_file", [file], lambda: ssl.create_default_context(cafile=file))
 
 
 def serving(authority: Authority, **options: Any) -> ssl.SSLContext:
@@ -99,6 +101,26 @@ class TestWhoItIs:
         assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "mail-server", False)
         assert (server.received, server.logins) == ([], [])
         assert said(capsys) == ["certificate"]
+
+    @pytest.mark.parametrize("security", BOTH)
+    async def test_another_authority_in_the_file_is_taken_up_for_the_next_mail(
+        self, authority: Authority, tmp_path: Path, security: Security, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        other, implicit = Authority(tmp_path / "other", "other"), security == "tls"
+        with (
+            MailServer(tls=serving(authority), implicit=implicit) as old,
+            MailServer(tls=serving(other), implicit=implicit) as new,
+        ):
+            tls = trusting(authority)
+            before, after = relay(old.port, tls, security=security), relay(new.port, tls, security=security)
+            assert await before.send(TO, letter(), "s") == TAKEN
+            assert (await after.send(TO, letter(), "s")).about == "server"
+            authority.file.write_text("half of it, not there yet")
+            assert await before.send(TO, letter(), "s") == TAKEN, "what is broken keeps the old one"
+            other.file.rename(authority.file)
+            assert await after.send(TO, letter(), "s") == TAKEN
+            assert (await before.send(TO, letter(), "s")).about == "server"
+        assert said(capsys) == ["certificate", "certificate"]
 
 
 class TestTheLogin:

@@ -56,6 +56,7 @@ HARMLESS = {
     "smtp_host", "smtp_port", "smtp_user", "smtp_password",  # whom the operator names; without it nothing is mailed
     "smtp_ca_file",
     "mail_sender", "mail_bounces", "digest_hour",
+    "bounces_cert_file", "bounces_key_file",  # checked at the start, and without them nothing is less safe than it was
     "bounces_listen",  # what is heard there does nothing but under a token of ours; never beside guessable keys
 }  # fmt: skip
 REFUSED: dict[str, str | None] = {  # a value that is for a laptop; None: left out

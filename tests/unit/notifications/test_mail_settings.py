@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
@@ -62,18 +62,17 @@ def test_the_port_is_that_of_the_way() -> None:
 
 def test_certificates_are_checked_by_name_against_the_own_authority_alone(tmp_path: Path) -> None:
     tls = settings(**MAIL, smtp_ca_file=str(Authority(tmp_path).file)).mail_server_tls()
-    assert tls is not None
     assert (tls.verify_mode, tls.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert tls.minimum_version == ssl.TLSVersion.TLSv1_2
     assert len(tls.get_ca_certs()) == 1
     by_system = settings(**MAIL).mail_server_tls()
-    assert by_system is not None
     assert (by_system.verify_mode, by_system.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
 def test_without_mail_or_tls_there_is_nothing_to_check() -> None:
-    assert settings().mail_server_tls() is None
-    assert settings(**MAIL, smtp_security="none").mail_server_tls() is None
+    assert not settings().smtp_tls
+    assert not settings(**MAIL, smtp_security="none").smtp_tls
+    assert settings(**MAIL).smtp_tls
 
 
 def test_the_password_is_shown_nowhere() -> None:
@@ -82,3 +81,23 @@ def test_the_password_is_shown_nowhere() -> None:
     for shown in (repr(given), str(given.summary()), repr(_relay_settings(given))):
         assert "of its own" not in shown
     assert _relay_settings(given).password == "of its own"
+
+
+class TestTheCertificateOfTheListener:
+    HEARS: ClassVar[dict[str, str]] = {"mail_bounces": "bounces@ieum.example", "bounces_listen": "127.0.0.1:2525"}
+
+    def test_and_its_key_stand_or_are_missing_together(self, tmp_path: Path) -> None:
+        cert, key = (str(file) for file in Authority(tmp_path).signed("bounces"))
+        given = settings(**MAIL, **self.HEARS, bounces_cert_file=cert, bounces_key_file=key)
+        assert given.bounces_tls().minimum_version == ssl.TLSVersion.TLSv1_2
+        assert refused(**self.HEARS, bounces_cert_file=cert).startswith("IEUM_BOUNCES_KEY_FILE is missing")
+        assert refused(**self.HEARS, bounces_key_file=key).startswith("IEUM_BOUNCES_CERT_FILE is missing")
+        assert refused(bounces_cert_file=cert, bounces_key_file=key).startswith("IEUM_BOUNCES_LISTEN is missing")
+
+    def test_of_another_key_or_that_cannot_be_read_is_refused(self, tmp_path: Path) -> None:
+        authority = Authority(tmp_path)
+        cert, key = authority.signed("bounces")
+        _, other = authority.signed("other")
+        for files in ((cert, other), (key, cert), (cert, tmp_path / "none")):
+            given = dict(zip(("bounces_cert_file", "bounces_key_file"), map(str, files), strict=True))
+            assert refused(**self.HEARS, **given).startswith("IEUM_BOUNCES_CERT_FILE cannot stand")

@@ -4,7 +4,8 @@ aiosmtpd speaks it; here is what bounds it (decision 70). Whoever reaches the po
 connections, at once and in a second, each with so many bytes, lines and answers, and for so long. What is not addressed
 to one of our own return paths gets a 550 before its content is heard. 250 is said once what follows is committed, 451
 when the database did not take it: the mail server keeps it and comes again, and the same report twice does nothing.
-There is no TLS and no password: the port is for a network that is the operator's alone.
+There is no password, and without a certificate of ours no TLS: then the port is for a network that is the operator's
+alone. With one nothing is heard before STARTTLS (451: the mail server keeps it until that is set there, too).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notifications import metrics
 from services.notifications.channels.mail.return_path import ReturnPath, ReturnTag
+from services.notifications.channels.mail.tls_files import TlsFiles
 from services.notifications.domain.bounce_report import MOST_BYTES
 from services.notifications.domain.rate_limiter import Pace
 from shared.kit.base.logs import logger
@@ -55,8 +57,17 @@ class CannotListen(Exception):
 class BounceListener:
     """`open` before anything else begins, so that a service that was asked to hear and cannot does not start."""
 
-    def __init__(self, host: str, port: int, returns: ReturnPath, hear: Hear, bounds: Bounds = Bounds()) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        returns: ReturnPath,
+        hear: Hear,
+        bounds: Bounds = Bounds(),
+        tls: TlsFiles | None = None,
+    ) -> None:
         self.returns = returns
+        self.tls = tls
         self.bounds = bounds
         self.sessions: set[_Session] = set()
         self._hear = hear
@@ -163,6 +174,7 @@ class _Session(SMTP):
         self._listener, self._bounds = listener, listener.bounds
         self._bytes = self._lines = self._answers = 0
         self._end: asyncio.TimerHandle | None = None
+        self._begins_tls = False
         self.hearing: asyncio.Task[str] | None = None
         commands = {"MAIL": self._bounds.reports, "DATA": self._bounds.reports, "RCPT": 2 * self._bounds.reports}
         super().__init__(
@@ -186,9 +198,21 @@ class _Session(SMTP):
         transport: Any = self.transport
         if transport is not None:
             transport.abort()
+        below: Any = self._original_transport
+        if below is not None and self.session is not None and self.session.ssl is None:
+            below.abort()  # a handshake that is not over tells nobody above it that it was lost
+            asyncio.get_running_loop().call_soon(self._lost_in_handshake)
+
+    def _lost_in_handshake(self) -> None:
+        if self in self._listener.sessions:
+            self.connection_lost(ConnectionResetError())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Once for the connection, and once more when TLS stands on it."""
+        first = self.transport is None
         super().connection_made(transport)
+        if not first:
+            return
         self._listener.sessions.add(self)
         self._end = asyncio.get_running_loop().call_later(self._bounds.total_seconds, self.abort)
         assert self._handler_coroutine is not None
@@ -218,11 +242,37 @@ class _Session(SMTP):
             self.abort()
             raise ConnectionResetError
         await super().push(status)
-        await asyncio.sleep(0)
+        if not self._begins_tls:  # what comes next must not be read before TLS stands below: it would be lost
+            await asyncio.sleep(0)
 
     async def smtp_LHLO(self, hostname: str) -> None:  # noqa: N802  aiosmtpd's name
         """LMTP's own greeting: with one recipient at a time all that follows is the same."""
         await self.smtp_EHLO(hostname)
+
+    async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802  aiosmtpd's name
+        """STARTTLS is offered with the certificate that is there now."""
+        if (tls := self._listener.tls) is not None:
+            self.tls_context = await tls.context()
+        await super().smtp_EHLO(hostname)
+
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802  aiosmtpd's name
+        """Once: it is not offered again behind it."""
+        if self.session is not None and self.session.ssl is not None:
+            await self.not_here(arg)
+            return
+        self._begins_tls = True
+        try:
+            await super().smtp_STARTTLS(arg)
+        finally:
+            self._begins_tls = False
+
+    async def smtp_MAIL(self, arg: str) -> None:  # noqa: N802  aiosmtpd's name
+        """Where we have a certificate, by TLS alone: who reads along would have the tokens."""
+        if self._listener.tls is not None and self.session is not None and self.session.ssl is None:
+            metrics.bounces.of(outcome="no-tls").inc()
+            await self.push("451 4.7.0 STARTTLS first")
+            return
+        await super().smtp_MAIL(arg)
 
     async def not_here(self, arg: str) -> None:
         """What nobody needs who hands a report on."""

@@ -20,6 +20,7 @@ import aiosmtplib
 
 from services.notifications import metrics
 from services.notifications.channels.mail.relay_standing import RelayStanding
+from services.notifications.channels.mail.tls_files import TlsFiles
 from services.notifications.domain.attempt_verdict import NO_MAILBOX, Outcome, Verdict
 from services.notifications.domain.mail_address_rules import NO_SUCH_MAILBOX
 from services.notifications.domain.mail_refusals import ASKS_FOR_LOGIN, About, status_of, whom
@@ -90,9 +91,9 @@ def judge(answer: MailAnswer) -> Verdict:
 
 class Relay:
     """A connection for each mail: there are few, and none is left open to go stale. ``tls``: whose certificates are
-    trusted; without it the system's authorities."""
+    trusted, asked for each; without it the system's authorities."""
 
-    def __init__(self, settings: RelaySettings, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, settings: RelaySettings, tls: TlsFiles | None = None) -> None:
         self._settings = settings
         self._tls = tls
         self._parting: set[asyncio.Task[None]] = set()
@@ -104,12 +105,13 @@ class Relay:
         """Hand it over once. Bounded by one deadline; never raises for anything the server does."""
         settings, body = self._settings, mail.as_bytes(policy=SMTP.clone(cte_type="7bit"))
         seconds = settings.total.total_seconds()
+        trusted = None if self._tls is None else await self._tls.context()
         client = aiosmtplib.SMTP(
             hostname=settings.host,
             port=settings.port,
             use_tls=settings.security == "tls",
             start_tls=False,  # below, so that a server that offers none is left politely
-            tls_context=self._tls,
+            tls_context=trusted,
             local_hostname=settings.sender.rpartition("@")[2],
             timeout=seconds,
         )
