@@ -196,7 +196,14 @@ def resume_fetches(consumer: AIOKafkaConsumer) -> None:
 
 def _actions_unless_held(consumer: _TolerantConsumer, assignment: Any) -> Any:
     nothing: Any = ((), {}, None, False, ())  # to fetch, to reset; seconds to wait; whether metadata is old; paused
-    return nothing if consumer.held else _GET_ACTIONS_PER_NODE(consumer._fetcher, assignment)
+    if consumer.held:
+        return nothing
+    fetcher = consumer._fetcher
+    if len(fetcher._in_flight) > sum(not task.done() for task in fetcher._pending_tasks):
+        # an answer came in the moment in which it was woken for something else (a seek, records that were taken): its
+        # broker still counts as asked, so nothing is asked for, and nothing would wake it for `_fetcher_timeout`
+        asyncio.get_running_loop().call_soon(fetcher._notify, fetcher._wait_consume_future)
+    return _GET_ACTIONS_PER_NODE(fetcher, assignment)
 
 
 def wait_at_most(consumer: AIOKafkaConsumer, fetch_wait_ms: int) -> None:

@@ -202,6 +202,32 @@ async def test_nothing_is_fetched_while_it_is_held(consumer: Any) -> None:
     assert asked == [[("people", [(0, 5, 1_048_576)])]]
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_whenever_an_answer_comes_after_a_seek_the_next_fetch_waits_for_nothing(
+    consumer: Any, turns: int
+) -> None:
+    """In one moment of them aiokafka takes the broker for asked, and with its own time-out set to ours nothing was read
+    for 2 s; seen after a rebalance."""
+    asked: list[Any] = []
+    loop = asyncio.get_running_loop()
+
+    async def send(node: int, request: Any) -> Any:
+        asked.append((request.topics, loop.create_future()))
+        return await asked[-1][1]
+
+    consumer._client.send = send
+    consumer._client.cluster.leader_for_partition = lambda partition: 0
+    consumer.assign([PEOPLE])
+    consumer.seek(PEOPLE, 5)
+    await idle()
+    consumer.seek(PEOPLE, 3)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    asked[0][1].set_result(SimpleNamespace(API_VERSION=4, topics=[("people", [(0, 0, 5, 5, [], b"")])]))
+    await idle()
+    assert [topics for topics, _ in asked] == [[("people", [(0, at, 1_048_576)])] for at in (5, 3)]
+
+
 async def idle() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
