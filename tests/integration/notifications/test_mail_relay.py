@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -108,6 +109,35 @@ async def test_a_letter_that_is_refused_is_one_attempt_however_much_is_in_it(
                 (endpoint,) = await database.subscriptions.find({}).to_list(None)
                 assert (endpoint["failures"], endpoint["state"]) == (1, "active")
                 assert server.tried[TO] == 1
+
+
+async def test_a_recall_that_becomes_due_while_digests_leave_goes_before_the_next_of_them(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digest, "RECALLS_SECONDS", 0)
+    window: datetime | None = None
+    monkeypatch.setattr(main, "next_window", lambda after, zone, at: window or after)
+    names, go = ("gjf", "hana", "portal"), threading.Event()
+    with MailServer() as server:
+        async with setup.running(**mailing(server)) as app:
+            database = app.state.database
+            await setup.publish(*(setup.agency(name) for name in names), person("a", "gjf"), person("b", *names))
+            for name in names:
+                async with Client(app, setup.tokens[name]) as client:
+                    await client.subscribed("email-digest", f"mailto:{name}@partner.example")
+            await setup.publish(match("a", "x"))
+            await eventually(lambda: true(len(server.received) == 1))
+            window = datetime(2090, 1, 1, tzinfo=UTC)
+            await setup.publish(match("b", "y"))
+            await eventually(lambda: _count(database, 3, due=window))
+            server.on_taken = lambda _: go.wait(30) and None
+            await database.deliveries.update_many({"due": window}, {"$set": {"due": datetime.now(UTC)}})
+            await eventually(lambda: true(len(server.received) == 2))
+            await setup.publish(person("a", sequence=2))
+            await eventually(lambda: _count(database, 1, about="recall", state="due"))
+            go.set()
+            await eventually(lambda: true(len(server.received) == 5))
+    assert [each["type"] for each in told(server)] == ["notice", "notice", "recall", "notice", "notice"]
 
 
 async def _count(database: Any, count: int, **query: Any) -> bool:

@@ -190,8 +190,9 @@ Says = dict[bytes, bytes | None]
 
 
 @asynccontextmanager
-async def scripted(answers: Says) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """A server that answers each command as told, 250 without; None: not at all. With what it heard."""
+async def scripted(answers: Says, late: float = 0.0) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """A server that answers each command as told, 250 without; None: not at all. ``late``: so many seconds after a
+    mail. With what it heard."""
     heard: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -207,6 +208,8 @@ async def scripted(answers: Says) -> AsyncIterator[tuple[int, list[bytes]]]:
             usual = {b"EHLO": b"250-mail\r\n250 AUTH PLAIN LOGIN", b"DATA": b"354 go on", b"QUIT": b"221 bye"}
             answer = answers.get(command, usual.get(command, b"250 2.0.0 OK"))
             in_mail = command == b"DATA" and (answer or b"").startswith(b"354")
+            if command == b".":
+                await asyncio.sleep(late)
             if answer is not None:
                 writer.write(answer + b"\r\n")
         writer.close()
@@ -252,6 +255,12 @@ class TestHowItIsLeft:
             assert found == MailAnswer("server", None, handed=True)
             await asyncio.sleep(0.1)
         assert b"QUIT" not in heard
+
+    async def test_a_late_answer_to_the_mail_counts_for_three_times_as_long_as_any_other(self) -> None:
+        """It has it already: whoever asks again sends it twice, and every time that it takes so long."""
+        for waits, expected in ((3.0, TAKEN), (10.0, MailAnswer("server", None, handed=True))):
+            async with scripted({}, late=waits) as (port, _):
+                assert await relay(port, total=timedelta(seconds=2)).send(TO, letter(), "s") == expected
 
     async def test_only_what_was_begun_to_be_handed_over_may_have_been(self) -> None:
         for command in (b"EHLO", b"MAIL", b"RCPT"):

@@ -356,6 +356,18 @@ class TestAMailServerThatHangs:
         assert len({letter for _, letter in office.letters}) == 1, "the same letter, however late"
 
 
+@pytest.mark.parametrize("office", [2], indirect=True)
+async def test_a_mail_server_that_refuses_for_good_is_asked_for_an_address_once_a_minute(office: Office) -> None:
+    office.answers = {"m0@x.example": MailAnswer("server", 554, "5.7.1")}
+    for _ in range(8):  # two minutes
+        await office.look()
+    assert (office.tried.count("m0@x.example"), office.told) == (2, {"s1"})
+    office.answers = {}
+    for _ in range(5):
+        await office.look()
+    assert office.told == {"s0", "s1"}
+
+
 async def test_what_cannot_be_told_of_one_keeps_back_no_other(office: Office) -> None:
     office.subscriptions[0]["alerts_to"] = office.credentials.sealed_alerts_to("s0", "mailto:broken@x.example")
     office.subscriptions[1]["alerts_to"] = b"sealed by somebody else"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 from services.notifications import metrics
@@ -21,7 +21,6 @@ from services.notifications.channels.mail.return_path import ReturnPath
 from services.notifications.channels.mail.smtp_relay import Relay, judge
 from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.pre_send_check import is_open, recheck_before_send
-from services.notifications.delivery.turns import ABOUT
 from services.notifications.documents import (
     DUE,
     EMAIL_DIGEST,
@@ -37,6 +36,7 @@ from shared.kit.base.backoff import wait_or_stop
 from shared.kit.store.unit_of_work import UnitOfWork
 
 LOOK_SECONDS = 5.0
+RECALLS_SECONDS = 1.0  # so long letters with notices may keep a recall waiting, and one of them to its end
 
 
 class EmailDigest(Channel):
@@ -84,14 +84,29 @@ class DigestSender:
             await self.look()
 
     async def look(self) -> None:
-        """Once: recalls before notices."""
-        repository, now = self._deps.repository, self._deps.clock.calendar()
-        for about in ABOUT:
-            for subscription in await repository.waiting_endpoints(about, now):
-                endpoint = await repository.subscription(subscription)
-                if endpoint is not None and endpoint["channel"] == EMAIL_DIGEST and is_open(endpoint, now, about):
-                    while await self._send(endpoint, about, now) == MOST_TOLD:
-                        pass
+        """Once: recalls before notices, and what became due while letters left before the next of them."""
+        clock = asyncio.get_running_loop().time
+        await self._letters("recall")
+        looked = clock()
+        async for _ in self._letters_of("notice"):
+            if clock() - looked >= RECALLS_SECONDS:
+                await self._letters("recall")
+                looked = clock()
+
+    async def _letters(self, about: About) -> None:
+        async for _ in self._letters_of(about):
+            pass
+
+    async def _letters_of(self, about: About) -> AsyncIterator[None]:
+        """All that are due, one after the other."""
+        repository = self._deps.repository
+        for subscription in await repository.waiting_endpoints(about, self._deps.clock.calendar()):
+            endpoint, now = await repository.subscription(subscription), self._deps.clock.calendar()
+            if endpoint is None or endpoint["channel"] != EMAIL_DIGEST or not is_open(endpoint, now, about):
+                continue
+            while await self._send(endpoint, about, now) == MOST_TOLD:
+                yield
+            yield
 
     async def _send(self, endpoint: SubscriptionDocument, about: About, now: datetime) -> int:
         """One letter; of how many it was to be, none when it was not taken: another one waits for the next look."""

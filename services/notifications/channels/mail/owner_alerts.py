@@ -36,7 +36,7 @@ from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database, DriverCollection
 
 LOOK_SECONDS = 15.0
-LEASE_SECONDS = 120.0
+LEASE_SECONDS = 180.0
 LOOK_AT_MOST = 60.0  # no mail begins later in a look: with the longest one it ends while the lease is believed
 MOST_MAILS, WITHIN = 20, timedelta(hours=1)  # to the owners of one agency: whoever names a mailbox need not own it
 _log = logger("owner-mails")
@@ -71,6 +71,7 @@ class OwnerMails:
         # all of it by this replica since it runs
         self._mailed: dict[str, list[datetime]] = {}  # by agency, when
         self._waits: dict[str, float] = {}  # by matter, since when it is to be told, or when that was last tried
+        self._not_before: dict[str, float] = {}  # by address that was refused for good: not every few seconds
         self._taken: dict[str, set[tuple[Told, str]]] = {}  # by matter, what the mail server took already, and to whom
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -107,6 +108,7 @@ class OwnerMails:
         """First those of which nothing is to be told, then what waits longest, or was tried longest ago."""
         to_tell = {step.id for step in steps if step.tell is not None}
         self._waits = {id: self._waits.get(id, _clock()) for id in to_tell}
+        self._not_before = {to: at for to, at in self._not_before.items() if at > _clock()}
         self._taken = {id: taken for id, taken in self._taken.items() if id in to_tell}
         return sorted(steps, key=lambda step: self._waits.get(step.id, 0.0))
 
@@ -130,6 +132,9 @@ class OwnerMails:
         for to, (subscription, sealed) in addresses(self._credentials, matter.subscription, owners).items():
             if (what, to) in taken:
                 continue
+            if self._not_before.get(to, 0.0) > _clock():
+                done = False
+                continue
             if not self._may_mail(matter.agency, now) or not self._may_go_on(until):
                 return False
             mail = self._texts.about_trouble(to, told, now)
@@ -138,6 +143,8 @@ class OwnerMails:
                 self._mailed[matter.agency].append(now)
             if verdict.outcome == "again":
                 done = False
+                if verdict.hold is not None:
+                    self._not_before[to] = _clock() + verdict.hold.total_seconds()
             else:
                 taken.add((what, to))
             self._waits[matter.id] = _clock()

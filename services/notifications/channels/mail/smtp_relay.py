@@ -43,7 +43,7 @@ _log = logger("mail")
 class RelaySettings:
     """``host`` empty: there is no mail. ``bounces``: the envelope's sender, with a mail's tag added to its local part
     (``bounces+<tag>@...``, return_path.py); empty: ``sender`` as it is. ``user``: empty for a server that knows us by
-    our address."""
+    our address. ``total``: for all until the mail is handed over, and three times as long from then on."""
 
     host: str
     port: int
@@ -53,6 +53,12 @@ class RelaySettings:
     sender: str = ""
     bounces: str = ""
     total: timedelta = timedelta(seconds=15)
+
+    @property
+    def patience(self) -> timedelta:
+        """For the mail and the answer to it: a server that looks into mails takes its time, has it already, and whoever
+        asks again sends it twice."""
+        return 3 * self.total
 
     def envelope_sender(self, tag: str) -> str:
         """To whom a report of this mail goes."""
@@ -102,7 +108,7 @@ class Relay:
         self._show(None)
 
     async def send(self, to: str, mail: EmailMessage, tag: str) -> MailAnswer:
-        """Hand it over once. Bounded by one deadline; never raises for anything the server does."""
+        """Hand it over once. Bounded by two deadlines; never raises for anything the server does."""
         settings, body = self._settings, mail.as_bytes(policy=SMTP.clone(cte_type="7bit"))
         seconds = settings.total.total_seconds()
         trusted = None if self._tls is None else await self._tls.context()
@@ -129,8 +135,9 @@ class Relay:
                 size = [f"size={len(body)}"] if client.supports_extension("size") else []
                 await client.mail(settings.envelope_sender(tag), options=size)
                 await client.rcpt(to)
-                handed = True
-                await client.data(body)
+            handed = True
+            async with asyncio.timeout(settings.patience.total_seconds()):
+                await client.data(body, timeout=settings.patience.total_seconds())
             in_step = True
             self._standing.taken(to)
             self._show(None)
