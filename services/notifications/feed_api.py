@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
-from services.notifications.channels.feed import FeedReader, UnknownCursor
+from services.notifications.channels.feed import MOST_IN_PAGE, FeedReader, UnknownCursor
 from services.notifications.channels.feed_files import FeedFiles
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.channels.feed_stream import EventStream, FeedStream
@@ -22,7 +22,6 @@ from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 LONGEST_WAIT = 55  # under the 60 s after which most proxies give up
 LONGEST_STREAM = 300
-MOST_ENTRIES = 500
 MOST_COUNTED = 1_000
 POLL = Bounds(at_once="polls-at-once")
 After = Annotated[str | None, Query(max_length=200)]
@@ -90,7 +89,7 @@ def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
         response: Response,
         caller: Calling,
         after: After = None,
-        limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
+        limit: Annotated[int, Query(ge=1, le=MOST_IN_PAGE)] = 100,
         wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
         if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
     ) -> FeedPage | Response:
@@ -118,9 +117,9 @@ def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
     async def place(request: Request, caller: Calling) -> FeedPlace:
         """Where the caller's reader is, and whether recalls wait for it."""
         recipient, _ = await reader_of(request, caller)
-        position = await endpoints.reader.position(recipient, "last")
+        place = await endpoints.reader.place(recipient, "last")
         recalls = await endpoints.repository.unread_recalls(recipient, MOST_COUNTED)
-        return FeedPlace(cursor=endpoints.reader.cursor(recipient, position), recalls=recalls)
+        return FeedPlace(cursor=endpoints.reader.cursor(recipient, place), recalls=recalls)
 
     @router.get("/feed/snapshot", responses=errors(409))
     async def snapshot(request: Request, caller: Calling, page: After = None) -> FeedWhole:
@@ -146,7 +145,7 @@ def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
         recipient, still = await reader_of(request, caller)
         hold(request, recipient)
         try:
-            start = await endpoints.reader.position(recipient, last_event_id or after or None)
+            start = await endpoints.reader.place(recipient, last_event_id or after or None)
         except UnknownCursor:
             raise _unknown_cursor("/header/last-event-id" if last_event_id else "/query/after") from None
 

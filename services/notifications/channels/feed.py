@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from services.notifications.documents import (
     DeliveryReference,
 )
 from services.notifications.domain.feed_days import begun
+from services.notifications.domain.feed_place import Place
 from services.notifications.domain.permission import alias_to_tell
 from services.notifications.mappers import agency_receives, day_entries, days_of, subject_of
 from services.notifications.repository import Repository
@@ -50,6 +52,7 @@ from shared.kit.web.problems import Problem, unavailable
 
 POLL_SECONDS = 1.0  # entries that another replica wrote are seen this late
 MOST_AT_ONCE = 200
+MOST_IN_PAGE = 500
 LAST = "last"  # in place of a cursor: where the reader is by our own book
 MOST_PAGES = 20  # of passed-over entries, before an empty answer with a new cursor is given
 
@@ -120,10 +123,21 @@ class Feed(Channel):
 @dataclass(frozen=True, slots=True)
 class ServedPage:
     """What one call of the partner gives. ``until``: the cursor stops there, because what comes next is in doubt; what
-    was recalled behind it is given all the same, and once more when the cursor gets there."""
+    was recalled behind it is given all the same, and once more when the cursor gets there. ``given``: alias and
+    position of each event; ``more``: others were left, because so many were not wanted."""
 
     events: list[dict[str, Any]]
     until: int | None = None
+    given: Sequence[tuple[str, int]] = ()
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Of a feed, what was given at once: each event with the place behind it, and the place behind all."""
+
+    events: Sequence[tuple[dict[str, Any], Place]]
+    end: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,75 +198,87 @@ class FeedReader:
         """The entries after a cursor (None: from the start; `LAST`: from the reader's place here), waiting up to
         ``wait`` seconds for one. What comes before the cursor has arrived. ``still`` is asked after each wait, and
         raises when the key that asked opens nothing any more. Raises UnknownCursor."""
-        start = await self.position(recipient, after)
-        events, position = await self.following(
-            recipient, start, limit, wait, still, await self.arrived(recipient, start)
-        )
-        seen = "/".join((recipient, str(start), str(position), *(event["id"] for event in events)))
-        return Page(events, self.cursor(recipient, position), f'W/"{sha256(seen.encode()).hexdigest()[:32]}"')
+        start = await self.place(recipient, after)
+        found = await self.following(recipient, start, limit, wait, still, await self.arrived(recipient, start))
+        events = [event for event, _ in found.events]
+        places = (place.to_bytes().hex() for place in (start, found.end))
+        seen = "/".join((recipient, *places, *(event["id"] for event in events)))
+        return Page(events, self.cursor(recipient, found.end), f'W/"{sha256(seen.encode()).hexdigest()[:32]}"')
 
     async def following(
         self,
         recipient: str,
-        position: int,
+        place: Place,
         limit: int,
         wait: float,
         still: Callable[[], Awaitable[object]],
         arrived: Sequence[DeliveryReference] = (),
-    ) -> tuple[list[dict[str, Any]], int]:
-        """The entries after a position, and the position behind them; as `read`, but nothing is taken to have arrived
-        except ``arrived``."""
+    ) -> Stretch:
+        """The entries after a place; as `read`, but nothing is taken to have arrived except ``arrived``."""
         end = asyncio.get_running_loop().time() + wait
         while True:
-            events, position = await self._page(recipient, position, limit, arrived)
-            arrived = ()
+            found = await self._page(recipient, place, limit, arrived)
+            place, arrived = found.end, ()
             left = end - asyncio.get_running_loop().time()
-            if events or left <= 0 or self._stopping.is_set():
-                return events, position
+            if found.events or left <= 0 or self._stopping.is_set():
+                return found
             await self._feed.wait(recipient, min(left, POLL_SECONDS))
             await still()
 
-    async def position(self, recipient: str, after: str | None) -> int:
+    async def place(self, recipient: str, after: str | None) -> Place:
         """What a cursor means. The reader's place (`LAST`) is before the first entry that is not known to have arrived:
         it moves when a cursor comes back and when entries are acknowledged, and is written nowhere else. Raises
         UnknownCursor."""
         if after is None:
-            return 0
+            return Place(0)
         if after != LAST:
             return self._opened(after, recipient)
         end = await self._repository.feed_position(recipient)  # first: what is written meanwhile is not passed over
         first = await self._repository.first_unread(recipient)
-        return end if first is None else first - 1
+        return Place(end if first is None else first - 1)
 
-    def cursor(self, recipient: str, position: int) -> str:
-        """A position, for the reader to give back."""
-        return self._sealed(position, recipient)
+    def cursor(self, recipient: str, place: Place) -> str:
+        """A place, for the reader to give back."""
+        sealed = self._sealer.seal(place.to_bytes(), *_sealed_for(place.until is not None, recipient))
+        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
-    async def _page(
-        self, recipient: str, position: int, limit: int, arrived: Sequence[DeliveryReference]
-    ) -> tuple[list[dict[str, Any]], int]:
+    async def _page(self, recipient: str, place: Place, limit: int, arrived: Sequence[DeliveryReference]) -> Stretch:
         for _ in range(MOST_PAGES):
-            entries = await self._repository.feed_after(recipient, position, limit)
-            if not entries and not arrived:
-                break
+            entries = await self._entries(recipient, place, limit)
+            left = [each for each in entries if place.is_before(each["alias"], each["position"])]
+            if not left and not arrived:
+                if place.until is None:
+                    break
+                place = Place(place.until)
+                continue
             try:
-                served = await self._store.submit(self.serve(recipient, arrived, entries))
+                served = await self._store.submit(self.serve(recipient, arrived, left, limit))
             except _NotYetVisible:
                 await asyncio.sleep(0.05)
                 continue
-            arrived = ()
-            if served.until is not None:
-                return served.events, served.until
-            position = entries[-1]["position"] if entries else position
-            if served.events or not entries:
-                return served.events, position
-        return [], position
+            arrived, found = (), _stretch(place, entries, served)
+            if found.events or served.until is not None or (not entries and place.until is None):
+                return found
+            place = found.end
+        return Stretch((), place)
+
+    async def _entries(self, recipient: str, place: Place, limit: int) -> list[DeliveryDocument]:
+        """Those of the page within which the place is, or of the one behind it. A page is read whole, for it is in no
+        order in which some of it could be read."""
+        if place.until is None:
+            return await self._repository.feed_after(recipient, place.position, limit)
+        return await self._repository.feed_after(recipient, place.position, MOST_IN_PAGE, place.until)
 
     def serve(
-        self, recipient: str, arrived: Sequence[DeliveryReference], entries: Sequence[DeliveryDocument]
+        self,
+        recipient: str,
+        arrived: Sequence[DeliveryReference],
+        entries: Sequence[DeliveryDocument],
+        limit: int | None = None,
     ) -> Operation[ServedPage]:
-        """One call of the partner in one transaction: what it has is delivered, what comes next is served."""
-        confirmed, served = self._confirmed(arrived), self._served(recipient, entries)
+        """One call of the partner in one transaction: what it has is delivered, what comes next is served, at most
+        ``limit`` of it."""
+        confirmed, served = self._confirmed(arrived), self._served(recipient, entries, limit)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield from confirmed.needs(work)
@@ -286,7 +312,7 @@ class FeedReader:
             await self._store.submit(self._confirmed(served))
 
     def _served(
-        self, recipient: str, entries: Sequence[DeliveryDocument], *, give: bool = True
+        self, recipient: str, entries: Sequence[DeliveryDocument], limit: int | None = None, *, give: bool = True
     ) -> Operation[ServedPage]:
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield AGENCIES.by_id(recipient)
@@ -306,9 +332,9 @@ class FeedReader:
             until = found[doubted]["position"] - 1 if doubted < len(found) else None
             # by alias, and in order under it: the order of what happened would be the same for two partners
             given.sort(key=lambda d: (d["alias"], d["position"]))
-            if not give:
-                return ServedPage([self._messages.of(d) for d in given], until)
-            return ServedPage([self._given(work, d) for d in given], until)
+            some = given[:limit]
+            events = [self._given(work, d) if give else self._messages.of(d) for d in some]
+            return ServedPage(events, until, [(d["alias"], d["position"]) for d in some], len(some) < len(given))
 
         return Operation(needs, do)
 
@@ -329,10 +355,14 @@ class FeedReader:
         given(work, delivery)
         return self._messages.of(delivery)
 
-    async def arrived(self, recipient: str, position: int) -> Sequence[DeliveryReference]:
+    async def arrived(self, recipient: str, place: Place) -> Sequence[DeliveryReference]:
         """A cursor that comes back shows that everything up to it has arrived. Marks it, but for the last few."""
+        within = [] if place.until is None else await self._entries(recipient, place, MOST_IN_PAGE)
+        given = [d for d in within if d["state"] == SERVED and not place.is_before(d["alias"], d["position"])]
+        for start in range(0, len(given), MOST_AT_ONCE):
+            await self._store.submit(self._confirmed(given[start : start + MOST_AT_ONCE]))
         for _ in range(MOST_PAGES):
-            served = await self._repository.served_until(recipient, position, MOST_AT_ONCE)
+            served = await self._repository.served_until(recipient, place.position, MOST_AT_ONCE)
             if len(served) < MOST_AT_ONCE:
                 return served
             await self._store.submit(self._confirmed(served))
@@ -354,13 +384,29 @@ class FeedReader:
 
         return Operation(needs, do)
 
-    def _sealed(self, position: int, recipient: str) -> str:
-        sealed = self._sealer.seal(position.to_bytes(8), "feed-cursor", recipient)
-        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
-
-    def _opened(self, cursor: str, recipient: str) -> int:
+    def _opened(self, cursor: str, recipient: str) -> Place:
         try:
             sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-            return int.from_bytes(self._sealer.open(sealed, "feed-cursor", recipient))
-        except (SealBroken, binascii.Error, ValueError):
+        except (binascii.Error, ValueError):
             raise UnknownCursor from None
+        for within in (False, True):
+            with contextlib.suppress(SealBroken):
+                return Place.of_bytes(self._sealer.open(sealed, *_sealed_for(within, recipient)))
+        raise UnknownCursor
+
+
+def _sealed_for(within: bool, recipient: str) -> tuple[str, str]:
+    """Apart from each other: a replica of before takes a place within a page for none, and not for a far position."""
+    return ("feed-cursor-within" if within else "feed-cursor"), recipient
+
+
+def _stretch(start: Place, entries: Sequence[DeliveryDocument], served: ServedPage) -> Stretch:
+    """What was served of the page that begins here, with the place behind each. Behind the last one it is the page's
+    end; what comes after what is in doubt (``until``) is given anew from there."""
+    last = entries[-1]["position"] if entries else start.position
+    end = served.until if served.until is not None else last if start.until is None else start.until
+    places = [start.within(end, *each) for each in served.given]
+    if not served.more:
+        places[-1:] = [Place(end)] if places else []
+    behind = places[-1] if places else Place(end)
+    return Stretch(list(zip(served.events, places, strict=True)), behind)

@@ -37,8 +37,10 @@ class FeedQueries:
 
     _database: Database
 
-    async def feed_after(self, recipient: str, position: int, limit: int) -> list[DeliveryDocument]:
-        """The feed of a recipient after a position, whatever became of its entries.
+    async def feed_after(
+        self, recipient: str, position: int, limit: int, until: int | None = None
+    ) -> list[DeliveryDocument]:
+        """The feed of a recipient after a position (and up to ``until``), whatever became of its entries.
 
         All of it as of one moment: a plain query may let a commit pass while it reads, miss its first entries and find
         those of the next commit, and what lies behind a cursor is never read again (seen: 1,042 of 41,800 passed over).
@@ -47,16 +49,19 @@ class FeedQueries:
         backoff = Backoff(0.02, 0.5)
         for _ in range(SNAPSHOT_TRIES):
             try:
-                return await self._feed_of_a_moment(recipient, position, limit)
+                return await self._feed_of_a_moment(recipient, position, limit, until)
             except OperationFailure as error:
                 if error.code not in _NO_SUCH_MOMENT:
                     raise
             await backoff.wait()
         raise Unavailable("SnapshotUnavailable")
 
-    async def _feed_of_a_moment(self, recipient: str, position: int, limit: int) -> list[DeliveryDocument]:
+    async def _feed_of_a_moment(
+        self, recipient: str, position: int, limit: int, until: int | None
+    ) -> list[DeliveryDocument]:
         async with await self._database.client.start_session(snapshot=True) as session:
-            query = {"recipient": recipient, "position": {"$gt": position}}
+            behind = {"$gt": position} if until is None else {"$gt": position, "$lte": until}
+            query = {"recipient": recipient, "position": behind}
             found = DELIVERIES.of(self._database).find(
                 query, session=session, hint=FEED_ORDER, max_time_ms=TIME_LIMIT_MS
             )

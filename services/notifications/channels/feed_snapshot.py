@@ -28,6 +28,7 @@ from services.notifications.documents import (
     THREADS,
     ThreadDocument,
 )
+from services.notifications.domain.feed_place import Place
 from services.notifications.domain.notice_threads import MatchSummary
 from services.notifications.domain.permission import alias_to_tell
 from services.notifications.mappers import agency_receives, subject_of
@@ -82,7 +83,7 @@ class FeedSnapshot:
         once = list({each["_id"]: each for each in threads}.values())  # a read may come by one twice (decision 71)
         events = await self._store.submit(self.serve(recipient, once)) if once else []
         if len(threads) < MOST_THREADS:
-            return SnapshotPage(events, None, self._reader.cursor(recipient, position))
+            return SnapshotPage(events, None, self._reader.cursor(recipient, Place(position)))
         return SnapshotPage(events, self._sealed(position, threads[-1]["alias"], recipient), None)
 
     def serve(self, recipient: str, threads: Sequence[ThreadDocument]) -> Operation[list[dict[str, Any]]]:

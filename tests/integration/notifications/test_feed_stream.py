@@ -98,20 +98,28 @@ async def test_what_comes_is_pushed_and_resuming_leaves_no_gap(setup: Setup) -> 
             assert {event["id"] for event in whole} >= {recall["id"]}
 
 
-async def test_a_page_that_was_cut_off_in_its_middle_is_given_again(setup: Setup) -> None:
+async def test_a_reader_that_is_always_cut_off_within_a_page_goes_on_behind_what_it_has(setup: Setup) -> None:
     async with setup.running() as app, served(app) as base:
-        await setup.publish(setup.agency("hana", "case"), person("a", "hana"))
+        names = ("a", "b", "c")
+        await setup.publish(setup.agency("hana", "case"), *(person(name, "hana") for name in names))
         async with Client(None, setup.tokens["hana"], base) as hana:
             await hana.subscribed("feed")
-            await setup.publish(*(match("a", opportunity) for opportunity in "vwxyz"))
-            await eventually(lambda: stored(app, 5))
-            async with stream(hana) as cut:
-                seen = [await cut.next(), await cut.next()]
-                assert cut.last_id is None  # only the last one of a page has an id
+            await setup.publish(*(match(name, opportunity) for opportunity in "xyz" for name in names))
+            await eventually(lambda: stored(app, 9))
             async with stream(hana) as whole:
-                again = [await whole.next() for _ in range(5)]
-            assert [event["id"] for event in again if event][:2] == [event["id"] for event in seen if event]
-            assert whole.last_id is not None
+                wanted = [event["id"] for event in [await whole.next() for _ in range(9)] if event]
+            for k in (1, 2, 4):
+                got, last_id = list[str](), None
+                while len(got) < 9:
+                    async with stream(hana, headers={"Last-Event-ID": last_id} if last_id else {}) as cut:
+                        for _ in range(min(k, 9 - len(got))):
+                            told = await cut.next()
+                            assert told is not None
+                            got.append(told["id"])
+                        last_id = cut.last_id
+                assert got == wanted
+            assert (await hana.get("/feed", params={"after": last_id})).json()["events"] == []
+            await eventually(lambda: stored(app, 9, state="delivered"))
 
 
 async def test_heartbeats_and_an_end_in_time(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from services.notifications.channels.feed_stream import FeedStream
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery_queues import Queues
+from services.notifications.domain.feed_place import Place
 from services.notifications.domain.webhook_url_rules import UrlRules
 from services.notifications.feed_api import FeedEndpoints, make_feed_router
 from services.notifications.outcome_events import Outcomes
@@ -152,7 +153,7 @@ class TestMongoDbAway:
             return [{"channel": "feed", "state": "active"}]
 
         app.state.feed.repository = SimpleNamespace(subscriptions_of=subscribed)
-        cursor = app.state.feed.reader.cursor("gjf", 7)
+        cursor = app.state.feed.reader.cursor("gjf", Place(7))
         async with Client(app, None) as http:
             for query in ({}, {"after": cursor}):
                 answer = await http.get("/feed", params=query)

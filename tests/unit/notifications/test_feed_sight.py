@@ -32,7 +32,10 @@ class Late:
         finally:
             self.world.store.documents[DELIVERIES.name] = rows
 
-    async def feed_after(self, recipient: str, position: int, limit: int) -> list[dict[str, Any]]:
+    async def feed_after(
+        self, recipient: str, position: int, limit: int, until: int | None = None
+    ) -> list[dict[str, Any]]:
+        assert until is None  # nobody is within a page here
         entries = [d for d in self.world.all(DELIVERIES, recipient=recipient) if d["position"] > position]
         return sorted(entries, key=lambda d: d["position"])[:limit]
 
