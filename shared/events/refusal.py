@@ -82,7 +82,7 @@ def refusals_of(
 
 def known_beside(location: Sequence[int | str], model: type[BaseModel], *, compare: bool = True) -> dict[str, str]:
     """For an unknown field: which names are known in its place, and (``compare``) the one that may have been meant."""
-    names = _names_at(location[:-1], model)
+    names = names_at(location[:-1], model)
     values = {"known": ", ".join(sorted(names))} if names else {}
     if not compare:
         return values
@@ -136,8 +136,8 @@ def field_names(model: type[Model]) -> frozenset[str]:
     return frozenset(_own_names(model).union(*(field_names(nested) for nested in nested_models(model))))
 
 
-def _names_at(location: Sequence[int | str], model: type[BaseModel]) -> frozenset[str]:
-    """The names that are known in this place."""
+def names_at(location: Sequence[int | str], model: type[BaseModel]) -> frozenset[str]:
+    """The names that are known in this place; none where any may stand."""
     inner = model
     for part in location:
         if isinstance(part, str):

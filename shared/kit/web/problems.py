@@ -18,7 +18,8 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure
 from starlette.exceptions import HTTPException
 
 from shared.events.data_classification import models_in
-from shared.events.refusal import MOST, MOST_NAMED, Refusal, Refused, known_beside, refusal_of, status_of
+from shared.events.refusal import MOST, MOST_NAMED, Refusal, Refused, known_beside, names_at, refusal_of, status_of
+from shared.kit.web.json_bodies import NamedTwice
 from shared.kit.web.response_model import Answer
 
 MEDIA_TYPE = "application/problem+json"
@@ -209,6 +210,12 @@ def install(
 
     app.add_exception_handler(RequestValidationError, does_not_fit)
 
+    async def twice(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, NamedTwice)
+        return refused([_twice(error.place, _body_of(request))], remedies, sayings).response()
+
+    app.add_exception_handler(NamedTwice, twice)
+
     async def answered(_: Request, error: Exception) -> JSONResponse:
         kind = next(each for each in type(error).__mro__ if each in answers)
         answer = answers[kind](error)
@@ -229,6 +236,16 @@ def _finding(item: Mapping[str, Any], body: type[BaseModel] | None) -> Refusal:
     if found.rule == "unknown-field" and place == "body" and body is not None:
         return Refusal(found.rule, found.field, known_beside(rest, body))
     return found
+
+
+def _twice(place: Sequence[str | int], body: type[BaseModel] | None) -> Refusal:
+    """The pointer leads as far as names are known: another one may be anything."""
+    known = frozenset[str]() if body is None else names_at((), body)
+    shown = 0
+    while shown < len(place) and (not known or place[shown] in known or isinstance(place[shown], int)):
+        shown += 1
+        known = frozenset() if body is None else names_at(place[:shown], body)
+    return refusal_of({"type": "named_twice", "loc": place[:shown]}, "")
 
 
 def _body_of(request: Request) -> type[BaseModel] | None:

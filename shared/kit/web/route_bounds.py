@@ -16,6 +16,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from shared.kit.web.authentication import Authenticator, authenticated, refuse_key_in_address
+from shared.kit.web.json_bodies import JsonRequest
 from shared.kit.web.middleware import GOOD_KEY, Reading
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import AtOnce, Limiter, Quotas, address_of
@@ -72,7 +73,7 @@ class BoundedRoute(APIRoute):
             reading = Reading.of(request.scope)
             await _admit(request, reading, bounds, needs_key)
             reading.allow(bounds.most_bytes)
-            return await handle(request)
+            return await handle(JsonRequest(request.scope, request.receive))
 
         return admitted
 

@@ -1,0 +1,77 @@
+"""Bodies of JSON, read once for every route: what two readers could take for different things is refused.
+
+A name that stands twice in an object has no meaning that all agree on (RFC 8259, 4): Python takes the last one, others
+the first, so a gateway may have looked at one address and we would call the other. ``NaN`` and ``Infinity`` are not
+JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from fastapi import Request
+from starlette.exceptions import HTTPException
+
+
+class NamedTwice(HTTPException):
+    """``place``: the names and indexes that lead to the name that stands twice, itself the last. FastAPI passes its own
+    kind of exception on where a body is read, and no other."""
+
+    def __init__(self, place: Sequence[str | int]) -> None:
+        super().__init__(400)
+        self.place = tuple(place)
+
+
+class JsonRequest(Request):
+    """A request whose `json` is ours; FastAPI reads bodies by it."""
+
+    async def json(self) -> Any:
+        """The body. Raises NamedTwice, ValueError."""
+        return parsed(await self.body())
+
+
+class _Twice(dict[str, Any]):
+    """An object in which this name stands twice."""
+
+    name = ""
+
+
+def parsed(body: bytes) -> Any:
+    """What it says. Raises NamedTwice, ValueError (of which JSONDecodeError is one)."""
+    found_twice = False
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal found_twice
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        found_twice, marked, seen = True, _Twice(found), set[str]()
+        for name, _ in pairs:
+            if name in seen:
+                marked.name = name
+                break
+            seen.add(name)
+        return marked
+
+    value = json.loads(body, object_pairs_hook=object_of, parse_constant=_no_constant)
+    if found_twice:
+        raise NamedTwice(_place_in(value))
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise json.JSONDecodeError("no JSON", name, 0)
+
+
+def _place_in(value: Any) -> tuple[str | int, ...]:
+    """Of the first name that stands twice. One that was overwritten lies in what stands twice itself."""
+    left: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while left:
+        place, value = left.pop()
+        if isinstance(value, _Twice):
+            return (*place, value.name)
+        inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        left.extend(((*place, at), each) for at, each in reversed([*inner]))
+    raise AssertionError("nothing stands twice")

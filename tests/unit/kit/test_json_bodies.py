@@ -1,0 +1,117 @@
+"""A name that stands twice in a body is refused on every route, wherever it stands, and said where names are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import Body, FastAPI
+from pydantic import BaseModel, ConfigDict
+
+from shared.kit.web import problems
+from shared.kit.web.edge_settings import EdgeSettings
+from shared.kit.web.json_bodies import NamedTwice, parsed
+from shared.kit.web.middleware import Outermost
+from shared.kit.web.quotas import Quotas
+from shared.kit.web.route_bounds import Router
+
+pytestmark = pytest.mark.unit
+NAME = "kimchulsoo"
+METHODS = ("POST", "PATCH", "PUT")
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    ca: str | None = None
+
+
+class Wanted(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    url: str | None = None
+    tls: Inner | None = None
+    filter: dict[str, Any] | None = None
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    app, router = FastAPI(openapi_url=None), Router()
+
+    @router.api_route("/wanted/{id}", methods=[*METHODS])
+    async def wanted(id: str, wanted: Wanted) -> str:
+        return wanted.url or ""
+
+    @router.post("/two")
+    async def two(one: Annotated[str, Body()], other: Annotated[str, Body()]) -> str:
+        return one + other
+
+    app.add_middleware(Outermost)
+    problems.install(app)
+    app.include_router(router)
+    app.state.runtime = type("Kit", (), {"quotas": Quotas(EdgeSettings())})()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as made:
+        yield made
+
+
+TWICE = [
+    ('{"url": "a", "url": "b"}', "/url"),
+    ('{"url": "a", "url": "a"}', "/url"),  # what says the same is not looked for
+    (r'{"url": "a", "\u0075rl": "b"}', "/url"),
+    ('{"url": "a", "tls": {"ca": "b", "ca": "c"}}', "/tls/ca"),
+    (
+        '{"filter": {"all": [{"exact": {"kind": "a"}}, {"exact": {"kind": "a", "kind": "b"}}]}}',
+        "/filter/all/1/exact/kind",
+    ),
+    ('{"tls": {"ca": "a", "ca": "b"}, "tls": null}', "/tls"),
+    (f'{{"{NAME}": 1, "{NAME}": 2}}', ""),  # a name that nobody knows may be anybody's
+    (f'{{"tls": {{"{NAME}": 1, "{NAME}": 2}}}}', "/tls"),
+    (f'{{"{NAME}": {{"ca": 1, "ca": 2}}}}', ""),
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("body", "field"), TWICE)
+@pytest.mark.parametrize(
+    "media", ["application/json", "application/json; charset=utf-8", "application/merge-patch+json"]
+)
+async def test_is_refused_with_its_place(
+    client: httpx.AsyncClient, method: str, body: str, field: str, media: str
+) -> None:
+    answer = await client.request(method, "/wanted/1", content=body, headers={"content-type": media})
+    told = answer.json()
+    assert (answer.status_code, told["rule"], told["field"]) == (400, "named-twice", field)
+    assert NAME not in answer.text
+
+
+async def test_where_no_one_model_is_the_body_plain_names_are_said(client: httpx.AsyncClient) -> None:
+    body = '{"one": "a", "other": "b", "one": "c"}'
+    answer = await client.post("/two", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["field"]) == (400, "/one")
+
+
+async def test_the_same_name_in_two_objects_is_nothing_twice(client: httpx.AsyncClient) -> None:
+    body = '{"url": "a", "filter": {"url": "b", "any": [{"url": 1}, {"url": 1}]}}'
+    answer = await client.post("/wanted/1", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()) == (200, "a")
+
+
+@pytest.mark.parametrize("said", ['{"url": NaN}', "[Infinity]", "-Infinity"])
+def test_what_python_alone_takes_for_a_number_is_no_json(said: str) -> None:
+    with pytest.raises(json.JSONDecodeError):
+        parsed(said.encode())
+
+
+@pytest.mark.parametrize("said", [{}, [], None, 1, "a", {"a": {"b": [{"c": [1, 2.5, "ä", None, True]}]}}, [[{"": {}}]]])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_all_else_is_read_as_python_reads_it(said: Any, encoding: str) -> None:
+    assert parsed(json.dumps(said).encode(encoding)) == said
+
+
+@pytest.mark.parametrize("around", ["{}", '[0, {{"a": {}}}]', '{{"b": {}, "a": 1}}', '[[{{"c": [1, {}]}}]]'])
+@pytest.mark.parametrize("twice", ['{"x": 1, "y": 2, "x": 3}', '{"x": 1, "x": {"y": 1, "y": 2}}'])
+def test_is_found_wherever_it_stands(around: str, twice: str) -> None:
+    with pytest.raises(NamedTwice) as found:
+        parsed(around.format(twice).encode())
+    assert found.value.place[-1] == "x"
