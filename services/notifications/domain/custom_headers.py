@@ -28,18 +28,27 @@ _RESERVED = frozenset(
 _RESERVED_BEGINNINGS = ("access-control-", "ce-", "content-", "if-", "sec-", "webhook-", "x-forwarded-")
 
 
-def checked_headers(wanted: Mapping[str, str]) -> dict[str, str]:
-    """By lower-case name. Raises OptionRefused."""
+def checked_headers(wanted: Mapping[str, object]) -> dict[str, str]:
+    """By lower-case name. Raises OptionRefused, with the name of the one that is wrong unless it is all of them."""
+    for name, value in wanted.items():
+        if not isinstance(value, str):
+            raise OptionRefused("header-value", name)
+    return _checked({name: str(value) for name, value in wanted.items()})
+
+
+def _checked(wanted: Mapping[str, str]) -> dict[str, str]:
     if len(wanted) > MOST or sum(len(name) + len(value) for name, value in wanted.items()) > MOST_BYTES:
         raise OptionRefused("headers-size")
     found: dict[str, str] = {}
     for name, value in wanted.items():
         lower = name.lower()
-        if not name.isascii() or len(name) > LONGEST_NAME or not _NAME.match(lower) or lower in found:
-            raise OptionRefused("header-name")
+        if not name.isascii() or len(name) > LONGEST_NAME or not _NAME.match(lower):
+            raise OptionRefused("header-name", name)
+        if lower in found:
+            raise OptionRefused("header-twice", name)
         if lower in _RESERVED or lower.startswith(_RESERVED_BEGINNINGS):
-            raise OptionRefused("header-reserved")
+            raise OptionRefused("header-reserved", name)
         if len(value) > LONGEST_VALUE or not _VALUE.match(value):
-            raise OptionRefused("header-value")
+            raise OptionRefused("header-value", name)
         found[lower] = value
     return found

@@ -2,8 +2,8 @@
 
 
 class OptionRefused(ValueError):
-    """``rule`` says why; nothing that was sent is repeated."""
+    """``rule`` says why; ``name``: of which of several, if that may be said. No value that was sent is repeated."""
 
-    def __init__(self, rule: str) -> None:
+    def __init__(self, rule: str, name: str | None = None) -> None:
         super().__init__(rule)
-        self.rule = rule
+        self.rule, self.name = rule, name

@@ -6,6 +6,7 @@ Refusals name field, rule and remedy, and repeat nothing that was sent.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,8 @@ from services.notifications.domain.notice_threads import Wants
 from services.notifications.domain.refused_option import OptionRefused
 from services.notifications.domain.subscription_filters import FIELDS, NOTHING, FilterRefused, checked, compiled
 from shared.kit.web.problems import Problem
+
+_SHOWN_NAME = re.compile(r"[ -~]{1,64}")  # of a header that is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +95,16 @@ def filter_of(wanted: Mapping[str, Any] | None) -> str | None:
         ) from None
 
 
-def headers_of(wanted: Mapping[str, str]) -> dict[str, str]:
-    """By lower-case name. Raises a 422 problem."""
+def headers_of(wanted: Mapping[str, object]) -> dict[str, str]:
+    """By lower-case name. Raises a 422 problem, which names the header that is wrong: never its value, and not what no
+    header is called."""
     try:
         return checked_headers(wanted)
     except OptionRefused as refused:
+        name = refused.name if refused.name is not None and _SHOWN_NAME.fullmatch(refused.name) else None
+        pointer = "/headers" if name is None else "/headers/" + name.replace("~", "~0").replace("/", "~1")
         raise Problem(
-            422, "headers-refused", "These headers cannot be sent", field="/headers", rule=refused.rule
+            422, "headers-refused", "These headers cannot be sent", field=pointer, rule=refused.rule, header=name
         ) from None
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from services.notifications.domain.custom_headers import checked_headers
 from services.notifications.domain.refused_option import OptionRefused
+from services.notifications.subscriptions.schemas import SubscriptionChanges, SubscriptionWanted
+from shared.kit.web.problems import Problem
 
 pytestmark = pytest.mark.unit
 
@@ -43,8 +47,37 @@ def test_what_frames_routes_or_signs_the_request_is_ours(name: str) -> None:
 
 
 def test_the_same_name_twice_in_two_spellings_is_refused() -> None:
-    with pytest.raises(OptionRefused, match="header-name"):
+    with pytest.raises(OptionRefused, match="header-twice"):
         checked_headers({"X-Key": "1", "x-key": "2"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name", "rule"),
+    [
+        ({"X-Good": "1", "X-Bad": "a\r\nb"}, "X-Bad", "header-value"),
+        ({"X-Bad": None, "X-Good": "1"}, "X-Bad", "header-value"),
+        ({"X-Bad": 5}, "X-Bad", "header-value"),
+        ({"X-Good": "1", "x key": "1"}, "x key", "header-name"),
+        ({"x/~key": "1"}, "x/~key", "header-name"),
+        ({"X-Good": "1", "Host": "1"}, "Host", "header-reserved"),
+        ({"X-Key": "1", "x-kEY": "2"}, "x-kEY", "header-twice"),
+    ],
+)
+def test_the_one_that_is_wrong_is_named_and_its_value_is_not(wrong: dict[str, Any], name: str, rule: str) -> None:
+    with pytest.raises(Problem) as found:
+        SubscriptionWanted.model_validate({"channel": "webhook", "headers": wrong}).wishes()
+    told = found.value.details.model_dump(exclude_none=True)
+    pointer = "/headers/" + name.replace("~", "~0").replace("/", "~1")
+    assert (told["status"], told["rule"], told["field"], told["header"]) == (422, rule, pointer, name)
+
+
+@pytest.mark.parametrize("name", ["x-a\r\nx-evil", "evil\x00", "evil열쇠", "evil" * 20])
+def test_what_no_header_is_called_is_not_repeated(name: str) -> None:
+    with pytest.raises(Problem) as found:
+        SubscriptionChanges(headers={name: "1"}).wishes()
+    told = found.value.details.model_dump(exclude_none=True)
+    assert (told["rule"], told["field"]) == ("header-name", "/headers")
+    assert "evil" not in str(told)
 
 
 def test_no_more_than_so_many_and_so_long() -> None:
