@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Response
+from pydantic import Field
 
 from services.notifications.api import Endpoints, OneId, recipient_of
 from services.notifications.documents import STATES, SubscriptionDocument
 from services.notifications.domain.subscription_filters import compiled
 from services.notifications.mappers import match_told
+from services.notifications.subscriptions.entity_tag import etag_of
 from services.notifications.subscriptions.schemas import (
     EndpointTested,
     FilterTrial,
@@ -29,6 +32,12 @@ from shared.kit.web.route_bounds import Bounds, Router, bounded
 WITH_FILTER = Bounds(most_bytes=16_384)
 WITH_CERTIFICATES = Bounds(most_bytes=65_536)
 MOST_TRIED = 500  # deliveries that a filter is tried on
+TAG = {
+    "description": "For `If-Match`: changes with what was said, the state and the secret",
+    "schema": {"type": "string"},
+}
+TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": {"ETag": TAG}}}
+IfMatch = Annotated[list[Annotated[str, Field(max_length=1_000)]] | None, Header()]
 
 
 def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
@@ -38,27 +47,30 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
     def ends_at(document: SubscriptionDocument) -> datetime | None:
         return endpoints.breaker.gives_up_at(document["failures"], document.get("failing_since"))
 
-    def shown(document: SubscriptionDocument) -> SubscriptionShown:
+    def shown(document: SubscriptionDocument, response: Response | None = None) -> SubscriptionShown:
         own = endpoints.subscriptions
+        if response is not None:
+            response.headers["ETag"] = etag_of(document)
         url, names, tls = own.target_of(document), own.header_names(document), own.tls_summary(document)
         alerts_to = own.alerts_to_of(document)
         return SubscriptionShown.of(document, url, names, ends_at(document), tls, alerts_to=alerts_to)
 
-    def made(document: SubscriptionDocument, secret: str | None) -> SubscriptionMade:
+    def made(document: SubscriptionDocument, secret: str | None, response: Response) -> SubscriptionMade:
         own = endpoints.subscriptions
+        response.headers["ETag"] = etag_of(document)
         url, names, tls = own.target_of(document), own.header_names(document), own.tls_summary(document)
         more = {"secret": secret, "alerts_to": own.alerts_to_of(document)}
         return SubscriptionMade.of(document, url, names, ends_at(document), tls, **more)
 
-    @router.post("/subscriptions", status_code=201, responses=errors(403, 409))
+    @router.post("/subscriptions", status_code=201, responses={201: TAGGED[200], **errors(403, 409)})
     @bounded(WITH_CERTIFICATES)
-    async def subscribe(caller: Calling, wanted: SubscriptionWanted) -> SubscriptionMade:
+    async def subscribe(caller: Calling, wanted: SubscriptionWanted, response: Response) -> SubscriptionMade:
         """Take part in a channel. What stands already is told at once, by a webhook with a secret of ours once it is
         resumed."""
         created = await endpoints.subscriptions.subscribe(
             recipient_of(caller), wanted.channel, wanted.wishes(wanted.secret)
         )
-        return made(created.subscription, created.secret)
+        return made(created.subscription, created.secret, response)
 
     @router.get("/subscriptions", responses=errors(403))
     async def subscriptions(caller: Calling) -> SubscriptionList:
@@ -66,24 +78,36 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
         found = await endpoints.repository.subscriptions_of(recipient_of(caller))
         return SubscriptionList(subscriptions=[shown(each) for each in found])
 
-    @router.patch("/subscriptions/{subscription}", responses=errors(403, 404, 409))
+    @router.get("/subscriptions/{subscription}", responses={**TAGGED, **errors(403, 404)})
+    async def one(caller: Calling, subscription: OneId, response: Response) -> SubscriptionShown:
+        """One of the caller's own. Its ``ETag`` goes into ``If-Match`` of a change."""
+        return shown(await endpoints.subscriptions.of(recipient_of(caller), subscription), response)
+
+    @router.patch("/subscriptions/{subscription}", responses={**TAGGED, **errors(403, 404, 409, 412)})
     @bounded(WITH_CERTIFICATES)
-    async def change(caller: Calling, subscription: OneId, wanted: SubscriptionChanges) -> SubscriptionShown:
-        """Change what is named. A new address is checked first; what waits then goes there."""
+    async def change(
+        caller: Calling,
+        subscription: OneId,
+        wanted: SubscriptionChanges,
+        response: Response,
+        if_match: IfMatch = None,
+    ) -> SubscriptionShown:
+        """Change what is named. A new address is checked first; what waits then goes there. With ``If-Match``: only if
+        it is still what that ``ETag`` came with."""
         changed = await endpoints.subscriptions.change(
-            recipient_of(caller), subscription, wanted.wishes(), wanted.model_fields_set
+            recipient_of(caller), subscription, wanted.wishes(), wanted.model_fields_set, if_match
         )
-        return shown(changed)
+        return shown(changed, response)
 
-    @router.post("/subscriptions/{subscription}/pause", responses=errors(403, 404, 409))
-    async def pause(caller: Calling, subscription: OneId) -> SubscriptionShown:
+    @router.post("/subscriptions/{subscription}/pause", responses={**TAGGED, **errors(403, 404, 409)})
+    async def pause(caller: Calling, subscription: OneId, response: Response) -> SubscriptionShown:
         """Hold everything back until it is resumed."""
-        return shown(await endpoints.subscriptions.pause(recipient_of(caller), subscription))
+        return shown(await endpoints.subscriptions.pause(recipient_of(caller), subscription), response)
 
-    @router.post("/subscriptions/{subscription}/resume", responses=errors(403, 404, 409))
-    async def resume(caller: Calling, subscription: OneId) -> SubscriptionShown:
+    @router.post("/subscriptions/{subscription}/resume", responses={**TAGGED, **errors(403, 404, 409)})
+    async def resume(caller: Calling, subscription: OneId, response: Response) -> SubscriptionShown:
         """Begin or go on. One that is new or was disabled is checked first."""
-        return shown(await endpoints.subscriptions.resume(recipient_of(caller), subscription))
+        return shown(await endpoints.subscriptions.resume(recipient_of(caller), subscription), response)
 
     @router.post("/subscriptions/{subscription}/test", responses=errors(403, 404, 409))
     async def test(caller: Calling, subscription: OneId) -> EndpointTested:
@@ -92,17 +116,18 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
 
     @router.post("/subscriptions/{subscription}/secret", responses=errors(403, 404, 409))
     async def replace_secret(
-        caller: Calling, subscription: OneId, wanted: SecretWanted | None = None
+        caller: Calling, subscription: OneId, response: Response, wanted: SecretWanted | None = None
     ) -> SubscriptionMade:
         """A new secret; the ones before sign along for as long as was promised."""
         own = secret_of(wanted.secret if wanted else None)
         replaced = await endpoints.subscriptions.replace_secret(recipient_of(caller), subscription, own)
-        return made(replaced.subscription, replaced.secret)
+        return made(replaced.subscription, replaced.secret, response)
 
-    @router.delete("/subscriptions/{subscription}", status_code=204, responses=errors(404))
-    async def unsubscribe(caller: Calling, subscription: OneId) -> Response:
-        """Nothing more is sent. Allowed also to an agency that lost its right to receive."""
-        await endpoints.subscriptions.unsubscribe(caller.agency.agency, subscription)
+    @router.delete("/subscriptions/{subscription}", status_code=204, responses=errors(404, 412))
+    async def unsubscribe(caller: Calling, subscription: OneId, if_match: IfMatch = None) -> Response:
+        """Nothing more is sent. Allowed also to an agency that lost its right to receive. ``If-Match`` as in a
+        change."""
+        await endpoints.subscriptions.unsubscribe(caller.agency.agency, subscription, if_match)
         return Response(status_code=204)
 
     @router.post("/filters/trial", responses=errors(403))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypedDict, TypeVar, cast
@@ -29,6 +29,7 @@ from services.notifications.recovery.recovery_requests import recovery_document
 from services.notifications.repository import Repository
 from services.notifications.subscriptions import problems
 from services.notifications.subscriptions.endpoint_verification import EndpointCheck
+from services.notifications.subscriptions.entity_tag import check_if_match
 from services.notifications.subscriptions.subscription_options import PlainOptions, Wishes, checked_tls_of
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import random_id
@@ -132,10 +133,22 @@ class Subscriptions:
         await self._store.submit(Operation(needs, do))
         return CreatedSubscription(document, secret)
 
-    async def change(self, agency: str, subscription: str, wishes: Wishes, named: set[str]) -> SubscriptionDocument:
+    async def of(self, agency: str, subscription: str) -> SubscriptionDocument:
+        """One of the agency's own. Raises 404."""
+        return await self._of_agency(agency, subscription)
+
+    async def change(
+        self,
+        agency: str,
+        subscription: str,
+        wishes: Wishes,
+        named: set[str],
+        if_match: Sequence[str] | None = None,
+    ) -> SubscriptionDocument:
         """Change what is ``named``. A new address is asked first whether it wants to be told; until it says so the old
-        one stands. What waits then goes to the new one. Raises 404, 409, 422."""
+        one stands. What waits then goes to the new one. Raises 404, 409, 412, 422."""
         kept = await self._of_agency(agency, subscription)
+        check_if_match(if_match, kept)
         self._only_what_there_is(kept["channel"], wishes)
         changes: _Changes = {}
         if "url" in named:
@@ -170,6 +183,7 @@ class Subscriptions:
 
         def do(work: UnitOfWork) -> SubscriptionDocument:
             found = self._own(work, agency, subscription)
+            check_if_match(if_match, found)
             if way_changes and _way(found) != _way(kept):
                 raise problems.changed_meanwhile()
             if way_changes and found["state"] in TAKING_PART and kept["state"] not in TAKING_PART:
@@ -271,15 +285,15 @@ class Subscriptions:
         document = await self._keep(Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do))
         return CreatedSubscription(document, None if own else secret)
 
-    async def unsubscribe(self, agency: str, subscription: str) -> None:
-        """From the moment this returns no attempt starts. Nothing of it is kept. Raises 404."""
+    async def unsubscribe(self, agency: str, subscription: str, if_match: Sequence[str] | None = None) -> None:
+        """From the moment this returns no attempt starts. Nothing of it is kept. Raises 404, 412."""
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield SUBSCRIPTIONS.by_id(subscription)
             yield RESYNCS.by_id(agency)
 
         def do(work: UnitOfWork) -> None:
-            self._own(work, agency, subscription)
+            check_if_match(if_match, self._own(work, agency, subscription))
             SUBSCRIPTIONS.delete(work, subscription)
             self._resync(work, agency)
 

@@ -56,6 +56,13 @@ def changed_meanwhile() -> Problem:
     return Problem(409, "changed-meanwhile", "The subscription was changed meanwhile")
 
 
+def not_what_was_read() -> Problem:
+    """``If-Match`` names another state of it."""
+    return Problem(
+        412, "not-what-was-read", "The subscription is not what you read", field="/header/if-match", rule="changed"
+    )
+
+
 def cannot_pause() -> Problem:
     """Not begun, ended, or a channel to which the partner comes."""
     return Problem(409, "nothing-to-pause", "This subscription is sent nothing")

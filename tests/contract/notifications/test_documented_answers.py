@@ -86,6 +86,10 @@ async def changes(service: Documented, address: str, own: dict[str, str], shop: 
     await service.ask(change, 403, address, json={}, headers=shop)
     await service.ask(change, 404, unknown, json={}, headers=own)
     await service.ask(change, 409, address, json={"url": f"{url}/new"}, headers=own)
+    await service.ask(change, 412, address, json={}, headers=own | {"if-match": '"another"'})
+    await service.ask(f"DELETE {of}", 412, address, headers=own | {"if-match": '"another"'})
+    for status, headers, path in ((200, own, address), (403, shop, address), (404, own, unknown), (422, own, odd)):
+        await service.ask(f"GET {of}", status, path, headers=headers)
     await service.ask(change, 422, address, json={"filter": {"exact": {"person": "x"}}}, headers=own)
     wanted = {"channel": "webhook", "url": f"{url}/second"}
     second = (await service.ask("POST /subscriptions", 201, json=wanted, headers=own)).json()

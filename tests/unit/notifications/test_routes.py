@@ -36,7 +36,7 @@ def test_the_longest_body_is_written_down_for_every_route(app: FastAPI) -> None:
 
 
 async def test_the_key_is_checked_before_the_body_is_asked_for(app: FastAPI) -> None:
-    assert await check_that_the_key_comes_first(app) == 26
+    assert await check_that_the_key_comes_first(app) == 27
 
 
 async def test_no_answer_may_be_kept_or_guessed(app: FastAPI) -> None:

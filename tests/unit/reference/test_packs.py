@@ -24,7 +24,7 @@ PROBLEMS = {
     "address-refused", "already-subscribed", "too-many-subscriptions", "too-many-secrets",
     "endpoint-check-failed", "endpoint-not-there", "asked-too-often", "changed-meanwhile", "nothing-to-pause",
     "nothing-to-test", "not-for-this-channel", "headers-refused", "tls-refused", "secret-refused",
-    "feed-keeps-itself", "recovery-running", "not-to-be-sent", "filter-refused",
+    "feed-keeps-itself", "recovery-running", "not-to-be-sent", "filter-refused", "not-what-was-read",
 }  # fmt: skip
 
 PACKS = Path("shared/reference/packs")
