@@ -148,6 +148,7 @@ class Queues:
         if delivery["state"] in ENDED:
             delivery.update({"attempts": 0, "reason": None, "listed": True})
             delivery.pop("blocks_since", None)
+            delivery.pop("failed_with_us", None)
             delivery.pop("ended", None)
         self._append(work, thread, delivery)
 

@@ -267,6 +267,7 @@ class DeliveryFields(OutcomeFields):
     ``RECALLED``: it was under way when its recall came, which waits for its end.
     ``region``: of the opening, for filters alone. ``ordered``: it comes behind all that is ordered and older in its
     thread (queues.py); ``blocks_since``: its first attempt that failed while its endpoint was not down.
+    ``failed_with_us``: how many of its attempts failed with our own trouble, and use up none of its schedule.
     ``reason``: why it ended, or of an open one what its last attempt came to. ``since``: from when on it is to be with
     its recipient, however often it is put off. ``resent``: when it was last taken up again after its end.
     ``log``: how its last attempts went, oldest first. ``ended``: by the clock of MongoDB's TTL, also the next.
@@ -297,6 +298,7 @@ class DeliveryFields(OutcomeFields):
     region: NotRequired[str]
     ordered: NotRequired[bool]
     blocks_since: NotRequired[datetime]
+    failed_with_us: NotRequired[int]
     position: NotRequired[int]
     since: NotRequired[datetime]
     resent: NotRequired[datetime]

@@ -37,6 +37,7 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 IN_DOUBT = timedelta(minutes=1)
 MOST_LOGGED = 20  # attempts of one delivery: a recall may be tried every few seconds for days
 BLOCKED_HEAD_SECONDS = 6 * 3_600  # unless its subscription says otherwise
+OURS_AGAIN = timedelta(minutes=1)  # after trouble of ours, at the latest: then the endpoint is down, or we are well
 SET_ASIDE = "set-aside"  # its endpoint is well and does not take it, and others wait for it in order
 # What a report says of a subscription: its mailbox is gone, or which field is to say when a mail came back; None: it is
 # about an address that it does not have any more.
@@ -47,12 +48,13 @@ _log = logger("delivery")
 
 @dataclass(frozen=True, slots=True)
 class _Retrying:
-    """``down``: it failed with an endpoint that is in an outage, or with us: no fault of this delivery, which is not
-    given up."""
+    """``down``: it failed with an endpoint that is in an outage, or with us (``ours``): no fault of this delivery,
+    which is not given up."""
 
     endpoint: SubscriptionDocument
     jitter: float
     down: bool
+    ours: bool
 
 
 class DeliveryTransitions:
@@ -106,7 +108,7 @@ class DeliveryTransitions:
                 self._claim_undone(delivery)
             if may_be_held(thread, delivery):
                 thread["recall_required"] = True
-            self._apply(work, thread, delivery, verdict, _Retrying(endpoint, jitter, down))
+            self._apply(work, thread, delivery, verdict, _Retrying(endpoint, jitter, down, verdict.ours))
             THREADS.save(work, thread)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
@@ -244,10 +246,15 @@ class DeliveryTransitions:
         forget_retry(delivery)
         is_notice = delivery["about"] == "notice"  # a recall is tried as long as anything can be
         schedule = (how.endpoint.get("retry_schedule") or self._schedule) if is_notice else self._recall_schedule
-        when = next_attempt(schedule, delivery["attempts"], work.now, delivery["due"], how.jitter, repeat=how.down)
+        if how.ours:  # that uses up none of its schedule
+            delivery["failed_with_us"] = delivery.get("failed_with_us", 0) + 1
+        made = max(1, delivery["attempts"] - delivery.get("failed_with_us", 0))
+        when = next_attempt(schedule, made, work.now, delivery["due"], how.jitter, repeat=how.down)
         if when is None:
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")
             return
+        if how.ours:
+            when = min(when, work.now + OURS_AGAIN)
         if hold is not None:
             when = max(when, work.now + hold)
         if is_notice and not how.down and self._queues.blocks(thread, delivery):

@@ -32,6 +32,10 @@ _OURS_IN_WORDS = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
+_OF_A_GROUP = re.compile(
+    r"\bRESOLVER\.RST\b", re.ASCII
+)  # Exchange's: one that takes nothing from outside, in words of ours
+
 
 def status_of(text: str) -> str | None:
     """The enhanced status of an answer (RFC 2034), wherever this server writes it."""
@@ -46,7 +50,9 @@ def whom(code: int, text: str) -> About:
     comes with the same 4.7.1); it is the mail server's when it closes (421), is full or broken (4.3), or says so.
     """
     status = status_of(text)
-    if code in ASKS_FOR_LOGIN or (status or "")[2:] in _OURS or _OURS_IN_WORDS.search(text[:READ_AT_MOST]):
+    words = text[:READ_AT_MOST]
+    speaks_of_us = _OURS_IN_WORDS.search(words) and not _OF_A_GROUP.search(words)
+    if code in ASKS_FOR_LOGIN or (status or "")[2:] in _OURS or speaks_of_us:
         return "server"
     if code < 500:
         return "server" if code == CLOSES or (status or "").startswith("4.3.") else "mailbox"

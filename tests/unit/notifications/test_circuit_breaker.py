@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.documents import SUBSCRIPTIONS
+from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.circuit_breaker import Breaker
 from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
@@ -155,6 +155,21 @@ class TestTroubleOfOurs:
         assert (found["state"], found["failing_since"]) == ("active", again)
         case.world.now = again + timedelta(days=5)
         assert case.answers(BAD)["reason"] == "failing"
+
+    def test_is_tried_again_within_a_minute_and_uses_up_none_of_a_schedule(self) -> None:
+        """What its mailbox puts off once we are well (greylisting) waits as if nothing had been before."""
+        case = Failing((0.0, 300.0, 1_800.0))
+        put_off = Verdict("again", "mail-450", endpoint_healthy=True, possibly_sent=False)
+        for _ in range(20):
+            case.answers(self.OURS, apart=timedelta(minutes=1))
+        case.world.perform(case.world.transitions.recovered(case.subscription))
+        case.answers(put_off, apart=timedelta(minutes=5))
+        case.answers(put_off, apart=timedelta(minutes=29))
+        assert case.world.due() == []
+        case.world.now += timedelta(minutes=1)
+        case.answers(put_off)
+        (delivery,) = case.world.all(DELIVERIES)
+        assert (delivery["state"], delivery["attempts"]) == ("failed", 23)
 
     @pytest.mark.parametrize("schedule", [(0.0,), (0.0, 7 * 3_600.0)])
     def test_fails_nothing_for_good_whatever_the_schedule_is(self, schedule: tuple[float, ...]) -> None:

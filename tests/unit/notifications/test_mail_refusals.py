@@ -85,6 +85,9 @@ class TestWhatItSays:
             (550, "5.3.0 no"),
             (501, "5.5.4 what"),
             (554, "거부되었습니다"),
+            (550, "5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required; sender not known"),
+            (550, "5.7.1 Message rejected as spam by content filtering"),
+            (554, "delivery error: this user does not have an account here"),
         ],
     )
     def test_that_may_be_either_is_unclear(self, code: int, text: str) -> None:
