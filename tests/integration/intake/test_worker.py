@@ -61,8 +61,22 @@ async def _answers(worker: WorkerProcess) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest_asyncio.fixture
-async def worker() -> AsyncIterator[WorkerProcess]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def lasting_worker() -> AsyncIterator[WorkerProcess]:
+    async with running() as found:
+        yield found
+
+
+@pytest.fixture
+def worker(lasting_worker: WorkerProcess) -> WorkerProcess:
+    """One for all tests that leave it as it was. It runs, else the service would be compared with itself."""
+    assert lasting_worker.pid is not None
+    return lasting_worker
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_worker() -> AsyncIterator[WorkerProcess]:
+    """One for a test that kills it or breaks off what it does."""
     async with running() as found:
         yield found
 
@@ -146,14 +160,14 @@ def killed_before_each_transaction(worker: WorkerProcess, house: House, monkeypa
 
 
 async def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_nothing(
-    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+    own_worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house, count = House(), 2 * PORTION_EVENTS + 9
-    killed_before_each_transaction(worker, house, monkeypatch)
-    receipts = await sent(house, worker, encoded(adverts(house, count)))
+    killed_before_each_transaction(own_worker, house, monkeypatch)
+    receipts = await sent(house, own_worker, encoded(adverts(house, count)))
     assert [each.status for each in receipts] == ["accepted"] * count
     assert len(house.store.emitted) == count
-    assert worker.pid is None
+    assert own_worker.pid is None
 
 
 def table(count: int) -> bytes:
@@ -183,22 +197,22 @@ async def test_every_row_of_a_file_is_answered_as_the_service_would_itself(worke
 
 
 async def test_a_worker_that_is_killed_in_the_middle_of_a_file_loses_nothing(
-    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+    own_worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house, content = House(), table(3 * PORTION_EVENTS)
-    killed_before_each_transaction(worker, house, monkeypatch)
-    assert await read(house, worker, content) == await read(House(), idle_worker(), content)
+    killed_before_each_transaction(own_worker, house, monkeypatch)
+    assert await read(house, own_worker, content) == await read(House(), idle_worker(), content)
     assert len({event.key for event in house.store.emitted}) == len(house.store.emitted)
 
 
 async def test_empty_rows_are_counted_anew_where_the_worker_ended(
-    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+    own_worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = House()
     headings, rows = table(2 * PORTION_EVENTS).split(b"\n", 1)
     content = headings + b"\n" * 4_000 + rows
-    killed_before_each_transaction(worker, house, monkeypatch)
-    found = await read(house, worker, content)
+    killed_before_each_transaction(own_worker, house, monkeypatch)
+    found = await read(house, own_worker, content)
     assert found.stopped is None
     assert found == await read(House(), idle_worker(), content)
 
@@ -228,23 +242,23 @@ async def test_what_is_open_is_bounded_and_closed_again(worker: WorkerProcess, m
             assert len((await one.next()).portion) == 3
 
 
-async def test_a_caller_that_goes_away_leaves_the_next_one_its_own_answer(worker: WorkerProcess) -> None:
+async def test_a_caller_that_goes_away_leaves_the_next_one_its_own_answer(own_worker: WorkerProcess) -> None:
     house = House()
     body = encoded(adverts(house, 200))
     for wait in (0.0, 0.001, 0.01):
-        gone = asyncio.create_task(sent(House(), worker, body))
+        gone = asyncio.create_task(sent(House(), own_worker, body))
         await asyncio.sleep(wait)
         gone.cancel()
         await asyncio.gather(gone, return_exceptions=True)
-    receipts = await sent(house, worker, encoded(adverts(house, 100)))
+    receipts = await sent(house, own_worker, encoded(adverts(house, 100)))
     assert [each.status for each in receipts] == ["accepted"] * 100
 
 
-async def test_a_caller_that_is_cancelled_again_and_again_leaves_nobody_its_answer(worker: WorkerProcess) -> None:
+async def test_a_caller_that_is_cancelled_again_and_again_leaves_nobody_its_answer(own_worker: WorkerProcess) -> None:
     long, short = (OpenBatch(encoded(adverts(House(), n)), 500, "gjf", datetime.now(UTC)) for n in (400, 3))
 
     async def portion(asked: OpenBatch) -> list[str | None]:
-        async with worker.opened(asked) as there:
+        async with own_worker.opened(asked) as there:
             return [] if there is None else [_said_id(each) for each in (await there.next()).portion]
 
     own = [each["id"] for each in json.loads(short.body)]
@@ -258,20 +272,20 @@ async def test_a_caller_that_is_cancelled_again_and_again_leaves_nobody_its_answ
         with suppress(WorkerGone):
             assert await portion(short) in ([], own)
     async with asyncio.timeout(60):
-        while worker._open:  # noqa: ASYNC110 - what is closed behind their backs is closed, too
+        while own_worker._open:  # noqa: ASYNC110 - what is closed behind their backs is closed, too
             await asyncio.sleep(0.02)
     assert await portion(short) == own
 
 
-async def test_a_question_that_is_broken_off_ends_the_worker(worker: WorkerProcess) -> None:
+async def test_a_question_that_is_broken_off_ends_the_worker(own_worker: WorkerProcess) -> None:
     """Its answer is still on the way."""
-    assert worker._process is not None
+    assert own_worker._process is not None
     asked = OpenBatch(encoded(adverts(House(), 400)), 500, "gjf", datetime.now(UTC))
-    broken_off = asyncio.create_task(worker._in_turn(worker._process, asked))
+    broken_off = asyncio.create_task(own_worker._in_turn(own_worker._process, asked))
     await asyncio.sleep(0.001)
     broken_off.cancel()
     await asyncio.gather(broken_off, return_exceptions=True)
-    assert worker.pid is None
+    assert own_worker.pid is None
 
 
 def _said_id(one: Any) -> str | None:
