@@ -26,7 +26,7 @@ run: check-run setup-run ## everything on this machine, live, until Ctrl-C
 demo: check-ready setup-run ## the same without staying: SEED= PEOPLE= KILL=; the last line is one JSON object
 	@BEGAN=$(BEGAN) $(BIN)/python -m samples.demo $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KILL),--kill $(KILL))
 
-test: lint types walls schemas-check samples-page-check tests ## lint, types, import walls, schemas, the page of sample people, then every level of tests
+test: checks tests ## lint, types, import walls, schemas, the page of sample people, then every level of tests
 
 # --- the environment ------------------------------------------------------------------------------------------------
 
@@ -80,8 +80,18 @@ format: setup ## ruff: mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-types: setup ## mypy --strict; of the tests, calls that are out of date
+.PHONY: checks types-of-code types-of-tests
+
+# none of them is timed; the longest first
+checks: setup ## lint, types, import walls, schemas, the page of sample people, two at a time
+	@$(MAKE) --jobs=2 --output-sync=target types-of-code types-of-tests lint walls schemas-check samples-page-check
+
+types: types-of-code types-of-tests ## mypy --strict; of the tests, calls that are out of date
+
+types-of-code: setup
 	@$(BIN)/mypy
+
+types-of-tests: setup
 	@$(BIN)/mypy --config-file deploy/ci/mypy_tests.ini
 
 walls: setup ## import-linter: who may import whom
