@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from shared.kit.store.lease import Lease, LeaseLost
 from shared.kit.store.mongo import Database, DriverSession
 from shared.kit.store.store import Operation, Store, Unavailable
-from shared.kit.store.transaction_io import InTransaction
+from shared.kit.store.transaction_io import Condition, InTransaction
 
 T = TypeVar("T")
 
@@ -45,10 +45,9 @@ class FencedStore:
     ) -> list[T | Exception]:
         """As the store does it. Raises NotActive, and nothing is kept, when the lease is not ours."""
 
-        def checked(session: DriverSession) -> None:
+        def checked(session: DriverSession) -> Condition | None:
             self._lease.assert_held(session)
-            if in_transaction is not None:
-                in_transaction(session)
+            return in_transaction(session) if in_transaction is not None else None
 
         try:
             return await self._store.perform(tasks, in_transaction=checked)

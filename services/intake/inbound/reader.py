@@ -40,6 +40,7 @@ from shared.kit.kafka.records import Origin, Partition, Record
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.store.mongo import DriverSession
 from shared.kit.store.store import Operation, Store, Unavailable
+from shared.kit.store.transaction_io import Condition
 from shared.kit.store.unit_of_work import UnitOfWork
 from shared.kit.stream.backlog import Position
 from shared.kit.stream.checkpoints import Fenced, PartitionCheckpoints
@@ -186,11 +187,11 @@ class Reader:
             ANSWERS.save(work, document)
             kept[:] = [document]
 
-        def advance(session: DriverSession) -> None:
+        def advance(_: DriverSession) -> Condition | None:
             if not kept:
                 raise RuntimeError("answers that cannot be kept")  # then nothing is
             written[:] = [kept.pop()]  # a repeated transaction that refuses them must not find those of before
-            checkpoints.advance(done, session)
+            return checkpoints.advance(done)
 
         async with self._means.turn:
             operations.append(Operation(lambda work: (), keep))

@@ -7,22 +7,25 @@ written goes to the database in one turn, with the commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
+import bson
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo.errors import OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure
 
-from shared.kit.store.mongo import Database, Document, DriverSession, Session, in_one_turn
+from shared.kit.store.mongo import UTC_CODEC, Database, Document, DriverSession, Session, in_one_turn
 from shared.kit.store.outbox import COLLECTION as OUTBOX
+from shared.kit.store.pymongo_internals import WriteCommand, send_together
 
 Wanted = Mapping[tuple[str, str], Collection[Hashable]]  # by collection and field the values that are asked for
 Found = dict[tuple[str, str], list[bytes]]
-InTransaction = Callable[[DriverSession], None]  # writes and reads in the transaction; in a thread of the driver
 MOST_TOGETHER = 300  # values in one aggregate command: with more of them a query for each collection is the cheaper way
+MOST_STATEMENTS = 1_000  # of one command
+MOST_BYTES = 16 * 1024 * 1024  # of the same, but for a single statement; the server takes 48 MB
 TIME_LIMIT_MS = 5_000
 # what an aggregate command says when all that it found is more than one document can hold
 _TOO_LARGE_TOGETHER = frozenset({4568, 10334, 13548, 17419, 17420})
@@ -30,13 +33,36 @@ _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocumen
 
 
 @dataclass(frozen=True, slots=True)
-class Bulk:
-    """Writes to one collection, and which operation each of them is of. ``ordered``: one after the other."""
+class Write:
+    """What is written to one collection in one way: statements as BSON, and which operation each of them is of."""
 
+    kind: Literal["insert", "update", "delete"]
     collection: str
-    writes: list[Any]
-    operations: list[int]
-    ordered: bool = False
+    statements: Sequence[bytes]
+    operations: Sequence[int] = ()
+
+    def commands(self) -> Iterator[tuple[int, WriteCommand]]:
+        """It as commands, each with the place of its first statement: more than one where it is too much for one."""
+        start, size = 0, 0
+        for n, statement in enumerate(self.statements):
+            if n > start and (n - start >= MOST_STATEMENTS or size + len(statement) > MOST_BYTES):
+                yield start, WriteCommand(self.kind, self.collection, self.statements[start:n])
+                start, size = n, 0
+            size += len(statement)
+        if self.statements:
+            yield start, WriteCommand(self.kind, self.collection, self.statements[start:])
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Updates that must find their documents, every one of them; else ``otherwise`` is raised, and all is undone."""
+
+    updates: Write
+    otherwise: Exception
+
+
+# In a thread of the driver: reads and writes in the transaction; what it returns is sent with all else that is written.
+InTransaction = Callable[[DriverSession], Condition | None]
 
 
 class TransactionIO:
@@ -73,19 +99,29 @@ class TransactionIO:
         return found
 
     def write(
-        self, bulks: Sequence[Bulk], rows: list[Document], begun: list[Bulk], alongside: InTransaction | None
+        self, writes: Sequence[Write], rows: list[Document], begun: list[Write], alongside: InTransaction | None
     ) -> None:
-        """In a thread of the driver: what runs alongside, each bulk, the rows of the outbox. ``begun`` ends with the
-        bulk that failed, and is empty when none did. Raises PyMongoError, and what runs alongside raises."""
-        if alongside is not None:
-            alongside(self._session)
-        for bulk in bulks:
-            begun.append(bulk)
-            collection = self._database[bulk.collection]
-            collection.bulk_write(bulk.writes, ordered=bulk.ordered, session=self._session)
+        """In a thread of the driver: what runs alongside, each write, the rows of the outbox. ``begun`` ends with the
+        write that failed, and is empty when none of them did. Raises PyMongoError, and what runs alongside raises."""
+        condition = alongside(self._session) if alongside is not None else None
+        before = [condition.updates] if condition is not None else []
+        outbox = [Write("insert", OUTBOX, [bson.encode(row, codec_options=UTC_CODEC) for row in rows])]
+        sent = [(write, *command) for write in (*before, *writes, *outbox) for command in write.commands()]
+        commands = [command for _, _, command in sent]
+        answers = send_together(self._database.client, self._session, self._database.name, commands)
+        found = 0
+        for (write, start, _), answer in zip(sent, answers, strict=True):
+            if write.operations and (not begun or begun[-1] is not write):
+                begun.append(write)
+            if isinstance(answer, OperationFailure):
+                raise answer
+            if refused := answer.get("writeErrors"):
+                raise BulkWriteError({"writeErrors": [{**each, "index": start + each["index"]} for each in refused]})
+            if condition is not None and write is condition.updates:
+                found += answer["n"]
         begun.clear()
-        if rows:
-            self._database[OUTBOX].insert_many(rows, session=self._session)
+        if condition is not None and found != len(condition.updates.statements):
+            raise condition.otherwise
 
 
 def too_large_together(error: Exception) -> bool:

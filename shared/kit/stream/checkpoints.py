@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import bson
 from bson.binary import Binary
-from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from shared.kit.base.clock import machine_time
 from shared.kit.kafka.records import Partition
-from shared.kit.store.mongo import Database, DriverSession, end_session
+from shared.kit.store.mongo import Database, end_session
+from shared.kit.store.transaction_io import Condition, Write
 from shared.kit.stream.backlog import Position
 
 COLLECTION = "checkpoints"
@@ -112,19 +114,17 @@ class PartitionCheckpoints:
             raise Fenced(partition.topic)
         held.epoch, held.position, held.asked_again = held.epoch + 1, Position(-1), -1
 
-    def advance(self, positions: Mapping[Partition, Position], session: DriverSession) -> None:
-        """In the transaction: so far the partitions are done. Raises Fenced when any is no longer ours."""
+    def advance(self, positions: Mapping[Partition, Position]) -> Condition | None:
+        """For a transaction: so far the partitions are done, or Fenced when any is no longer ours, which is raised at
+        once when we know it."""
         moves = []
         for partition, position in positions.items():
             held = self._held.get(partition)
             if held is None:  # revoked while we worked
                 raise Fenced(partition.topic)
-            bits = Binary(position.as_bits())
-            moves.append(UpdateOne(_ours(held), {"$set": {"offset": position.offset, "ahead": bits}}))
-        if moves:
-            done = self._checkpoints.delegate.bulk_write(moves, ordered=False, session=session)
-            if done.matched_count != len(moves):
-                raise Fenced
+            moved = {"$set": {"offset": position.offset, "ahead": Binary(position.as_bits())}}
+            moves.append(bson.encode({"q": _ours(held), "u": moved}))
+        return Condition(Write("update", COLLECTION, moves), Fenced()) if moves else None
 
     def advanced(self, positions: Mapping[Partition, Position]) -> None:
         for partition, position in positions.items():

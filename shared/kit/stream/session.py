@@ -314,7 +314,7 @@ class Session:
                 operations.append(routes.operation(event, origin, record))
                 names.append(name)
         results = await self._parts.store.perform(
-            operations, in_transaction=lambda session: self.checkpoints.advance(positions, session)
+            operations, in_transaction=lambda _: self.checkpoints.advance(positions)
         )
         self.checkpoints.advanced(positions)
         backlog.done(records, positions)

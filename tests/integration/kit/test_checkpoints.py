@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 from shared.kit.kafka.records import Partition
 from shared.kit.store.mongo import Client, connect
 from shared.kit.store.store import Operation, Store
+from shared.kit.store.transaction_io import TransactionIO
 from shared.kit.stream.backlog import Position
 from shared.kit.stream.checkpoints import Fenced, PartitionCheckpoints
 
@@ -36,7 +37,7 @@ class Owner:
     async def do(self, offset: int, ahead: frozenset[int] = frozenset()) -> None:
         task: Operation[None] = Operation(lambda work: (), lambda work: work.save("done", {"_id": str(offset)}))
         offsets = {PARTITION: Position(offset, ahead)}
-        await self.store.perform([task], in_transaction=lambda session: self.claims.advance(offsets, session))
+        await self.store.perform([task], in_transaction=lambda _: self.claims.advance(offsets))
         self.claims.advanced(offsets)
 
 
@@ -92,7 +93,7 @@ class TestClaims:
         await owner.claims.claim(other, LOG, owner.store.session_id)
         for partition, offset in ((other, 5), (PARTITION, 3)):
             offsets = {partition: Position(offset)}
-            await owner.store.perform([], in_transaction=lambda session, at=offsets: owner.claims.advance(at, session))
+            await owner.store.perform([], in_transaction=lambda _, at=offsets: owner.claims.advance(at))
             owner.claims.advanced(offsets)
         wanted = {PARTITION: 3, other: 5, Partition("people", 2): -1}
         assert await owner.claims.done(dict.fromkeys(wanted, LOG)) == wanted
@@ -156,7 +157,9 @@ class TestClaims:
         try:
             session.start_transaction()
             await client[database.name].done.insert_one({"_id": "half"}, session=session)
-            dead.claims.advance({PARTITION: Position(1)}, session.delegate)
+            TransactionIO(client[database.name], session).write(
+                [], [], [], lambda _: dead.claims.advance({PARTITION: Position(1)})
+            )
             heir = await Owner(database, "2").start()
             async with asyncio.timeout(30):  # half of what the dead transaction would block
                 assert (await heir.claim()).position.offset == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,8 +13,8 @@ import pytest_asyncio
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WriteConcernError
 
 from shared.kit.store.mongo import DriverSession
+from shared.kit.store.pymongo_internals import Answer, WriteCommand, send_together
 from shared.kit.store.store import Operation, Store, Unavailable
-from shared.kit.store.transaction_io import Bulk, TransactionIO
 from shared.kit.store.unit_of_work import UnitOfWork
 from tests.integration.kit.parts import until
 from tests.integration.kit.stores import Memory, add, counts
@@ -169,24 +169,19 @@ class TestCommit:
         memory = Memory()
         store.enlist(memory)
         loop, written, ended = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-        real = TransactionIO.write
 
-        class Slow(list[Bulk]):
-            def append(self, bulk: Bulk) -> None:
-                super().append(bulk)
-                if len(self) == 2:
-                    loop.call_soon_threadsafe(written.set)
-                    time.sleep(0.5)
-                    if refused:
-                        raise OperationFailure("no", 112)
-
-        def slow(io: TransactionIO, bulks: Any, rows: Any, begun: Any, alongside: Any) -> None:
+        def slow(client: Any, session: Any, name: str, commands: Sequence[WriteCommand]) -> list[Answer]:
             try:
-                real(io, bulks, rows, Slow(), alongside)
+                found = send_together(client, session, name, commands[:2])
+                loop.call_soon_threadsafe(written.set)
+                time.sleep(0.5)
+                if refused:
+                    raise OperationFailure("no", 112)
+                return [*found, *send_together(client, session, name, commands[2:])]
             finally:
                 loop.call_soon_threadsafe(ended.set)
 
-        monkeypatch.setattr(TransactionIO, "write", slow)
+        monkeypatch.setattr("shared.kit.store.transaction_io.send_together", slow)
         names = ("a", "b", "c")
         for name in names:
             await store.database.create_collection(name)
@@ -203,7 +198,7 @@ class TestCommit:
             task.cancel()
         await asyncio.gather(performing, *running, return_exceptions=True)
         await ended.wait()
-        monkeypatch.setattr(TransactionIO, "write", real)
+        monkeypatch.undo()
         assert await store.perform([add("counted")]) == [1]
         each = 0 if refused else 1
         assert [await store.database[name].count_documents({}) for name in names] == [each, each, each]

@@ -84,7 +84,7 @@ def session(done: list[int]) -> Session:
     async def claim(*_: Any) -> Checkpoint:
         return begun.checkpoints._hold(PEOPLE, Checkpoint("id", 1, Position(DONE)))
 
-    def advance(positions: Any, _: Any) -> None:
+    def advance(positions: Any) -> None:
         if any(begun.checkpoints.get(each) is None for each in positions):
             raise Fenced("people")
 

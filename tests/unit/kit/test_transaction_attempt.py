@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 import bson
 import pytest
-from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne
 
 from shared.kit.store import transaction_attempt as round_module
-from shared.kit.store.transaction_attempt import MOST_REPLACED, Operation, TransactionAttempt, WriteRejected
-from shared.kit.store.transaction_io import Bulk, Found, Wanted
+from shared.kit.store.transaction_attempt import MOST_MIXED, MOST_REPLACED, Operation, TransactionAttempt, WriteRejected
+from shared.kit.store.transaction_io import Found, Wanted, Write
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 pytestmark = pytest.mark.unit
@@ -129,7 +127,7 @@ class TestHowMuchIsWritten:
     and inserted again."""
 
     @staticmethod
-    def _bulk(known: int, *, gone: int = 0, new: int = 0, anew: bool = True) -> Bulk:
+    def _writes(known: int, *, gone: int = 0, new: int = 0, anew: bool = True) -> list[Write]:
         work = UnitOfWork(NOW)
         before = [{"_id": f"k{n:02}"} for n in range(known)]
         work.loaded("things", "_id", [each["_id"] for each in before], map(bson.encode, before))
@@ -139,24 +137,33 @@ class TestHowMuchIsWritten:
                 work.delete("things", each["_id"])
             else:
                 work.save("things", each, new=index >= known)
-        return round_module._bulk("things", work.changes()["things"], anew=anew)
+        return round_module._writes("things", work.changes()["things"], anew=anew)
 
     def test_as_many_as_are_replaced_are(self) -> None:
-        bulk = self._bulk(MOST_REPLACED, gone=1, new=2)
-        assert Counter(map(type, bulk.writes)) == {DeleteOne: 1, ReplaceOne: MOST_REPLACED + 1}
-        assert bulk.operations == [*range(MOST_REPLACED + 2)]
-        assert not bulk.ordered
+        deleted, replaced = self._writes(MOST_REPLACED, gone=1, new=2)
+        assert [bson.decode(each) for each in deleted.statements] == [{"q": {"_id": "k00"}, "limit": 1}]
+        assert [deleted.kind, deleted.operations] == ["delete", [0]]
+        names = [*(f"k{n:02}" for n in range(1, MOST_REPLACED)), "n00", "n01"]
+        assert [bson.decode(each) for each in replaced.statements] == [
+            {"q": {"_id": name}, "u": {"_id": name}, "upsert": True} for name in names
+        ]
+        assert [replaced.kind, replaced.operations] == ["update", [*range(1, MOST_REPLACED + 2)]]
 
     def test_all_are_where_there_are_few_indexes(self) -> None:
-        bulk = self._bulk(2 * MOST_REPLACED, anew=False)
-        assert Counter(map(type, bulk.writes)) == {ReplaceOne: 2 * MOST_REPLACED}
-        assert not bulk.ordered
+        (replaced,) = self._writes(2 * MOST_REPLACED, anew=False)
+        assert [replaced.kind, len(replaced.statements)] == ["update", 2 * MOST_REPLACED]
+
+    def test_what_is_new_is_inserted_where_it_is_alone_or_much(self) -> None:
+        (inserted,) = self._writes(0, new=3)
+        assert [inserted.kind, inserted.operations] == ["insert", [0, 1, 2]]
+        assert [bson.decode(each)["_id"] for each in inserted.statements] == ["n00", "n01", "n02"]
+        replaced, inserted = self._writes(1, new=MOST_MIXED, anew=False)
+        assert [replaced.kind, replaced.operations] == ["update", [0]]
+        assert [inserted.kind, inserted.operations] == ["insert", [*range(1, MOST_MIXED + 1)]]
 
     def test_more_are_deleted_and_then_inserted_and_each_is_still_of_its_operation(self) -> None:
-        bulk = self._bulk(MOST_REPLACED + 1, gone=2, new=3)
-        first, *others = bulk.writes
+        deleted, inserted = self._writes(MOST_REPLACED + 1, gone=2, new=3)
         known = [f"k{n:02}" for n in range(MOST_REPLACED + 1)]
-        assert first == DeleteMany({"_id": {"$in": known}})
-        assert [type(each) for each in others] == [InsertOne] * (MOST_REPLACED + 2)
-        assert bulk.operations == [0, *range(2, MOST_REPLACED + 4)]
-        assert bulk.ordered
+        assert [bson.decode(each) for each in deleted.statements] == [{"q": {"_id": {"$in": known}}, "limit": 0}]
+        assert [deleted.kind, deleted.operations] == ["delete", [0]]
+        assert [inserted.kind, inserted.operations] == ["insert", [*range(2, MOST_REPLACED + 4)]]
