@@ -84,8 +84,9 @@ class TransactionIO:
         for (collection, field), values in wanted.items():
             matching = [{"$match": {field: {"$in": list(values)}}}]
             pipeline.append({"$lookup": {"from": collection, "as": names[collection, field], "pipeline": matching}})
-        raw = self._database.with_options(codec_options=_RAW)
-        (found,) = raw.aggregate(pipeline, session=self._session, maxTimeMS=TIME_LIMIT_MS)
+        command = {"aggregate": 1, "pipeline": pipeline, "cursor": {}, "maxTimeMS": TIME_LIMIT_MS}
+        answer = self._database.command(command, session=self._session, codec_options=_RAW)  # no cursor: it is one row
+        (found,) = answer["cursor"]["firstBatch"]
         return {name: _as_bytes(found[place]) for name, place in names.items()}
 
     def _read_each(self, wanted: Wanted) -> Found:

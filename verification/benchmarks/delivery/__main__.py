@@ -36,6 +36,7 @@ from verification.benchmarks.command import InvalidTrial, measured, size_from
 from verification.benchmarks.delivery.trial import NOT_YET_SECONDS, Trial, per_second, percentiles_ms
 from verification.benchmarks.delivery.world import Told, in_turn
 from verification.benchmarks.process import cpu_seconds
+from verification.benchmarks.warm_broker import warm
 
 PACED, SLOW, OTHERS = 200.0, 50.0, 50.0  # events a second: latency, little traffic, those beside a hang or a flood
 STATEMENTS = ("aggregate", "bulkWrite", "delete", "distinct", "find", "findAndModify", "getMore", "insert", "update")
@@ -245,6 +246,7 @@ async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, Any]
     """All phases. Raises InvalidTrial when there is nothing to compare."""
     async with Trial(stack, folder, size.endpoints) as trial:
         await trial.subscribe()
+        show("warming up", {"records through the broker": await warm(stack.kafka)})
         phases = Phases(trial, stack, size)
         at_50, at_200 = await phases.paced(SLOW), await phases.paced(PACED)
         hanging, throughput = await phases.hanging()
