@@ -1,7 +1,7 @@
 """Every private part of PyMongo that the kit uses, in one file: several commands of a transaction are sent without
 waiting for each answer.
 
-Written for one version. tests/integration/kit/test_pymongo_internals.py fails when another one is installed, or when
+Written for one version: with another one nothing starts. tests/integration/kit/test_pymongo_internals.py fails when
 what is sent this way does not do what the driver's own way does; ruff refuses private parts everywhere else.
 
 Why: PyMongo waits for the answer to each command, and each wait costs a thread a turn of the interpreter's lock. The
@@ -18,13 +18,16 @@ from itertools import count
 from typing import Any, Final, Literal, cast
 
 import bson
+import pymongo
 from pymongo import MongoClient, ReadPreference
 from pymongo.client_session import ClientSession
-from pymongo.errors import OperationFailure
+from pymongo.errors import AutoReconnect, OperationFailure
 from pymongo.helpers_shared import _check_command_response
 
 VERSION: Final = "4.20.0"
-AHEAD_BYTES: Final = 1024 * 1024  # sent before an answer is read, but for the message that goes beyond it
+# Sent before an answer is read, but for the message that goes beyond it. Upserts are answered with half of their size
+# where documents are small, and a server that cannot send its answers reads no more: with 16 MB ahead it stood still.
+AHEAD_BYTES: Final = 1024 * 1024
 Answer = dict[str, Any] | OperationFailure
 
 _OP_MSG: Final = 2013
@@ -34,6 +37,9 @@ _HEAD: Final = struct.Struct(
 _SEQUENCE: Final = struct.Struct("<Bi")  # kind 1, length
 _PLACES: Final = {"insert": b"documents\0", "update": b"updates\0", "delete": b"deletes\0"}
 _numbers = count(1)
+
+if pymongo.version != VERSION:  # every write depends on this file
+    raise ImportError(f"shared.kit.store is written for PyMongo {VERSION}, not {pymongo.version}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +54,20 @@ class WriteCommand:
 def send_together(
     client: MongoClient[Any], session: ClientSession, database: str, commands: Sequence[WriteCommand]
 ) -> list[Answer]:
-    """What the server answers to each, or the error that it answers with: with the first of these the transaction is
-    over there, and all behind it fail, too.
+    """What the server answers to each, or the error that it answers with. After most of these the transaction is over
+    there, and all behind it fail, too; not after a command that was refused before it came to the transaction
+    (overload). So the commit may be asked for only when every answer is good.
 
     Raises PyMongoError when not every answer came (the connection is closed then, as the driver does it) or the server
-    could not be asked, and DocumentTooLarge. Nothing is repeated: that is for whoever began the transaction."""
+    could not be asked, and DocumentTooLarge. Nothing is sent twice, whatever labels an error has: what to repeat is for
+    whoever began the transaction."""
+    sent = False
 
     def send(_session: Any, connection: Any, _retryable: bool) -> list[Answer]:
+        nonlocal sent
+        if sent:  # the driver's loop would repeat one command; here those before it have been done
+            raise AutoReconnect("the transaction has to be repeated")
+        sent = True
         answers: list[Answer] = []
         for messages in _portions(_messages(client, session, connection, database, commands)):
             largest = max(each.largest for each in messages)

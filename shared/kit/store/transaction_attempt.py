@@ -80,7 +80,7 @@ class TransactionAttempt(Generic[T]):
     ) -> None:
         self.work = work
         self.results: list[T | Exception] = []
-        self.written: list[Write] = []  # ends with the one that failed, if one did
+        self.failed: list[Write] = []  # the one that the database refused, if one was
         self.rows: list[Document] = []  # of the outbox, written last: what fails there is no operation's fault
         self._operations = operations
         self._participants = participants
@@ -115,7 +115,7 @@ class TransactionAttempt(Generic[T]):
         ]
 
         def write_all() -> None:
-            io.write(writes, self.rows, self.written, alongside)
+            io.write(writes, self.rows, self.failed, alongside)
             commit()
 
         await in_one_turn(write_all)
@@ -246,10 +246,10 @@ def _each(calls: Iterable[Callable[[], None]]) -> None:
 def write_rejected_of(error: PyMongoError, attempt: TransactionAttempt[Any]) -> WriteRejected | None:
     """Whose document was refused, if that is what happened in ``attempt.write``; a conflict of writers is none."""
     passing = error.has_error_label("TransientTransactionError")
-    if not isinstance(error, BulkWriteError) or passing or not attempt.written:
+    if not isinstance(error, BulkWriteError) or passing or not attempt.failed:
         return None
     refused = [item for item in (error.details or {}).get("writeErrors", ()) if item["code"] not in _PASSING]
     if not refused:
         return None
-    write = attempt.written[-1]
+    (write,) = attempt.failed
     return WriteRejected(write.collection, write.operations[refused[0]["index"]], refused[0]["code"])

@@ -19,7 +19,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from shared.kit.store.mongo import UTC_CODEC, Database, Document, DriverSession, Session, in_one_turn
 from shared.kit.store.outbox import COLLECTION as OUTBOX
-from shared.kit.store.pymongo_internals import WriteCommand, send_together
+from shared.kit.store.pymongo_internals import Answer, WriteCommand, send_together
 
 Wanted = Mapping[tuple[str, str], Collection[Hashable]]  # by collection and field the values that are asked for
 Found = dict[tuple[str, str], list[bytes]]
@@ -100,29 +100,34 @@ class TransactionIO:
         return found
 
     def write(
-        self, writes: Sequence[Write], rows: list[Document], begun: list[Write], alongside: InTransaction | None
+        self, writes: Sequence[Write], rows: list[Document], failed: list[Write], alongside: InTransaction | None
     ) -> None:
-        """In a thread of the driver: what runs alongside, each write, the rows of the outbox. ``begun`` ends with the
-        write that failed, and is empty when none of them did. Raises PyMongoError, and what runs alongside raises."""
+        """In a thread of the driver: what runs alongside, each write, the rows of the outbox. ``failed`` holds the
+        write that was refused, if one of them was. Raises PyMongoError, and what runs alongside raises."""
         condition = alongside(self._session) if alongside is not None else None
         before = [condition.updates] if condition is not None else []
         outbox = [Write("insert", OUTBOX, [bson.encode(row, codec_options=UTC_CODEC) for row in rows])]
         sent = [(write, *command) for write in (*before, *writes, *outbox) for command in write.commands()]
         commands = [command for _, _, command in sent]
         answers = send_together(self._database.client, self._session, self._database.name, commands)
-        found = 0
-        for (write, start, _), answer in zip(sent, answers, strict=True):
-            if write.operations and (not begun or begun[-1] is not write):
-                begun.append(write)
-            if isinstance(answer, OperationFailure):
-                raise answer
-            if refused := answer.get("writeErrors"):
-                raise BulkWriteError({"writeErrors": [{**each, "index": start + each["index"]} for each in refused]})
-            if condition is not None and write is condition.updates:
-                found += answer["n"]
-        begun.clear()
-        if condition is not None and found != len(condition.updates.statements):
-            raise condition.otherwise
+        answered = list(zip(sent, answers, strict=True))
+        if condition is not None:  # before all else: who is fenced must not take it for a conflict, and try again
+            found = [_good(answer)["n"] for (write, *_), answer in answered if write is condition.updates]
+            if sum(found) != len(condition.updates.statements):
+                raise condition.otherwise
+        for (write, start, _), answer in answered:
+            failed[:] = [write] if write.operations else []  # a row of the outbox is no operation's
+            _good(answer, start)
+        failed.clear()
+
+
+def _good(answer: Answer, start: int = 0) -> Document:
+    """Raises what the driver would have raised; ``start``: the place of the command's first statement in its write."""
+    if isinstance(answer, OperationFailure):
+        raise answer
+    if refused := answer.get("writeErrors"):
+        raise BulkWriteError({"writeErrors": [{**each, "index": start + each["index"]} for each in refused]})
+    return answer
 
 
 def too_large_together(error: Exception) -> bool:

@@ -22,7 +22,7 @@ import pytest_asyncio
 from bson.raw_bson import RawBSONDocument
 from pymongo import DeleteOne, InsertOne, MongoClient, ReplaceOne
 from pymongo.client_session import ClientSession
-from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, OperationFailure
+from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, NotPrimaryError, OperationFailure
 
 from shared.kit.store.pymongo_internals import AHEAD_BYTES, VERSION, Answer, WriteCommand, send_together
 from shared.kit.store.store import Store
@@ -151,6 +151,28 @@ class TestAsTheDriver:
             assert answer.has_error_label("TransientTransactionError")
         assert held(client, name)["a"] == [{"_id": 1, "by": "quick"}]
 
+    def test_nothing_is_sent_twice_whatever_the_server_calls_its_refusal(
+        self, client: MongoClient[Any], name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With these labels the driver repeats a command, also in a transaction."""
+        refusal = {"ok": 0, "code": 91, "errorLabels": ["SystemOverloadedError", "RetryableError"]}
+        asked: list[str] = []
+
+        def refused(*_: Any) -> None:
+            asked.append("once")
+            raise NotPrimaryError("no", refusal)
+
+        with client.start_session() as session:
+            session.start_transaction()
+            monkeypatch.setattr("shared.kit.store.pymongo_internals._check_command_response", refused)
+            with pytest.raises(AutoReconnect) as error:
+                together(client, session, name, inserts("a", {"_id": 1}), inserts("b", {"_id": 1}))
+            assert error.value.has_error_label("TransientTransactionError")
+            assert not error.value.has_error_label("SystemOverloadedError")
+            session.abort_transaction()
+        assert asked == ["once"]
+        assert held(client, name) == {"a": [], "b": []}
+
     def test_more_than_may_be_under_way_at_once(self, client: MongoClient[Any], name: str) -> None:
         """Also messages that are larger than that each, and more answers than one would send ahead of."""
         sizes = [AHEAD_BYTES // 3] * 7 + [2 * AHEAD_BYTES] * 2 + [10] * 40
@@ -259,12 +281,12 @@ class TestWrites:
         client[name].a.insert_one({"_id": 7})
         write = Write("insert", "a", [bson.encode({"_id": n}) for n in range(10)], range(100, 110))
         assert [start for start, _ in write.commands()] == [0, 3, 6, 9]
-        begun: list[Write] = []
+        failed: list[Write] = []
         with client.start_session() as session:
             session.start_transaction()
             with pytest.raises(BulkWriteError) as error:
-                self._io(client, session, name).write([write], [], begun, None)
-        assert begun == [write]
+                self._io(client, session, name).write([write], [], failed, None)
+        assert failed == [write]
         assert [each["index"] for each in error.value.details["writeErrors"]] == [7]
 
     @pytest.mark.parametrize("there", [True, False])
@@ -280,6 +302,34 @@ class TestWrites:
                 session.commit_transaction()
         assert len(held(client, name)["b"]) == (1 if there else 0)
         assert sum("done" in each for each in held(client, name)["a"]) == (2 if there else 0)
+
+    def test_a_condition_is_judged_before_all_else_that_was_refused(self, client: MongoClient[Any], name: str) -> None:
+        client[name].a.insert_one({"_id": 1, "epoch": 2})
+        client[name].b.insert_one({"_id": 1})
+        moved = bson.encode({"q": {"_id": 1, "epoch": 1}, "u": {"$set": {"done": 5}}})
+        condition = Condition(Write("update", "a", [moved]), LookupError("fenced"))
+        failed: list[Write] = []
+        with client.start_session() as session, client.start_session() as successor:
+            session.start_transaction()
+            client[name].a.find_one({}, session=session)
+            successor.start_transaction()
+            client[name].b.update_one({"_id": 1}, {"$set": {"by": "successor"}}, session=successor)
+            conflicts = Write("update", "b", replaces("b", {"_id": 1}).statements, [0])
+            with pytest.raises(LookupError, match="fenced"):
+                self._io(client, session, name).write([conflicts], [], failed, lambda _: condition)
+        assert failed == []
+
+    def test_a_row_of_the_outbox_that_is_refused_is_no_operations_fault(
+        self, client: MongoClient[Any], name: str
+    ) -> None:
+        client[name].outbox.insert_one({"_id": "there"})
+        failed: list[Write] = []
+        write = Write("insert", "b", [bson.encode({"_id": 1})], [0])
+        with client.start_session() as session:
+            session.start_transaction()
+            with pytest.raises(BulkWriteError):
+                self._io(client, session, name).write([write], [{"_id": "new"}, {"_id": "there"}], failed, None)
+        assert failed == []
 
     async def test_the_commit_is_asked_for_only_when_all_answers_are_good(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
