@@ -7,7 +7,7 @@ import pytest
 from verification.benchmarks.command import InvalidTrial, size_from
 from verification.benchmarks.delivery.__main__ import Size, result
 from verification.benchmarks.delivery.receiver import Arrivals
-from verification.benchmarks.delivery.trial import per_second, percentiles_ms
+from verification.benchmarks.delivery.trial import longest_pause, per_second, percentiles_ms
 from verification.benchmarks.delivery.world import Told, in_turn
 
 pytestmark = pytest.mark.unit
@@ -39,6 +39,17 @@ class TestArrivals:
         assert list(arrivals.first) == [f"{7:032d}", f"{8:032d}"]
         assert b'"notices": 2, "requests": 4, "again": {"n1": 3}' in arrivals.hand_out()
         assert arrivals.first == {}
+
+
+class TestLongestPause:
+    def test_is_between_two_that_came_one_after_the_other_of_what_was_told(self) -> None:
+        told = Told("a", in_turn(range(2), 4))
+        seen = {told.opportunity(n): at for n, at in enumerate((1.0, 9.5, 2.0))} | {"of another phase": 5.0}
+        assert longest_pause(told, seen) == 7.5
+
+    def test_of_one_or_none_is_none(self) -> None:
+        told = Told("a", in_turn(range(2), 4))
+        assert longest_pause(told, {}) == longest_pause(told, {told.opportunity(1): 3.0}) == 0.0
 
 
 class TestPercentiles:

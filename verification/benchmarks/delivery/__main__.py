@@ -33,7 +33,7 @@ from deploy.local.stack import LocalStack
 from verification.benchmarks.arithmetic import ratio
 from verification.benchmarks.backlog import CACHE_GB
 from verification.benchmarks.command import InvalidTrial, measured, size_from
-from verification.benchmarks.delivery.trial import NOT_YET_SECONDS, Trial, per_second, percentiles_ms
+from verification.benchmarks.delivery.trial import NOT_YET_SECONDS, Trial, longest_pause, per_second, percentiles_ms
 from verification.benchmarks.delivery.world import Told, in_turn
 from verification.benchmarks.process import cpu_seconds
 from verification.benchmarks.warm_broker import warm
@@ -97,6 +97,7 @@ class Phases:
         done, looked_at = await trial.commands() - commands, await trial.examined() - examined
         show("cpu ms a delivery", {name: value / counted * 1_000 for name, value in spent.items()})
         show("commands of the database for 1,000", {n: c / counted * 1_000 for n, c in done.most_common(12)})
+        show(f"{replicas} of the service", {"longest pause between two arrivals, s": longest_pause(told, trial.seen)})
         await asyncio.gather(trial.service.end(), trial.second.end())
         await trial.service.start()
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
 import secrets
 import sys
@@ -292,6 +293,12 @@ def percentiles_ms(
     if not took:
         raise InvalidTrial("nothing arrived")
     return percentile(took, 0.5), percentile(took, 0.99)
+
+
+def longest_pause(told: Told, seen: dict[str, float]) -> float:
+    """Seconds between two arrivals one after the other, at most: whether something stood still."""
+    came = sorted(seen[each] for each in map(told.opportunity, range(len(told.endpoints))) if each in seen)
+    return max((after - before for before, after in itertools.pairwise(came)), default=0.0)
 
 
 def per_second(due: dict[str, float], seen: dict[str, float]) -> float:
