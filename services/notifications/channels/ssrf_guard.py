@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import re
 import socket
 import ssl
+import struct
+import termios
 import threading
 import time
 from collections import Counter
@@ -31,41 +35,83 @@ REGISTERING = 8  # threads of a resolver for registrations, see Subscriptions
 MOST_INTERIM = 64  # answers of 1xx before the real one
 
 
-_HEAD_ENDS = b"\r\n\r\n"
+_HEAD_ENDS = re.compile(rb"\n\r?\n")  # also where lines end without a carriage return, which aiohttp takes
 
 
-class _Answers(ResponseHandler):
+class Answers(ResponseHandler):
     """Ends a connection that gives interim answers without end: aiohttp passes over them in a loop that lets nobody
     else have a turn, for as long as they come.
 
     An answer counts once its head is whole, whatever is wrong with what follows it: aiohttp forgets the head where both
-    came together, so the same answer would be one or none by how the network cuts it. Not of a head whose lines end
-    without a carriage return, which aiohttp takes, too.
+    came together, so the same answer would be one or none by how the network cuts it.
+
+    What nobody asked for is no answer: bytes behind the end of the answer before, and those that came while the request
+    had not yet reached the other side. aiohttp knows whole answers alone: the half of one would be made whole by what
+    comes once the connection is used again.
     """
 
     _interim = 0
     _before = b""  # the last bytes of what came before: a head's end may be cut anywhere
+    _used = _answered = _heard = False  # ever asked; the last request has its answer; something came since it was sent
+
+    def set_response_params(self, **how: Any) -> None:
+        """A request is sent now."""
+        self._used, self._answered, self._heard, self._before = True, False, False, b""
+        super().set_response_params(**how)
+
+    def spoke_unasked(self) -> bool:
+        """Whether something lies in the socket before the request is sent. A new connection with TLS is not asked: the
+        server sends its session tickets there."""
+        if not self._used and self._transport_info("sslcontext") is not None:
+            return False
+        return self._queued(termios.FIONREAD) > 0
 
     def data_received(self, data: bytes) -> None:
         """What came over the connection: each head by itself."""
+        if self._answered and (self._payload is None or self._payload.is_eof()):
+            self.force_close()
+            return
+        if self._used and not self._heard:
+            self._heard = True
+            if self._queued(termios.TIOCOUTQ) > 0:  # an answer to it acknowledges all that it is one to
+                self.set_exception(HttpProcessingError(message="an answer that nobody asked for"))
+                self.close()
+                return
         for _ in range(MOST_INTERIM + 1):
-            found = (self._before + data).find(_HEAD_ENDS)
-            end = found + len(_HEAD_ENDS) - len(self._before)
-            if found < 0 or end >= len(data) or self.exception() is not None:
+            found = _HEAD_ENDS.search(self._before + data)
+            if found is None:
+                self._before = (self._before + data)[-2:]
+                break
+            end, self._before = found.end() - len(self._before), b""
+            if end >= len(data) or self.exception() is not None:
                 break
             super().data_received(data[:end])
-            self._before, data = b"", data[end:]
-        self._before = (self._before + data)[1 - len(_HEAD_ENDS) :]
+            data = data[end:]
         super().data_received(data)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """One answer, as far as its headers."""
-        self._interim = self._interim + 1 if 100 <= data[0].code <= 199 else 0
+        interim = 100 <= data[0].code <= 199
+        self._interim = self._interim + 1 if interim else 0
+        self._answered = not interim
         if self._interim <= MOST_INTERIM:
             super().feed_data(data, size)
         elif self.exception() is None:
             self.set_exception(HttpProcessingError(message="interim answers without end"))
             self.close()
+
+    def _queued(self, which: int) -> int:
+        """Bytes in one of the socket's two queues."""
+        found = self._transport_info("socket")
+        if found is None:
+            return 0
+        with contextlib.suppress(OSError, ValueError):  # it is gone, which whoever uses it will see
+            (count,) = struct.unpack("i", fcntl.ioctl(found.fileno(), which, b"\0\0\0\0"))
+            return int(count)
+        return 0
+
+    def _transport_info(self, name: str) -> Any:
+        return None if self.transport is None else self.transport.get_extra_info(name)
 
 
 class AddressRefused(OSError):
@@ -200,6 +246,6 @@ def guarded_connector(
         ssl=True if tls is None else tls,
     )
     # not in aiohttp's public interface: tests/integration/notifications/test_hostile.py shows that it works
-    make: Any = partial(_Answers, loop=connector._loop)
+    make: Any = partial(Answers, loop=connector._loop)
     connector._factory = make
     return connector

@@ -22,6 +22,8 @@ from aiohttp.connector import Connection
 from aiohttp.helpers import TimerNoop
 from yarl import URL
 
+from services.notifications.channels.ssrf_guard import Answers
+
 MOST_DESTINATIONS = 8_192  # whose request line and lasting headers stay in memory, the last ones used
 READ_BUFFER = 4_096
 CONNECTIONS_TRIED = 3  # of those on which nothing of this request has left
@@ -97,7 +99,7 @@ class Poster:
                 for _ in range(CONNECTIONS_TRIED):
                     connection = await self._connector.connect(request, traces=[], timeout=self._timeout)
                     protocol = connection.protocol
-                    if protocol is not None and protocol.is_connected() and not protocol.should_close:
+                    if protocol is not None and protocol.is_connected() and not _has_spoken(protocol):
                         return connection
                     connection.close()
         except TimeoutError:
@@ -126,6 +128,10 @@ class Poster:
         request = ClientRequest("POST", place, ssl=tls, loop=asyncio.get_running_loop())
         head = f"POST {place.raw_path_qs} HTTP/1.1\r\n".encode()
         return _Destination(request, head + _lines({"Host": request.headers["Host"], **self._lasting, **dict(own)}))
+
+
+def _has_spoken(protocol: ResponseHandler) -> bool:
+    return protocol.should_close or (isinstance(protocol, Answers) and protocol.spoke_unasked())
 
 
 def _unread(connection: Connection) -> asyncio.Transport | None:

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 from aiohttp.helpers import TimerNoop
 
-from services.notifications.channels.ssrf_guard import _Answers
+from services.notifications.channels.ssrf_guard import Answers
 
 pytestmark = pytest.mark.unit
 
@@ -16,14 +16,22 @@ ANSWERS = {
     "204 with a body": (204, b"HTTP/1.1 204 x\r\ncontent-length: 5\r\n\r\nhello"),
     "longer than it says": (200, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhello"),
     "no chunks": (200, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"),
+    "lines without a carriage return": (204, b"HTTP/1.1 204 x\nx-a: b\n\n"),
+    "without one, and a body": (200, b"HTTP/1.1 200 OK\ncontent-length: 5\n\nhello"),
+    "without one, and more than it says": (200, b"HTTP/1.1 200 OK\ncontent-length: 2\n\nhello"),
+    "without one, and no chunks": (200, b"HTTP/1.1 200 OK\ntransfer-encoding: chunked\n\nzz\n"),
+    "without one in the last line": (200, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\nhello"),
+    "without one but in the last line": (200, b"HTTP/1.1 200 OK\ncontent-length: 2\n\r\nhello"),
+    "without one, behind interim ones": (410, b"HTTP/1.1 100 x\n\nHTTP/1.1 103 x\na: b\n\nHTTP/1.1 410 x\n\n"),
+    "empty lines in a body": (200, b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n\n\n\r\n\r\n\n\n\n"),
     "behind an interim one": (410, b"HTTP/1.1 100 x\r\n\r\nHTTP/1.1 410 x\r\ncontent-length: 2\r\n\r\nhello"),
 }
 
 
 async def code_of(*pieces: bytes) -> int:
     """Of the first answer that is no interim one, when it comes in these pieces."""
-    protocol = _Answers(asyncio.get_running_loop())
-    protocol.connection_made(Mock(spec=asyncio.Transport))
+    protocol = Answers(asyncio.get_running_loop())
+    protocol.connection_made(Mock(spec=asyncio.Transport, **{"get_extra_info.return_value": None}))
     protocol.set_response_params(timer=TimerNoop(), read_until_eof=True, auto_decompress=False, read_bufsize=4_096)
     for piece in pieces:
         protocol.data_received(piece)
