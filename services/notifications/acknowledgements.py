@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from services.notifications.delivery_queues import Queues, not_awaited
@@ -40,12 +41,16 @@ class Deliveries:
         the rest.
         """
         deliveries = await self._repository.by_notices(agency, notices)
+        of_queue = Counter((delivery["thread"], delivery["subscription"]) for delivery in deliveries)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             for delivery in deliveries:
                 yield DELIVERIES.by_id(delivery["_id"])
                 yield THREADS.by_id(delivery["thread"])
-                yield from self._queues.needs(THREADS.get(work, delivery["thread"]), delivery["opportunity"])
+                # of several in one queue each may be the next one's turn, and the last one's anybody's
+                alone = of_queue[delivery["thread"], delivery["subscription"]] == 1
+                thread = THREADS.get(work, delivery["thread"])
+                yield from self._queues.needs(thread, delivery["opportunity"] if alone else None)
 
         def do(work: UnitOfWork) -> set[str]:
             known: set[str] = set()

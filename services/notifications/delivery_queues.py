@@ -263,7 +263,14 @@ class Queues:
         if recall is None or ended["_id"] not in recall["if_sent"]:
             return
         recall["if_sent"] = [] if ended["possibly_sent"] else [d for d in recall["if_sent"] if d != ended["_id"]]
-        if ended["possibly_sent"] or recall["if_sent"]:
+        if ended["possibly_sent"]:
+            return
+        doubtful = [each for each in self.open(work, thread) if each["_id"] in recall["if_sent"]]
+        if doubtful and all(each["state"] == DUE and not each["possibly_sent"] for each in doubtful):
+            # all were let go of, and wait to be taken out of the recall's way: until then it might leave elsewhere
+            self._end(work, thread, doubtful[0], DROPPED, "superseded")  # which ends the others
+            return
+        if recall["if_sent"]:
             return
         recall["taken"] = True
         for each in self.open(work, thread):

@@ -177,8 +177,12 @@ def _notify(
             if changed:
                 version += 1
                 held[opportunity] = Held(now, version, month, frozenset(told))
+                # others knew what stood before, these did not
+                joined = tuple(s for s in told if before is not None and s not in via)
                 content_before = content(before.summary if before else None)
-                messages.append(OutboundMessage(thread.alias, version, month, told, now, "proposed", content_before))
+                for whom, knew in ((tuple(s for s in told if s not in joined), content_before), (joined, UNKNOWN)):
+                    if whom:
+                        messages.append(OutboundMessage(thread.alias, version, month, whom, now, "proposed", knew))
             elif before is not None:
                 held[opportunity] = replace(before, sent_via=via | set(told))
                 messages.append(OutboundMessage(thread.alias, before.version, before.month, told, now, "proposed"))

@@ -23,6 +23,7 @@ from services.notifications.documents import (
     CauseEntry,
     MatchDocument,
     PersonDocument,
+    RecallEntry,
     SubscriptionDocument,
     ThreadDocument,
 )
@@ -187,11 +188,12 @@ class Reconciler:
         )
         after = thread_document(recipient, person, following.thread, document["queues"])
         if if_sent and after["recall"]:
-            before_it = document["recall"]["if_sent"] if document["recall"] else ()
-            after["recall"]["if_sent"] = sorted(if_sent.union(before_it))
+            after["recall"]["if_sent"] = _in_doubt(document["recall"], if_sent)
         self._cancel_unsent(work, after, active, following.cancel_unsent)
         causes = {m["opportunity"]: m["cause"] for m in matches}
         for message in following.messages:
+            if message.summary is None and _is_done_with(after["recall"], message.version):
+                continue  # what ended just now was all that it was for, and had never left
             kept_cause = causes.get(message.summary.opportunity) if message.summary else None
             kept_cause = kept_cause or (kept["cause"] if kept else _UNKNOWN)
             self._enqueue(work, after, message, active, cause or Causation.kept_in(kept_cause))
@@ -250,6 +252,18 @@ class Reconciler:
             id = self._ids.derived("delivery", notice, subscription)
             delivery = delivery_document(id, notice, thread, message, active[subscription], cause)
             self.queues.enqueue(work, thread, delivery)
+
+
+def _in_doubt(before: RecallEntry | None, if_sent: Set[str]) -> list[str]:
+    """What a recall is for that takes the place of the one ``before``, if these leave; none: for something surely. What
+    that one is for without a doubt, and nobody has obeyed it, this one is for, too: it must not turn out needless."""
+    if before is None or before["taken"]:
+        return sorted(if_sent)
+    return sorted({*if_sent, *before["if_sent"]}) if before["if_sent"] else []
+
+
+def _is_done_with(recall: RecallEntry | None, version: int) -> bool:
+    return recall is not None and recall["version"] == version and recall["taken"]
 
 
 _UNKNOWN: CauseEntry = {"causationid": None, "correlationid": None, "recordedtime": None}

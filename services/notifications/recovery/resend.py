@@ -84,7 +84,9 @@ def still_current(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
     """True when it is the last thing that was said: sent later, it must not undo what came after it."""
     recall = thread["recall"]
     if delivery["about"] == "recall":
-        return recall is not None and recall["version"] == delivery["version"]
+        if recall is None or recall["version"] != delivery["version"]:
+            return False
+        return not recall["taken"] or delivery["acknowledged"]  # else it turned out that there is nothing to recall
     if delivery["alias"] != thread["alias"] or (recall is not None and recall["version"] > delivery["version"]):
         return False
     held = thread["held"].get(delivery["opportunity"] or "")

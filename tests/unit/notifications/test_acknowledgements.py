@@ -10,6 +10,7 @@ import pytest
 from services.notifications.acknowledgements import Deliveries
 from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.recovery.resend import Resend
 from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
@@ -86,3 +87,18 @@ class TestAnAcknowledgement:
     async def test_of_what_has_not_left_us_is_unknown(self, told: OneNotice) -> None:
         assert await told.acknowledge() == []
         assert told.outcomes == []
+
+    async def test_of_two_that_wait_for_each_other_in_order_is_written_down_at_once(self, told: OneNotice) -> None:
+        (subscription,) = told.world.all(SUBSCRIPTIONS)
+        told.world.store.put(SUBSCRIPTIONS.name, {**subscription, "order": "alias"})
+        for opening in ("y", "z"):
+            told.world.hear(told.world.event("match-found", match_of("a", opening), hexid("match", "a", opening), 1))
+        told.world.deliver_all()
+        both = told.world.all(DELIVERIES, ordered=True)
+        over: Any = OverTheWorld(told.world)
+        for each in both:  # as they are acknowledged: the first one's end is the second one's turn
+            await Resend(over, over, told.world.reconciler.queues).resend("gjf", each["_id"])
+        told.world.hear(told.world.event("match-found", match_of("a", "v"), hexid("match", "a", "v"), 1))
+        notices = [each["notice"] for each in both]
+        assert await told._receipts.acknowledge("gjf", notices) == notices
+        assert [each["state"] for each in told.world.all(DELIVERIES, ordered=True, acknowledged=False)] == ["due"]

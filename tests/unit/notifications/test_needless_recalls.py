@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 
-from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS, THREADS
+from services.notifications.documents import DELIVERIES, RESYNCS, SUBSCRIPTIONS, THREADS
 from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.fan_out.resync import request_resync
+from services.notifications.recovery.resend import Resend
 from shared.events.envelope import from_kafka
+from shared.kit.store.store import Operation
+from shared.kit.web.problems import Problem
+from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -108,6 +113,34 @@ def test_what_was_told_before_is_recalled_whatever_becomes_of_what_is_held() -> 
     assert [event["type"] for event in case.world.partners["gjf"]] == ["notice", "recall"]
 
 
+def test_one_that_nobody_has_obeyed_is_not_done_with_because_one_after_it_was_needless() -> None:
+    case = Claimed()
+    case.drop(*case.held)
+    case.consent_again()
+    case.world.deliver_all()
+    case._say("person-updated", person_of("a"), PERSON, 4)
+    case.world.deliver_all()
+    case._say("person-updated", person_of("a", ("gjf",)), PERSON, 5)
+    held = [case.world.claim(each["_id"]) for each in case.world.due()]
+    case._say("person-updated", person_of("a"), PERSON, 6)
+    case.drop(*held)
+    case.world.subscribe("gjf", "feed")
+    case.world.resync()
+    assert [event["type"] for event in case.world.pull("gjf")[0]] == ["recall"], "who comes later brings it, too"
+
+
+def test_it_is_not_brought_by_who_comes_when_the_only_notice_is_found_left_behind() -> None:
+    case = Claimed()
+    case.world.unsubscribe(case.subscription)
+    case.world.resync()
+    case.world.let_go(case.held[0]["_id"])
+    case.world.subscribe("gjf", "webhook")
+    case.world.resync()
+    assert {each["state"] for each in case.world.all(DELIVERIES)} == {"dropped"}
+    case.world.deliver_all()
+    assert case.world.partners["gjf"] == []
+
+
 def test_consent_that_is_given_again_meanwhile_is_told_as_if_nothing_had_been() -> None:
     case = Claimed()
     case.consent_again()
@@ -139,6 +172,35 @@ def test_what_was_let_go_of_unsent_ends_and_needs_no_recall() -> None:
     assert {each["state"] for each in case.world.all(DELIVERIES)} == {"dropped"}
     assert case.recall["reason"] == "nothing-left"
     assert not any(each["listed"] for each in case.world.all(DELIVERIES))
+
+
+async def test_nor_is_it_sent_again_when_its_subscription_was_away_as_that_turned_out() -> None:
+    case = Claimed()
+    (subscription,) = case.world.all(SUBSCRIPTIONS)
+    case.world.store.put(SUBSCRIPTIONS.name, {**subscription, "state": "disabled"})
+    case.world.perform(Operation(lambda work: [RESYNCS.by_id("gjf")], lambda work: request_resync(work, "gjf")))
+    case.world.resync()
+    assert case.recall["reason"] == "unsubscribed"
+    case.drop(*case.held)
+    case.world.store.put(SUBSCRIPTIONS.name, subscription)
+    over = OverTheWorld(case.world)
+    with pytest.raises(Problem):
+        await Resend(over.store, over.repository, case.world.reconciler.queues).resend("gjf", case.recall["_id"])
+    assert case.world.due() == []
+
+
+def test_it_leaves_by_no_subscription_while_what_was_let_go_of_waits_for_its_end_at_another() -> None:
+    world = World()
+    world.hear(world.event("agency-registered", agency_of("gjf"), "gjf", 1))
+    one, other = (world.subscribe("gjf", "webhook") for _ in range(2))
+    world.hear(world.event("person-updated", person_of("a", ("gjf",)), PERSON, 1))
+    world.hear(world.event("match-found", match_of("a", "x"), PERSON, 1))
+    held = {each["subscription"]: world.claim(each["_id"]) for each in world.due()}
+    world.hear(world.event("person-updated", person_of("a"), PERSON, 2))
+    world.let_go(held[one]["_id"])
+    world.perform(world.transitions.drop(held[other], "consent-ended"))
+    assert {each["state"] for each in world.all(DELIVERIES)} == {"dropped"}
+    assert {each["reason"] for each in world.all(DELIVERIES, about="recall")} == {"nothing-left"}
 
 
 def test_what_was_claimed_again_meanwhile_is_left_to_whoever_holds_it() -> None:

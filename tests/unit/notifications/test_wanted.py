@@ -91,6 +91,18 @@ def test_what_comes_to_be_wanted_is_told_then() -> None:
     assert case.told(case.high) == [("y", "high", "proposed")]
 
 
+def test_what_changes_back_before_it_was_told_is_told_to_who_did_not_know_what_stood_before() -> None:
+    case = Filtered()
+    case.match("y", "low")
+    assert case.told(case.all) == [("y", "low", "proposed")]
+    case.match("y", "high", 2)
+    case.match("y", "low", 3)
+    assert case.told(case.all) == [], "it knows that it is low"
+    assert case.told(case.high) == [("y", "low", "proposed")], "it would not be told when its filter is widened"
+    case.change(case.high, filter=None)
+    assert case.told(case.high) == []
+
+
 def test_with_nobody_who_wants_it_nothing_is_held_and_no_recall_is_needed() -> None:
     case = Filtered()
     case.world.unsubscribe(case.all)
