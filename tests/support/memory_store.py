@@ -80,7 +80,7 @@ class MemoryStore:
 
     def perform_now(self, operations: Sequence[Operation[T]], *, in_transaction: Any = None) -> list[T | Exception]:
         """`perform`, at once."""
-        return _at_once(self._perform(operations, in_transaction))
+        return at_once(self._perform(operations, in_transaction))
 
     def submit_now(self, operation: Operation[T]) -> T:
         """`submit`, at once."""
@@ -170,8 +170,8 @@ def _result(results: Sequence[T | Exception]) -> T:
     return result
 
 
-def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """It waits for nothing but its turn."""
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What it returns; it may wait for nothing but its turn."""
     try:
         while True:
             coroutine.send(None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from hypothesis import strategies as st
 
 from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS, THREADS
 from services.notifications.domain.attempt_verdict import Verdict
-from shared.events.topics.prohibitions import Floor, Floors
-from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
+from shared.events.topics.prohibitions import Floors
+from tests.unit.notifications.world import World, agency_of, floors_of, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
 
@@ -77,20 +76,6 @@ def events_of(world: World, history: dict[str, Any]) -> dict[str, list[Any]]:
             for n, receives in enumerate(states, 1)
         ]
     return made
-
-
-def floors_of(person: str, states: list[dict[str, Any]]) -> dict[int, Floors]:
-    """What intake says beside each state that takes something away, by the state's number; from the rules."""
-    said, below, whole = dict[int, Floors](), dict[tuple[str, str | None], int](), 0
-    for n, (before, after) in enumerate(pairwise(states), 2):
-        lost = {("notice", agency) for agency in set(before["notice"]) - set(after["notice"])}
-        lost |= {("matching", None)} if before["matching"] and not after["matching"] else set()
-        below |= dict.fromkeys(lost, n)
-        whole = n if before["active"] and not after["active"] else whole
-        if lost or whole == n:
-            consents = tuple(Floor(purpose=p, recipient=r, below=number) for (p, r), number in below.items())
-            said[n] = Floors(person=person, whole=whole, consents=consents)
-    return said
 
 
 class Guard:

@@ -7,6 +7,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from services.notifications.channels.credentials import Credentials
@@ -43,6 +44,7 @@ from services.notifications.mappers import subject_of
 from services.notifications.outcome_events import Outcomes
 from shared.access.prohibitions_stream import TOPICS as FORBIDDING
 from shared.events import Event, registry
+from shared.events.topics.prohibitions import Floor, Floors
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
 from shared.kit.store.store import Operation
@@ -395,3 +397,17 @@ def match_of(name: str, opportunity: str, band: str = "high", stands: bool = Tru
             "as_of": date(2026, 11, 22),
         }
     )
+
+
+def floors_of(person: str, states: list[dict[str, Any]]) -> dict[int, Floors]:
+    """What intake says beside each state that takes something away, by the state's number; from the rules."""
+    said, below, whole = dict[int, Floors](), dict[tuple[str, str | None], int](), 0
+    for n, (before, after) in enumerate(pairwise(states), 2):
+        lost = {("notice", agency) for agency in set(before["notice"]) - set(after["notice"])}
+        lost |= {("matching", None)} if before["matching"] and not after["matching"] else set()
+        below |= dict.fromkeys(lost, n)
+        whole = n if before["active"] and not after["active"] else whole
+        if lost or whole == n:
+            consents = tuple(Floor(purpose=p, recipient=r, below=number) for (p, r), number in below.items())
+            said[n] = Floors(person=person, whole=whole, consents=consents)
+    return said

@@ -1,0 +1,218 @@
+"""What must hold in a life (at_will.py), whatever happened in it: after each step, whenever something leaves, and at
+the end, when everything was let drain."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+import bson
+
+from services.notifications.delivery_queues import may_be_held, ordered_with, unblocked
+from services.notifications.documents import (
+    DELIVERIES,
+    DUE,
+    ENDED,
+    FEED,
+    RECIPIENTS,
+    RECOVERIES,
+    SENDING,
+    THREADS,
+    WAITING,
+)
+from shared.kit.store.mongo import UTC_CODEC
+from shared.kit.store.store import Operation
+from shared.kit.store.typed_collection import Collection
+from tests.unit.notifications.at_will import AGENCIES, Life, a_life
+from tests.unit.notifications.world import holding
+
+
+def lived(seed: int, steps: int, *, patient: bool) -> None:
+    """A whole life, looked at all the time."""
+    with a_life(seed, patient=patient) as life:
+        looks = WhatMustHold(life)
+        try:
+            for _ in range(steps):
+                life.step()
+            life.drain()
+            looks.at_the_end()
+        except BaseException as error:
+            error.add_note(f"seed {seed}, {'patient' if patient else 'not patient'}: {' '.join(life.log)}")
+            raise
+
+
+class Left(NamedTuple):
+    """Something has left: ``place``: when it came into its queue, among all."""
+
+    place: int
+    entry: dict[str, Any]
+    version: int
+    alias: str
+
+
+class WhatMustHold:
+    """Looks at one life."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._places: dict[tuple[str, str], dict[str, int]] = {}  # by queue and delivery
+        self._next = 0
+        self._left: dict[tuple[str, str], list[Left]] = defaultdict(list)
+        self._before: dict[str, tuple[str, dict[str, int]]] = {}
+        self._decoded: dict[str, dict[str, tuple[bytes, Any]]] = {}
+        self._had_reason = set[str]()  # recalls for which something may have left when they were first under way
+        life.sent = self.leaves
+        perform = life.world.perform
+
+        def performed(operation: Operation[Any]) -> Any:
+            result = perform(operation)
+            self.look()
+            return result
+
+        life.world.perform = performed  # type: ignore[method-assign]  # looks after each operation
+        self.look()
+
+    def _all(self, collection: Collection[Any]) -> dict[str, Any]:
+        """By id, to be read: what was decoded once is not decoded again while it stays as it is."""
+        before, now = self._decoded.get(collection.name, {}), dict[str, tuple[bytes, Any]]()
+        for id, raw in self._life.world.store.documents.get(collection.name, {}).items():
+            now[id] = before[id] if id in before and before[id][0] is raw else (raw, bson.decode(raw, UTC_CODEC))
+        self._decoded[collection.name] = now
+        return {id: document for id, (_, document) in now.items()}
+
+    # --- when something leaves
+
+    def leaves(self, claimed: dict[str, Any]) -> None:
+        """Order, and nothing behind its recall; of what is still its replica's: somebody may have answered for it."""
+        self.look()
+        queue = claimed["thread"], claimed["subscription"]
+        now = self._all(DELIVERIES)[claimed["_id"]]
+        if (now["state"], now["claim"]) != (SENDING, claimed["claim"]):
+            return
+        entry = {"opportunity": claimed["opportunity"], "ordered": claimed.get("ordered", False)}
+        this = Left(self._places[queue][claimed["_id"]], entry, claimed["version"], claimed["alias"])
+        for other in self._left[queue]:
+            assert other.place <= this.place or not self._in_order(other.entry, entry), ("overtaken", claimed, other)
+            if claimed["about"] == "notice" and other.entry["opportunity"] is None and other.alias == this.alias:
+                assert other.version < this.version, ("a notice behind its recall", claimed, other)
+        if claimed["about"] == "recall":
+            assert claimed["_id"] in self._had_reason, ("nothing had left", claimed)
+        self._left[queue].append(this)
+
+    @staticmethod
+    def _in_order(one: Any, other: Any) -> bool:
+        return ordered_with(one, other["opportunity"]) or (one["ordered"] and other["ordered"])
+
+    # --- after each step
+
+    def look(self) -> None:
+        deliveries = self._all(DELIVERIES)
+        queued = set[str]()
+        for thread in self._all(THREADS).values():
+            for subscription, queue in thread["queues"].items():
+                self._queue(thread, subscription, queue, deliveries)
+                queued |= {entry["delivery"] for entry in queue}
+            self._places = {
+                **{key: places for key, places in self._places.items() if key[0] != thread["_id"]},
+                **{(thread["_id"], s): self._placed((thread["_id"], s), q) for s, q in thread["queues"].items()},
+            }
+            own = [d for d in deliveries.values() if d["thread"] == thread["_id"]]
+            self._recalls(thread, own)
+        assert queued == {id for id, d in deliveries.items() if d["state"] not in ENDED}
+        self._counters(deliveries)
+
+    def _placed(self, key: tuple[str, str], queue: list[Any]) -> dict[str, int]:
+        before, places = self._places.get(key, {}), dict[str, int]()
+        for entry in queue:
+            if entry["delivery"] in before:
+                places[entry["delivery"]] = before[entry["delivery"]]
+            else:
+                self._next += 1
+                places[entry["delivery"]] = self._next
+        return places
+
+    @staticmethod
+    def _queue(thread: Any, subscription: str, queue: list[Any], deliveries: dict[str, Any]) -> None:
+        """Queue and deliveries agree, and what waits waits for something."""
+        assert len(queue) > 0
+        assert len({entry["delivery"] for entry in queue}) == len(queue)
+        goes = {entry["delivery"] for entry in unblocked(queue)}
+        for entry in queue:
+            delivery = deliveries[entry["delivery"]]
+            assert (delivery["thread"], delivery["subscription"]) == (thread["_id"], subscription)
+            assert entry["opportunity"] == delivery["opportunity"]
+            assert entry.get("ordered", False) == delivery.get("ordered", False)
+            assert delivery["channel"] == FEED or (delivery["state"] == WAITING) == (delivery["_id"] not in goes), (
+                queue, [deliveries[e["delivery"]]["state"] for e in queue], delivery)  # fmt: skip
+            assert delivery["state"] != DUE or "due" in delivery
+            assert (delivery["state"] == SENDING) == (delivery["owner"] is not None), delivery
+
+    def _recalls(self, thread: Any, own: list[Any]) -> None:
+        """Whatever may have left and was not recalled since is known, and a recall is not settled by itself."""
+        for each in own:
+            if each["state"] in ENDED and may_be_held(thread, each):
+                assert thread["recall_required"], ("forgotten", each)
+            if each["about"] == "recall" and each["state"] == SENDING:
+                left = [d["version"] for d in own if d["about"] == "notice" and d["possibly_sent"]]
+                if min(left, default=each["version"]) < each["version"]:
+                    self._had_reason.add(each["_id"])
+        recall = thread["recall"]
+        if recall is None or not recall["taken"]:
+            return
+        obeyed = [
+            d["version"] for d in own if d["about"] == "recall" and d["acknowledged"] and d["alias"] == recall["alias"]
+        ]
+        if recall["version"] not in obeyed:
+            for event in self._life.world.partners[thread["recipient"]]:
+                data = event["data"]
+                if data["alias"] == recall["alias"] and "state" in data and data["version"] < recall["version"]:
+                    assert any(version > data["version"] for version in obeyed), ("never to be recalled", thread, data)
+
+    def _counters(self, deliveries: dict[str, Any]) -> None:
+        now: dict[str, tuple[str, dict[str, int]]] = {}
+        for thread in self._all(THREADS).values():
+            recalled = thread["recall"]["version"] if thread["recall"] else 0
+            now[thread["_id"]] = "", {"version": thread["version"], "recalled": recalled}
+        for id, each in deliveries.items():  # taken up again it begins anew
+            same = (
+                "ended"
+                if each["state"] in ENDED
+                else f"open {self._places.get((each['thread'], each['subscription']), {}).get(id)}"
+            )
+            now[id] = same, {"attempts": each["attempts"]}
+            now[f"outcomes {id}"] = "", {"outcomes": each["outcome_sequence"]}
+        for each in self._all(RECIPIENTS).values():
+            now[f"feed {each['_id']}"] = "", {"position": each["position"]}
+        for each in self._all(RECOVERIES).values():
+            now[f"recovery {each['_id']}"] = each["recovery"], {n: each[n] for n in ("again", "passed_over")}
+        for key, (same, counts) in self._before.items():
+            assert key in now, ("gone", key)
+            if now[key][0] == same:
+                for name, count in counts.items():
+                    assert now[key][1][name] >= count, ("goes back", key, name, count, now[key])
+        self._before = now
+
+    # --- at the end
+
+    def at_the_end(self) -> None:
+        """Nothing is open, and partners hold what they may; nobody else is held but by a recall that was given up."""
+        life, world = self._life, self._life.world
+        assert not life.open()
+        assert all(not thread["queues"] for thread in world.all(THREADS))
+        held = {agency: holding(world.partners[agency]) for agency in AGENCIES}
+        if life.patient:
+            assert held == life.desired()
+            return
+        for agency in AGENCIES:
+            allowed = {life.alias(name, agency) for name in life.people if life.may(agency, name)}
+            for alias in {alias for alias, _ in held[agency]} - allowed:
+                recalls = world.all(DELIVERIES, alias=alias, about="recall", recipient=agency)
+                assert any(d["state"] == "failed" for d in recalls), ("not recalled", agency, alias)
+
+
+if __name__ == "__main__":  # as many lives as there is time for: the first seed, how many, steps of each
+    first, lives, steps = map(int, sys.argv[1:])
+    for seed in range(first, first + lives):
+        for patient in (True, False):
+            lived(seed, steps, patient=patient)
