@@ -28,8 +28,14 @@ class JsonRequest(Request):
     """A request whose `json` is ours; FastAPI reads bodies by it."""
 
     async def json(self) -> Any:
-        """The body. Raises NamedTwice, ValueError."""
-        return parsed(await self.body())
+        """The body. Raises NamedTwice, JSONDecodeError."""
+        body = await self.body()
+        try:
+            return parsed(body)
+        except json.JSONDecodeError:
+            raise
+        except (ValueError, RecursionError):  # no UTF-8, a number of thousands of digits, depth
+            raise json.JSONDecodeError("no JSON that can be read", "", 0) from None
 
 
 class _Twice(dict[str, Any]):

@@ -13,9 +13,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, WaitQueueTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from shared.events.data_classification import models_in
 from shared.events.refusal import MOST, MOST_NAMED, Refusal, Refused, known_beside, names_at, refusal_of, status_of
@@ -204,6 +206,8 @@ def install(
 
     async def does_not_fit(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
+        if isinstance(error.body, bytes):  # it was not read, because it did not say that it is JSON
+            return _of_status(415).response(app)
         body, items = _body_of(request), error.errors()[:MOST]
         found = [_finding(item, body if number < MOST_NAMED else None) for number, item in enumerate(items)]
         return refused(found, remedies, sayings).response()
@@ -216,7 +220,9 @@ def install(
 
     app.add_exception_handler(NamedTwice, twice)
 
-    async def answered(_: Request, error: Exception) -> JSONResponse:
+    async def answered(request: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            error.headers = {"Allow": _allowed(app, request.scope["path"])}
         kind = next(each for each in type(error).__mro__ if each in answers)
         answer = answers[kind](error)
         return answer.response(app) if isinstance(answer, Problem) else answer.response()
@@ -255,7 +261,14 @@ def _body_of(request: Request) -> type[BaseModel] | None:
     return models[0] if len(models) == 1 else None
 
 
-def _of_status(status: int, headers: Mapping[str, str] | None) -> Problem:
+def _allowed(app: FastAPI, path: str) -> str:
+    """Every method that an address takes: the framework names those of the first route alone."""
+    contexts = [*iter_route_contexts(app.routes)]
+    routes = [each.original_route for each in contexts if compile_path(str(each.path))[0].match(path)]
+    return ", ".join(sorted({method for route in routes for method in getattr(route, "methods", None) or ()}))
+
+
+def _of_status(status: int, headers: Mapping[str, str] | None = None) -> Problem:
     if status == 404:
         return not_found()
     phrase = HTTPStatus(status).phrase

@@ -16,7 +16,7 @@ from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.json_bodies import NamedTwice, parsed
 from shared.kit.web.middleware import Outermost
 from shared.kit.web.quotas import Quotas
-from shared.kit.web.route_bounds import Router
+from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 pytestmark = pytest.mark.unit
 NAME = "kimchulsoo"
@@ -40,8 +40,13 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     app, router = FastAPI(openapi_url=None), Router()
 
     @router.api_route("/wanted/{id}", methods=[*METHODS])
+    @bounded(Bounds(most_bytes=250_000))
     async def wanted(id: str, wanted: Wanted) -> str:
         return wanted.url or ""
+
+    @router.get("/wanted/{other}")
+    async def shown(other: str) -> str:
+        return other
 
     @router.post("/two")
     async def two(one: Annotated[str, Body()], other: Annotated[str, Body()]) -> str:
@@ -83,6 +88,40 @@ async def test_is_refused_with_its_place(
     told = answer.json()
     assert (answer.status_code, told["rule"], told["field"]) == (400, "named-twice", field)
     assert NAME not in answer.text
+
+
+UNREADABLE = [
+    b'{"url": "\xe9"}',
+    b'{"filter": {"a": 1' + b"0" * 5_000 + b"}}",
+    b"[" * 100_000 + b"]" * 100_000,
+    b"{'url': 1}",
+    b"{} {}",
+]
+
+
+@pytest.mark.parametrize("body", UNREADABLE)
+async def test_what_cannot_be_read_has_a_rule(client: httpx.AsyncClient, body: bytes) -> None:
+    answer = await client.post("/wanted/1", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["rule"]) == (400, "not-json")
+
+
+@pytest.mark.parametrize("media", [None, "text/plain", "application/x-www-form-urlencoded", "text/json", "application"])
+async def test_what_does_not_say_that_it_is_json_is_told_so(client: httpx.AsyncClient, media: str | None) -> None:
+    headers = {"content-type": media} if media else {}
+    answer = await client.post("/wanted/1", content=b'{"url": "a"}', headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (415, f"{problems.TYPE_BASE}unsupported-media-type")
+    nothing = await client.post("/wanted/1", headers=headers)
+    assert (nothing.status_code, nothing.json()["rule"]) == (422, "missing-field")
+
+
+async def test_every_method_that_an_address_takes_is_named(client: httpx.AsyncClient) -> None:
+    for path, method, allowed in (
+        ("/wanted/1", "DELETE", "GET, PATCH, POST, PUT"),
+        ("/wanted/1", "OPTIONS", "GET, PATCH, POST, PUT"),
+        ("/two", "GET", "POST"),
+    ):
+        answer = await client.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 async def test_where_no_one_model_is_the_body_plain_names_are_said(client: httpx.AsyncClient) -> None:
