@@ -12,7 +12,7 @@ from services.notifications import main
 from services.notifications.channels.mail import digest, smtp_relay
 from tests.integration.notifications.parts import Client, Setup, eventually, match, person
 from tests.integration.notifications.test_mail import mailing, told, true
-from tests.support.mail_server import MailServer
+from tests.support.mail_server import MailServer, Received
 from tests.unit.notifications.world import hexid, holding
 
 pytestmark = pytest.mark.integration
@@ -118,6 +118,10 @@ async def test_a_recall_that_becomes_due_while_digests_leave_goes_before_the_nex
     window: datetime | None = None
     monkeypatch.setattr(main, "next_window", lambda after, zone, at: window or after)
     names, go = ("gjf", "hana", "portal"), threading.Event()
+
+    def waits(_: Received) -> None:
+        go.wait(60)
+
     with MailServer() as server:
         async with setup.running(**mailing(server)) as app:
             database = app.state.database
@@ -130,7 +134,7 @@ async def test_a_recall_that_becomes_due_while_digests_leave_goes_before_the_nex
             window = datetime(2090, 1, 1, tzinfo=UTC)
             await setup.publish(match("b", "y"))
             await eventually(lambda: _count(database, 3, due=window))
-            server.on_taken = lambda _: go.wait(30) and None
+            server.on_taken = waits
             await database.deliveries.update_many({"due": window}, {"$set": {"due": datetime.now(UTC)}})
             await eventually(lambda: true(len(server.received) == 2))
             await setup.publish(person("a", sequence=2))
