@@ -225,7 +225,8 @@ class DeliveryTransitions:
                 channel = metrics.event_to_partner_seconds.of(channel=delivery["channel"])
                 work.after_commit(lambda: channel.observe(max(0.0, seconds)))
             return
-        if verdict.outcome == "failed":
+        # the end of an opening with which its subscription ends stays open: others are told it then (reconcile.py)
+        if verdict.outcome == "failed" and not (verdict.disable and delivery["match_state"] == "ended"):
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")
             return
         if self._recalled(work, thread, delivery):

@@ -12,7 +12,7 @@ from services.notifications.domain.subscription_filters import checked
 from services.notifications.fan_out.resync import request_resync
 from services.notifications.mappers import match_told
 from shared.kit.store.store import Operation
-from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
 HIGH = checked({"exact": {"band": "high"}})
@@ -75,6 +75,19 @@ def test_what_it_was_told_it_hears_the_change_and_the_end_of() -> None:
     assert case.told(case.high) == [("x", "low", "proposed")]
     case.match("x", "low", 3, stands=False)
     assert case.told(case.high) == [("x", "low", "ended")]
+
+
+def test_the_end_by_which_its_subscription_ended_is_told_to_whoever_else_is_there() -> None:
+    case = Filtered()
+    case.match("y", "low")
+    assert case.told(case.all) == [("y", "low", "proposed")]
+    case.match("y", "low", 2, stands=False)
+    (end,) = case.world.due()
+    case.world.attempt(end["_id"], Verdict("failed", "gone", disable=True), reaches=False)
+    case.world.resync()
+    assert case.world.all(DELIVERIES, _id=end["_id"])[0]["state"] == "dropped"
+    assert case.told(case.high) == [("y", "low", "ended")]
+    assert holding(case.world.partners["gjf"]) == set()
 
 
 def test_what_it_was_never_told_it_hears_no_end_of() -> None:
