@@ -97,7 +97,7 @@ class WhatMustHold:
             if claimed["about"] == "notice" and other.entry["opportunity"] is None and other.alias == this.alias:
                 assert other.version < this.version, ("a notice behind its recall", claimed, other)
         if claimed["about"] == "recall":
-            assert claimed["_id"] in self._had_reason, ("nothing had left", claimed)
+            assert claimed["notice"] in self._had_reason, ("nothing had left", claimed)
         self._left[queue].append(this)
 
     @staticmethod
@@ -156,7 +156,7 @@ class WhatMustHold:
             if each["about"] == "recall" and each["state"] == SENDING:
                 left = [d["version"] for d in own if d["about"] == "notice" and d["possibly_sent"]]
                 if min(left, default=each["version"]) < each["version"]:
-                    self._had_reason.add(each["_id"])
+                    self._had_reason.add(each["notice"])
         recall = thread["recall"]
         if recall is None or not recall["taken"]:
             return

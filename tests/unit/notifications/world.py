@@ -143,9 +143,13 @@ class World:
             )
             arrived = delivery["about"] == "recall" and delivery["state"] == DELIVERED
             # one that turned out to be needless while it was under way by another subscription is not asked for
+            earlier = [
+                d["version"] for d in obeyed if (d["thread"], d["alias"]) == (delivery["thread"], delivery["alias"])
+            ]
+            before = max((version for version in earlier if version < delivery["version"]), default=0)
             needless = not any(
                 (d["thread"], d["alias"], d["about"]) == (delivery["thread"], delivery["alias"], "notice")
-                and d["version"] < delivery["version"]
+                and before < d["version"] < delivery["version"]
                 and d["possibly_sent"]
                 for d in deliveries
             )
