@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import Field
 from starlette.requests import ClientDisconnect
 
 from services.notifications.channels.feed import MOST_IN_PAGE, FeedReader, UnknownCursor
@@ -24,6 +25,7 @@ LONGEST_WAIT = 55  # under the 60 s after which most proxies give up
 LONGEST_STREAM = 300
 MOST_COUNTED = 1_000
 POLL = Bounds(at_once="polls-at-once")
+IfNoneMatch = Annotated[list[Annotated[str, Field(max_length=1_000)]] | None, Header()]
 After = Annotated[str | None, Query(max_length=200)]
 
 
@@ -91,7 +93,7 @@ def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
         after: After = None,
         limit: Annotated[int, Query(ge=1, le=MOST_IN_PAGE)] = 100,
         wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
-        if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
+        if_none_match: IfNoneMatch = None,
     ) -> FeedPage | Response:
         """The caller's notices and recalls after a cursor (``last``: where it is by our book); ``wait`` seconds for the
         first one (long poll). Nothing new since an answer with the ``ETag`` in ``If-None-Match``: 304."""
@@ -166,12 +168,10 @@ def hold(request: Request, recipient: str) -> None:
     Reading.of(request.scope).held.enter_context(quotas.hold("polls-at-once", f"agency/{recipient}"))
 
 
-def known(if_none_match: str | None, etag: str) -> bool:
-    """RFC 9110 13.1.2, by the weak comparison."""
-    if if_none_match is None:
-        return False
-    known = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
-    return "*" in known or etag.removeprefix("W/") in known
+def known(lines: Sequence[str] | None, etag: str) -> bool:
+    """By the lines of ``If-None-Match``, which are one list (RFC 9110 5.3, 13.1.2), and the weak comparison."""
+    tags = {each.strip().removeprefix("W/") for line in lines or () for each in line.split(",")}
+    return "*" in tags or etag.removeprefix("W/") in tags
 
 
 def _not_subscribed() -> Problem:

@@ -14,7 +14,7 @@ from services.notifications.channels.feed_files import FileSeen
 from services.notifications.domain.byte_ranges import NotSatisfiable, byte_range
 from services.notifications.domain.feed_days import Stretch
 from services.notifications.domain.feed_file_format import CONTENT_TYPES, KINDS, Kind
-from services.notifications.feed_api import POLL, FeedEndpoints, hold, known
+from services.notifications.feed_api import POLL, FeedEndpoints, IfNoneMatch, hold, known
 from services.notifications.schemas import Schema
 from shared.access.api_keys import Calling
 from shared.kit.web.problems import Problem, errors
@@ -117,7 +117,7 @@ def make_files_router(endpoints: FeedEndpoints) -> APIRouter:
         name: Name,
         range: Annotated[str | None, Header(max_length=200)] = None,
         if_range: Annotated[str | None, Header(max_length=200)] = None,
-        if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
         """One day's file. Coming back with its ``ETag`` in ``If-None-Match`` shows that all of it has arrived."""
         recipient, still = await endpoints.reader_of(request, caller)
@@ -158,7 +158,7 @@ def make_files_router(endpoints: FeedEndpoints) -> APIRouter:
         request: Request,
         caller: Calling,
         name: Name,
-        if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
         """What GET would say of the whole file, without it (``Range`` is for GET alone). Looking shows nothing: neither
         has the file been given, nor has it arrived."""
