@@ -8,7 +8,7 @@ JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from fastapi import Request
@@ -72,12 +72,26 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _place_in(value: Any) -> tuple[str | int, ...]:
-    """Of the first name that stands twice. One that was overwritten lies in what stands twice itself."""
-    left: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
-    while left:
-        place, value = left.pop()
-        if isinstance(value, _Twice):
-            return (*place, value.name)
-        inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        left.extend(((*place, at), each) for at, each in reversed([*inner]))
+    """Of the first name that stands twice. One that was overwritten lies in what stands twice itself.
+
+    One path for all of the walk: a copy for each value would cost its depth times as much as reading it."""
+    path: list[str | int] = []
+    if isinstance(value, _Twice):
+        return (value.name,)
+    levels = [_inner(value)]
+    while levels:
+        for at, each in levels[-1]:
+            if isinstance(each, _Twice):
+                return (*path, at, each.name)
+            if isinstance(each, dict | list):
+                path.append(at)
+                levels.append(_inner(each))
+                break
+        else:
+            levels.pop()
+            path[-1:] = []
     raise AssertionError("nothing stands twice")
+
+
+def _inner(value: Any) -> Iterator[tuple[str | int, Any]]:
+    return iter(value.items()) if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else iter(())

@@ -33,6 +33,7 @@ Remedies = Callable[[str, str, Mapping[str, object]], dict[str, str]]  # rule, f
 _PASSING = frozenset(
     {6, 7, 43, 89, 91, 112, 133, 134, 189, 202, 239, 246, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436}
 )
+MOST_SHOWN = 20  # steps of a pointer
 _PLACES = ("body", "query", "path", "header", "cookie")
 # names of a problem, the most special one first, and safe values: its sentences by member (`titles`, `details`,
 # `remedy`) and language, without those that nobody has
@@ -216,7 +217,7 @@ def install(
 
     async def twice(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, NamedTwice)
-        return refused([_twice(error.place, _body_of(request))], remedies, sayings).response()
+        return refused([_twice(error.place, request)], remedies, sayings).response()
 
     app.add_exception_handler(NamedTwice, twice)
 
@@ -244,21 +245,33 @@ def _finding(item: Mapping[str, Any], body: type[BaseModel] | None) -> Refusal:
     return found
 
 
-def _twice(place: Sequence[str | int], body: type[BaseModel] | None) -> Refusal:
-    """The pointer leads as far as names are known: another one may be anything."""
-    known = frozenset[str]() if body is None else names_at((), body)
+def _twice(place: Sequence[str | int], request: Request) -> Refusal:
+    """The pointer leads as far as names are known, and no further than MOST_SHOWN: another name may be anything."""
+    body = _body_of(request)
+    known = frozenset(_parameters_of(request)) if body is None else names_at((), body)
     shown = 0
-    while shown < len(place) and (not known or place[shown] in known or isinstance(place[shown], int)):
+    while shown < min(len(place), MOST_SHOWN) and (isinstance(place[shown], int) or place[shown] in known):
         shown += 1
         known = frozenset() if body is None else names_at(place[:shown], body)
     return refusal_of({"type": "named_twice", "loc": place[:shown]}, "")
 
 
+def _parameters_of(request: Request) -> list[str]:
+    """The names of a body that is put together from several parameters."""
+    taken = _taken(request)
+    return [each.alias for each in taken] if len(taken) > 1 else []
+
+
 def _body_of(request: Request) -> type[BaseModel] | None:
     """The model that the route takes as its whole body, if that is one."""
-    taken: Sequence[Any] = getattr(getattr(request.scope.get("route"), "dependant", None), "body_params", ())
+    taken = _taken(request)
     models = models_in(taken[0].field_info.annotation) if len(taken) == 1 else []
     return models[0] if len(models) == 1 else None
+
+
+def _taken(request: Request) -> Sequence[Any]:
+    taken: Sequence[Any] = getattr(getattr(request.scope.get("route"), "dependant", None), "body_params", ())
+    return taken
 
 
 def _allowed(app: FastAPI, path: str) -> str:
