@@ -225,14 +225,19 @@ class DeliveryTransitions:
                 channel = metrics.event_to_partner_seconds.of(channel=delivery["channel"])
                 work.after_commit(lambda: channel.observe(max(0.0, seconds)))
             return
-        # the end of an opening with which its subscription ends stays open: others are told it then (reconcile.py)
-        if verdict.outcome == "failed" and not (verdict.disable and delivery["match_state"] == "ended"):
+        left_behind = verdict.disable and delivery["match_state"] == "ended"
+        if verdict.outcome == "failed" and not left_behind:
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")
             return
         if self._recalled(work, thread, delivery):
             self._queues.drop_claimed(work, thread, delivery, "superseded")
             return
         delivery["reason"] = verdict.reason
+        if left_behind:  # whatever its schedule says, it stays open until others are told it (reconcile.py)
+            forget_retry(delivery)
+            delivery.update({"state": DUE, "due": work.now + IN_DOUBT, "owner": None, "waits": "retry"})
+            DELIVERIES.save(work, delivery)
+            return
         hold = self._breaker.asked(verdict.hold, delivery["about"])
         planned = delivery.get("planned")
         if planned is not None and planned > work.now:  # it was brought forward: that uses up none of its schedule

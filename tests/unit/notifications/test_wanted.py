@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -77,11 +78,23 @@ def test_what_it_was_told_it_hears_the_change_and_the_end_of() -> None:
     assert case.told(case.high) == [("x", "low", "ended")]
 
 
-def test_the_end_by_which_its_subscription_ended_is_told_to_whoever_else_is_there() -> None:
+@pytest.mark.parametrize(
+    ("before", "in_order"), [(0, False), (1, False), (2, False), (1, True)], ids=["first", "second", "last", "blocks"]
+)
+def test_the_end_by_which_its_subscription_ended_is_told_to_whoever_else_is_there(before: int, in_order: bool) -> None:
+    """Whatever its schedule of three attempts has left, and also when others would wait for the next for too long."""
     case = Filtered()
+    if in_order:
+        case.change(case.all, order="alias", blocked_head_seconds=400)
     case.match("y", "low")
     assert case.told(case.all) == [("y", "low", "proposed")]
     case.match("y", "low", 2, stands=False)
+    if in_order:
+        case.match("x", "low", 3)
+    for _ in range(before):
+        (end,) = case.world.due()
+        case.world.attempt(end["_id"], Verdict("again", "http-503", endpoint_healthy=True), reaches=False)
+        case.world.now += timedelta(seconds=300)
     (end,) = case.world.due()
     case.world.attempt(end["_id"], Verdict("failed", "gone", disable=True), reaches=False)
     case.world.resync()
