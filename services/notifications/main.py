@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -66,6 +66,7 @@ from shared.events import registry
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
 from shared.kit.runtime.service_runtime import ServiceRuntime
+from shared.kit.store.mongo import Database
 from shared.reference import load_pack
 
 WRITES = registry.written_by("notifications")
@@ -95,6 +96,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     deadline = timedelta(seconds=settings.deadline_seconds)
     topic = OwnTopic(credentials, dispatcher.due, kafka, deadline, settings.spread)
     channels: dict[str, Channel] = {each.name: each for each in (feed, webhook, email, digest, topic)}
+    push = {name: each for name, each in channels.items() if isinstance(each, PushChannel)}
     reconciler = Reconciler(ids, channels, outcomes, today, dispatcher.waits)
     queues = reconciler.queues
     heard = HeardProhibitions()
@@ -149,16 +151,10 @@ def build(settings: NotificationsSettings) -> FastAPI:
             repository=repository,
             reads=PreSendReads(repository),
             heard=heard,
-            channels={name: each for name, each in channels.items() if isinstance(each, PushChannel)},
+            channels=push,
             transitions=DeliveryTransitions(queues, settings.retry_schedule, resync_requested.set, settings.breaker),
             recorder=AttemptRecorder(store),
-            lease=DispatcherLease(
-                runtime.database,
-                repository,
-                settings.instance,
-                settings.dispatcher_lease,
-                deadline,
-            ),
+            lease=_dispatcher_lease(settings, push.values(), runtime.database, repository),
             messages=messages,
             slots=settings.endpoint_slots,
             jitter=settings.retry_jitter,
@@ -256,6 +252,17 @@ def build(settings: NotificationsSettings) -> FastAPI:
             *((hear_bounces,) if settings.bounces_listen else ()),
         ),
         on_stop=(end_mail, webhook.close, topic.close),
+    )
+
+
+def _dispatcher_lease(
+    settings: NotificationsSettings, channels: Iterable[PushChannel], database: Database, repository: Repository
+) -> DispatcherLease:
+    """It outlasts an attempt of the slowest channel."""
+    longest = max(each.longest for each in channels)
+    usual = timedelta(seconds=settings.deadline_seconds)
+    return DispatcherLease(
+        database, repository, settings.instance, settings.dispatcher_lease(longest), longest, usual=usual
     )
 
 

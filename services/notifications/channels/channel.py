@@ -84,6 +84,11 @@ class PushChannel(Channel):
         metrics.attempts.of(channel=self.name, outcome=verdict.counted_as(), reason=verdict.reason or "none").inc()
         return verdict
 
+    @property
+    @abstractmethod
+    def longest(self) -> timedelta:
+        """How long an attempt may take: what an attempt hands over later could come behind its own recall."""
+
     @abstractmethod
     async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """One attempt, bounded in time and memory. Never raises for anything the partner does. ``body``: the structured

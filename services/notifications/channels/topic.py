@@ -100,6 +100,11 @@ class OwnTopic(PushChannel):
         except Exception:  # a wrong key of ours
             return False
 
+    @property
+    def longest(self) -> timedelta:
+        """One deadline."""
+        return timedelta(seconds=self._total)
+
     async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """Write one record, and wait until all replicas in sync have it."""
         if self._kafka is None:  # it was taken away: as if the partner were down

@@ -101,6 +101,11 @@ class Webhook(PushChannel):
         except ValueError:  # of before this was asked at registration
             return target
 
+    @property
+    def longest(self) -> timedelta:
+        """One deadline."""
+        return self._limits.total
+
     async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """POST once. The status line decides; of the body only so much is read as keeps the connection usable."""
         return judge(await self._request(endpoint, notice, body, now), now, self._limits.longest_hold)

@@ -42,10 +42,18 @@ def outage_of(endpoint: SubscriptionDocument) -> str:
 
 
 class DispatcherLease:
-    """``longest``: how long an attempt may take; none may begin that could outlast the lease."""
+    """``longest``: how long an attempt may take; none may begin that could outlast the lease. ``usual``: how long on
+    most channels; others stand in for whoever has not asked an endpoint for so long, not only after the longest."""
 
     def __init__(
-        self, database: Database, repository: Repository, instance: str, lease: timedelta, longest: timedelta
+        self,
+        database: Database,
+        repository: Repository,
+        instance: str,
+        lease: timedelta,
+        longest: timedelta,
+        *,
+        usual: timedelta | None = None,
     ) -> None:
         self._database = database
         self._repository = repository
@@ -55,7 +63,7 @@ class DispatcherLease:
         self._unreleased: deque[tuple[str, Sequence[str]]] = deque()
         self._unknown_claims: dict[tuple[str, str], int] = {}
         self._lease: Lease | None = None
-        self.share = ReplicaShare(instance, (), longest + STANDS_IN_AFTER)  # as of the last renewal
+        self.share = ReplicaShare(instance, (), (usual or longest) + STANDS_IN_AFTER)  # as of the last renewal
         self.prefetched = 0  # claimed by all workers and not being sent
         self.unrecorded = Counter[str]()  # by owner: sent, and not yet written down
 

@@ -115,6 +115,10 @@ class _Answering(PushChannel):
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
         return Configuration()
 
+    @property
+    def longest(self) -> timedelta:
+        return timedelta(0)
+
     async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         return self._verdict
 

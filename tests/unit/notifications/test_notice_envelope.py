@@ -199,5 +199,6 @@ class TestSettings:
                 self.settings(**wrong)
 
     def test_a_lease_outlives_an_attempt(self) -> None:
-        settings = self.settings()
-        assert settings.dispatcher_lease > 2 * timedelta(seconds=settings.deadline_seconds)
+        for deadlines in (1, 4):
+            longest = timedelta(seconds=deadlines * self.settings().deadline_seconds)
+            assert 0.8 * self.settings().dispatcher_lease(longest) > longest + timedelta(seconds=20)

@@ -48,6 +48,11 @@ class Email(PushChannel):
         """Who tells capital letters apart before the @ is so rare that two such mailboxes are taken for one."""
         return None if target is None else target.lower()
 
+    @property
+    def longest(self) -> timedelta:
+        """With the late answer to a mail. Digests leave by the same relay."""
+        return timedelta(0) if self._relay is None else self._relay.longest
+
     async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """Hand one mail to the mail server."""
         if self._relay is None:  # it was taken away: what waits, waits

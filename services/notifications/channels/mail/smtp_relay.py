@@ -60,6 +60,11 @@ class RelaySettings:
         asks again sends it twice."""
         return 3 * self.total
 
+    @property
+    def longest(self) -> timedelta:
+        """How long one mail may take: no lease under which it leaves may be over before."""
+        return self.total + self.patience
+
     def envelope_sender(self, tag: str) -> str:
         """To whom a report of this mail goes."""
         local, _, domain = self.bounces.rpartition("@")
@@ -107,24 +112,27 @@ class Relay:
         self._standing = RelayStanding()
         self._show(None)
 
+    @property
+    def longest(self) -> timedelta:
+        """How long `send` may take."""
+        return self._settings.longest
+
     async def send(self, to: str, mail: EmailMessage, tag: str) -> MailAnswer:
-        """Hand it over once. Bounded by two deadlines; never raises for anything the server does."""
+        """Hand it over once. Bounded by `longest`; never raises for anything the server does."""
         settings, body = self._settings, mail.as_bytes(policy=SMTP.clone(cte_type="7bit"))
         seconds = settings.total.total_seconds()
-        trusted = None if self._tls is None else await self._tls.context()
         client = aiosmtplib.SMTP(
             hostname=settings.host,
             port=settings.port,
             use_tls=settings.security == "tls",
             start_tls=False,  # below, so that a server that offers none is left politely
-            tls_context=trusted,
             local_hostname=settings.sender.rpartition("@")[2],
             timeout=seconds,
         )
         handed = in_step = False
         try:
             async with asyncio.timeout(seconds):
-                await client.connect()
+                await client.connect(tls_context=None if self._tls is None else await self._tls.context())
                 if settings.security == "starttls":
                     await client.ehlo()
                     if not client.supports_extension("starttls"):
