@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ def now(files: TlsFiles) -> ssl.SSLContext:
 
 def trusted(context: ssl.SSLContext) -> list[str]:
     return [str(each["subject"]) for each in context.get_ca_certs()]
+
+
+def renew(file: Path, tmp_path: Path) -> None:
+    file.write_bytes(Authority(tmp_path / "two", "two").file.read_bytes())
 
 
 def not_taken() -> float | None:
@@ -87,6 +92,46 @@ def test_one_that_cannot_be_used_keeps_the_old_and_says_so_until_it_can(
     file.write_bytes(Authority(tmp_path / "two", "two").file.read_bytes())
     assert "two" in trusted(now(files))[0]
     assert not_taken() == 0
+
+
+async def test_what_is_being_read_is_taken_up_though_whoever_asked_hangs_up(file: Path, tmp_path: Path) -> None:
+    begun, go = threading.Event(), threading.Event()
+    go.set()
+    made = 0
+
+    def make() -> ssl.SSLContext:
+        nonlocal made
+        made += 1
+        begun.set()
+        assert go.wait(30)
+        return ssl.create_default_context(cafile=str(file))
+
+    files = TlsFiles("smtp_ca_file", [str(file)], make)
+    begun.clear()
+    go.clear()
+    renew(file, tmp_path)
+    asks = asyncio.create_task(files.context())
+    assert await asyncio.to_thread(begun.wait, 30)
+    asks.cancel()
+    await asyncio.gather(asks, return_exceptions=True)
+    others = asyncio.gather(files.context(), files.context())
+    await asyncio.sleep(0)
+    go.set()
+    for found in await others:
+        assert "two" in trusted(found)[0]
+    assert "two" in trusted(await files.context())[0]
+    assert (made, not_taken()) == (2, 0), "read once, for all who asked"
+
+
+async def test_a_reading_that_was_ended_is_begun_anew(file: Path, tmp_path: Path) -> None:
+    files = TlsFiles("smtp_ca_file", [str(file)], lambda: ssl.create_default_context(cafile=str(file)))
+    renew(file, tmp_path)
+    asks = asyncio.create_task(files.context())
+    await asyncio.sleep(0)
+    (reading,) = [each for each in asyncio.all_tasks() if each.get_name() == "tls-files"]
+    reading.cancel()
+    await asyncio.gather(asks, return_exceptions=True)
+    assert "two" in trusted(await files.context())[0]
 
 
 def test_without_files_there_is_nothing_to_read_again() -> None:

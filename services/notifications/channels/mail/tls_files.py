@@ -29,22 +29,28 @@ class TlsFiles:
         self._make = make
         self._tried = self._look()  # before they are read: what changes meanwhile is seen the next time
         self._context = make()
+        self._reading: asyncio.Task[None] | None = None
         self._show(usable=True)
 
     async def context(self) -> ssl.SSLContext:
         """By what the files say now, or said when they could be used last."""
-        seen = self._look()
-        if seen != self._tried:
-            self._tried = seen
-            try:
-                self._context = await asyncio.to_thread(self._make)
-            except (OSError, ValueError):
-                self._show(usable=False)
-                _log.error("tls_files_not_taken", missing=self._name)
-            else:
-                self._show(usable=True)
-                _log.info("tls_files_taken", part=self._name)
+        if (self._reading is None or self._reading.done()) and self._look() != self._tried:
+            self._reading = asyncio.create_task(self._read(), name="tls-files")
+        if self._reading is not None and not self._reading.done():
+            await asyncio.shield(self._reading)  # whoever asked may hang up: what was read is for the others, too
         return self._context
+
+    async def _read(self) -> None:
+        seen = self._look()
+        try:
+            self._context = await asyncio.to_thread(self._make)
+        except (OSError, ValueError):
+            self._show(usable=False)
+            _log.error("tls_files_not_taken", missing=self._name)
+        else:
+            self._show(usable=True)
+            _log.info("tls_files_taken", part=self._name)
+        self._tried = seen  # only now: a reading that was ended has tried nothing
 
     def _look(self) -> _Seen:
         return tuple(_look_at(file) for file in self._files)
