@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.channels.mail.relay_standing import PROVEN, RelayStanding
+from services.notifications.channels.mail.relay_standing import MOST_REFUSED, PROVEN, RelayStanding
 from services.notifications.channels.mail.smtp_relay import MailAnswer, judge
 from services.notifications.domain.mail_refusals import About, status_of, whom
 
@@ -109,61 +110,111 @@ class TestWhatItSays:
         assert whom(550, "relay " * 100_000) == "unclear"
 
 
+class Clock:
+    """A standing whose answers come a while apart."""
+
+    def __init__(self, most: int = MOST_REFUSED) -> None:
+        self.standing, self.now = RelayStanding(60.0, most), 0.0
+
+    def refused(self, to: str, after: float = 60.0) -> About:
+        self.now += after
+        return self.standing.refused(to, self.now)
+
+    def taken(self, to: str) -> None:
+        self.standing.taken(to, self.now)
+
+
 class TestMailsToOthers:
     def test_that_are_refused_as_well_show_that_it_is_us(self) -> None:
-        standing = RelayStanding()
+        server = Clock()
         for _ in range(50):
-            assert standing.refused(X) == standing.refused(Y) == "server"
+            assert server.refused(X) == server.refused(Y) == "server"
 
     def test_that_are_taken_in_between_again_and_again_show_that_it_is_this_mailbox(self) -> None:
-        standing = RelayStanding()
-        said = []
+        server, said = Clock(), list[About]()
         for _ in range(PROVEN + 2):
-            said.append(standing.refused(X))
-            standing.taken(Y)
+            said.append(server.refused(X))
+            server.taken(Y)
         assert said == ["server", *["unclear"] * (PROVEN - 1), "mailbox", "mailbox"]
 
+    def test_that_are_taken_within_a_moment_show_nothing_however_many(self) -> None:
+        server, said = Clock(), list[About]()
+        for _ in range(50):
+            said.append(server.refused(X, after=1.0))
+            server.taken(Y)
+        assert said == ["server", *["unclear"] * 49]
+
+    def test_that_are_taken_show_nothing_while_several_are_refused(self) -> None:
+        server = Clock()
+        for _ in range(50):
+            for name in "abc":
+                assert server.refused(f"{name}@partner.example", after=20.0) != "mailbox"
+                server.taken(Y)
+
+    def test_that_are_taken_show_nothing_while_one_that_was_refused_is_taken_after_all(self) -> None:
+        server = Clock()
+        for _ in range(50):
+            assert server.refused(X) != "mailbox"
+            assert server.refused(Y, after=0.0) != "mailbox"
+            server.taken(Y)
+
     def test_that_were_taken_before_show_nothing(self) -> None:
-        standing = RelayStanding()
+        server = Clock()
         for _ in range(100):
-            standing.taken(Y)
-        assert standing.refused(X) == "server"
+            server.taken(Y)
+        assert server.refused(X) == "server"
 
     def test_a_proven_one_waits_where_nobody_else_was_taken_since(self) -> None:
-        standing = RelayStanding()
+        server = Clock()
         for _ in range(PROVEN + 1):
-            standing.refused(X)
-            standing.taken(Y)
-        assert standing.refused(X) == "mailbox"
-        assert standing.refused(X) == "server", "since then the mail server may have been set otherwise"
+            server.refused(X)
+            server.taken(Y)
+        assert server.refused(X) == "mailbox"
+        assert server.refused(X) == "server", "since then the mail server may have been set otherwise"
 
     def test_once_it_was_taken_itself_all_begins_anew(self) -> None:
-        standing = RelayStanding()
+        server = Clock()
         for _ in range(PROVEN + 1):
-            standing.refused(X)
-            standing.taken(Y)
-        standing.taken(X.upper())
-        assert standing.refused(X) == "server"
-        standing.taken(Y)
-        assert standing.refused(X) == "unclear"
+            server.refused(X)
+            server.taken(Y)
+        server.taken(X.upper())
+        assert server.refused(X) == "server"
+        server.taken(Y)
+        assert server.refused(X) == "unclear"
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_of_two_mail_servers_behind_one_name_the_one_that_is_set_wrong_fails_nobody(self, seed: int) -> None:
+        """Each of 20 recipients has 50 notices, and is asked for again a minute after it was refused."""
+        server, chance, left = Clock(), random.Random(seed), dict.fromkeys(range(20), 50)
+        while left:
+            for each in list(left):
+                to = f"{each}@partner.example"
+                if chance.random() < 0.5:
+                    server.taken(to)
+                    left[each] -= 1
+                    if not left[each]:
+                        del left[each]
+                else:
+                    assert server.refused(to, after=0.0) != "mailbox"
+            server.now += 60.0
 
     @given(st.lists(st.sampled_from(["good", "bad"]), max_size=60), st.integers(0, 59))
     def test_a_mail_server_that_is_set_wrong_once_fails_nobody(self, order: list[str], at: int) -> None:
         """Everybody is taken, then for a while nobody, then everybody again; who was refused is tried again."""
-        standing, begins, ends = RelayStanding(), at, at + 20
+        server, begins, ends = Clock(), at, at + 20
         for moment, which in enumerate(order):
             to = X if which == "good" else Y
             if begins <= moment < ends:
-                assert standing.refused(to) in ("server", "unclear")
+                assert server.refused(to) in ("server", "unclear")
             else:
-                standing.taken(to)
+                server.taken(to)
 
     def test_no_more_is_remembered_than_so_many(self) -> None:
-        standing = RelayStanding(most=2)
+        server = Clock(most=2)
         for name in "abc":
-            standing.refused(f"{name}@partner.example")
-        standing.taken(Y)
-        assert [standing.refused(f"{name}@partner.example") for name in "cba"] == ["unclear", "unclear", "server"]
+            server.refused(f"{name}@partner.example")
+        server.taken(Y)
+        assert [server.refused(f"{name}@partner.example") for name in "cba"] == ["unclear", "unclear", "server"]
 
 
 class TestWhatFollows:

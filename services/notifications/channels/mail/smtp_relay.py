@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import EmailMessage
@@ -109,7 +110,7 @@ class Relay:
         self._tls = tls
         self._parting: set[asyncio.Task[None]] = set()
         self._said: dict[str, float] = {}  # by trouble of the mail server, when it was logged last
-        self._standing = RelayStanding()
+        self._standing = RelayStanding(REFUSED_AGAIN_AFTER.total_seconds())
         self._show(None)
 
     @property
@@ -147,7 +148,7 @@ class Relay:
             async with asyncio.timeout(settings.patience.total_seconds()):
                 await client.data(body, timeout=settings.patience.total_seconds())
             in_step = True
-            self._standing.taken(to)
+            self._standing.taken(to, time.monotonic())
             self._show(None)
             return MailAnswer("mailbox", 250)
         except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as refused:
@@ -209,7 +210,7 @@ class Relay:
         if about == "server":
             login, relaying = code in ASKS_FOR_LOGIN, code >= 500 and not of_us
             self._say("login" if login else "relaying" if relaying else "refused", code)
-        elif about == "unclear" and (about := self._standing.refused(to)) == "server":
+        elif about == "unclear" and (about := self._standing.refused(to, time.monotonic())) == "server":
             self._say("refuses-mails", code)
         return MailAnswer(about, code, status_of(refused.message))
 
