@@ -110,6 +110,7 @@ DOORS: list[tuple[str, str, Any]] = [
     ("POST", "/subscriptions", {"channel": "feed"}),
     ("POST", "/subscriptions", {"channel": "webhook", "url": "http://127.0.0.1/hook"}),
     ("GET", "/subscriptions", None),
+    ("GET", f"/subscriptions/{ID}", None),
     ("PATCH", f"/subscriptions/{ID}", {"recalls_only": True}),
     ("POST", f"/subscriptions/{ID}/pause", None),
     ("POST", f"/subscriptions/{ID}/resume", None),
