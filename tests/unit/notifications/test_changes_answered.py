@@ -12,7 +12,7 @@ from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.web.problems import Problem
-from tests.unit.notifications.test_subscriptions import OTHER, Desk
+from tests.unit.notifications.subscription_desk import OTHER, Desk
 
 pytestmark = pytest.mark.unit
 

@@ -13,7 +13,7 @@ from services.notifications.documents import SUBSCRIPTIONS
 from services.notifications.subscriptions.entity_tag import check_if_match, etag_of
 from services.notifications.subscriptions.schemas import SubscriptionChanges
 from shared.kit.web.problems import Problem
-from tests.unit.notifications.test_subscriptions import Desk
+from tests.unit.notifications.subscription_desk import Desk
 
 pytestmark = pytest.mark.unit
 

@@ -1,4 +1,4 @@
-"""Subscriptions: several, each begun when its partner is ready, changed in place; no secret ends before its time."""
+"""Subscriptions: several, each begun when its partner is ready, changed in place."""
 
 from __future__ import annotations
 
@@ -11,115 +11,26 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.notifications import owner_troubles
 from services.notifications.channels import client_tls
-from services.notifications.channels.channel import Configuration
 from services.notifications.channels.client_tls import ClientTls, context_of
-from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.feed import Feed
 from services.notifications.channels.mail.channel import Email
 from services.notifications.channels.mail.digest import EmailDigest
-from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.channels.webhook_signing import new_secret
-from services.notifications.documents import RECOVERIES, RESYNCS, SUBSCRIPTIONS
+from services.notifications.documents import SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
-from services.notifications.domain.circuit_breaker import Breaker
-from services.notifications.domain.webhook_url_rules import UrlRules
-from services.notifications.subscriptions.endpoint_verification import EndpointCheck
-from services.notifications.subscriptions.management import MOST_SUBSCRIPTIONS, Subscriptions
+from services.notifications.subscriptions.management import MOST_SUBSCRIPTIONS
 from services.notifications.subscriptions.schemas import SubscriptionChanges, SubscriptionShown, SubscriptionWanted
 from services.notifications.subscriptions.subscription_options import Wishes
-from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
 from tests.support.certificates import Authority
-from tests.unit.notifications.over_the_world import OverTheWorld
-from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+from tests.unit.notifications.subscription_desk import GRACE, OTHER, URL, Desk, refused
 
 pytestmark = pytest.mark.unit
-GRACE = timedelta(days=7)
-URL, OTHER = "https://partner.example.org/hook", "https://new.example.org/hook"
 
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
-
-
-class Endpoints(Webhook):
-    """Every name leads outside. ``says`` is what an endpoint answers; ``asked``: how and where."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        super().__init__(credentials, lambda *_: None, Limits(), UrlRules())
-        self._own = credentials
-        self.says: dict[str, Verdict] = {}
-        self.allow: set[str] = set()
-        self.asked: list[tuple[str, str]] = []
-
-    async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
-        secret, kept = self._own.new_secret(subscription)
-        return Configuration(self._own.sealed_target(subscription, url or ""), [kept], secret)
-
-    async def permitted(self, endpoint: Any) -> bool:
-        url = self._own.target_of(endpoint) or ""
-        self.asked.append(("handshake", url))
-        return url in self.allow
-
-    async def send(self, endpoint: Any, notice: str, body: bytes, now: Any) -> Verdict:
-        url = self._own.target_of(endpoint) or ""
-        self.asked.append(("test", url))
-        return self.says.get(url, Verdict("again", "no-connection"))
-
-
-class Desk:
-    """gjf may hear of a person with one match, and manages its subscriptions."""
-
-    def __init__(self, nobody_believes: timedelta = timedelta(0)) -> None:
-        self.world = World()
-        for type, data, key in (
-            ("agency-registered", agency_of("gjf"), "gjf"),
-            ("person-updated", person_of("a", ("gjf",)), hexid("person", "a")),
-            ("match-found", match_of("a", "x"), hexid("person", "a")),
-        ):
-            self.world.hear(self.world.event(type, data, key, 1))
-        self.credentials = Credentials(self.world.sealer)
-        self.endpoints = Endpoints(self.credentials)
-        over, clock = OverTheWorld(self.world), Clock(wall=lambda: self.world.now)
-        channels: Any = {"feed": Feed(lambda now: now.date()), "webhook": self.endpoints}
-        self.made = Subscriptions(
-            over.store,
-            over.repository,
-            channels,
-            self.credentials,
-            EndpointCheck(over.store, channels, clock),
-            clock,
-            GRACE,
-            lambda: None,
-            lambda: None,
-            nobody_believes,
-        )
-
-    async def webhook(self, url: str = URL, **wishes: Any) -> str:
-        created = await self.made.subscribe("gjf", "webhook", Wishes(url, new_secret(), **wishes))
-        return created.subscription["_id"]
-
-    def kept(self, subscription: str) -> Any:
-        (found,) = self.world.all(SUBSCRIPTIONS, _id=subscription)
-        return found
-
-    def due(self, subscription: str) -> int:
-        """How much is due to it, once all that was asked for is done."""
-        self.world.resync()
-        return sum(d["subscription"] == subscription for d in self.world.due())
-
-    def live(self, subscription: str) -> list[str]:
-        return self.credentials.live_secrets(self.kept(subscription), self.world.now)
-
-
-async def refused(call: Any) -> tuple[int, str]:
-    """Status and type of the problem that it ends in."""
-    with pytest.raises(Problem) as problem:
-        await call
-    return problem.value.status, problem.value.details.type.rpartition("/")[2]
 
 
 class TestBeginning:
@@ -359,119 +270,6 @@ class TestAsked:
     def test_mails_much_less_often_for_the_mailbox_may_be_somebody_elses(self) -> None:
         most, within = Email.most_asked
         assert (most, within) == (5, timedelta(hours=1))
-
-
-class TestPauseAndResume:
-    async def test_what_is_told_meanwhile_waits_and_the_endpoint_is_not_asked_again(self) -> None:
-        desk = Desk()
-        id = await desk.webhook()
-        await desk.made.pause("gjf", id)
-        assert desk.due(id) == 1, "it waits for an endpoint that is not open"
-        await desk.made.resume("gjf", id)
-        assert (desk.kept(id)["state"], desk.endpoints.asked) == ("active", [])
-
-    @pytest.mark.parametrize("failures", [0, 3, 20])
-    async def test_one_that_failed_is_what_it_was_tried_at_once_and_not_given_up_for_the_time_of_the_pause(
-        self, failures: int
-    ) -> None:
-        desk = Desk()
-        id = await desk.webhook()
-        desk.world.resync()
-        desk.world.attempt(desk.world.due()[0]["_id"], Verdict("again", "refused-503"))
-        assert desk.due(id) == 0
-        since, later = desk.world.now - timedelta(days=9), desk.world.now + GRACE
-        trouble = {"failures": failures, "failing_since": since if failures else None, "held_until": later}
-        await desk.made.pause("gjf", id)
-        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), **trouble, "recall_at": later, "asked_until": later})
-        resumed = await desk.made.resume("gjf", id)
-        now = desk.world.now
-        assert (resumed["failures"], resumed["failing_since"]) == (failures, now if failures else None)
-        assert resumed["held_until"] == now, "open, and what came to wait before is told from what is new"
-        assert (resumed["recall_at"], resumed["asked_until"]) == (None, None)
-        assert desk.due(id) == 1
-        assert owner_troubles.endpoint(resumed, Breaker(), now).what == ("failing" if failures else None)
-        if failures:
-            desk.world.attempt(desk.world.due()[0]["_id"], Verdict("again", "refused-503"))
-            assert desk.kept(id)["state"] == "active", "one bad answer after a long pause does not end it"
-
-    async def test_an_active_one_keeps_its_trouble_and_its_wait(self) -> None:
-        desk = Desk()
-        id = await desk.webhook()
-        trouble = {"failures": 6, "failing_since": desk.world.now, "held_until": desk.world.now + GRACE}
-        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), **trouble})
-        resumed = await desk.made.resume("gjf", id)
-        assert {name: resumed[name] for name in trouble} == trouble  # type: ignore[literal-required]  # names of fields
-
-    async def test_one_that_was_disabled_is_asked_and_then_told_everything_again(self) -> None:
-        desk = Desk()
-        id = await desk.webhook()
-        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), "state": "disabled", "reason": "gone"})
-        assert await refused(desk.made.pause("gjf", id)) == (409, "nothing-to-pause")
-        assert await refused(desk.made.resume("gjf", id)) == (409, "endpoint-check-failed")
-        desk.endpoints.allow.add(URL)
-        await desk.made.resume("gjf", id)
-        assert (desk.kept(id)["state"], desk.kept(id)["reason"]) == ("active", None)
-        ((recovery,), resyncs) = desk.world.all(RECOVERIES), desk.world.all(RESYNCS)
-        assert (recovery["what"], recovery["state"], len(resyncs)) == ("all", "running", 1)
-
-    async def test_a_feed_is_not_paused(self) -> None:
-        desk = Desk()
-        feed = (await desk.made.subscribe("gjf", "feed", Wishes())).subscription["_id"]
-        assert await refused(desk.made.pause("gjf", feed)) == (409, "nothing-to-pause")
-        assert await refused(desk.made.test("gjf", feed)) == (409, "nothing-to-test")
-
-
-class TestSecrets:
-    async def test_a_second_replacement_within_the_grace_ends_none_before_its_time(self) -> None:
-        desk = Desk()
-        id = await desk.webhook()
-        (first,) = desk.live(id)
-        second = (await desk.made.replace_secret("gjf", id, None)).secret
-        desk.world.now += timedelta(days=3)
-        third = new_secret()
-        assert (await desk.made.replace_secret("gjf", id, third)).secret is None
-        assert desk.live(id) == [third, second, first]
-        desk.world.now += timedelta(days=4)
-        assert desk.live(id) == [third, second], "seven days after it was replaced"
-        desk.world.now += timedelta(days=3)
-        assert desk.live(id) == [third]
-
-    async def test_when_too_many_sign_already_a_further_one_is_refused_and_none_is_ended(self) -> None:
-        desk = Desk()
-        id = await desk.webhook()
-        for _ in range(3):
-            await desk.made.replace_secret("gjf", id, None)
-        before = desk.live(id)
-        assert len(before) == 4
-        assert await refused(desk.made.replace_secret("gjf", id, None)) == (409, "too-many-secrets")
-        assert desk.live(id) == before
-        desk.world.now += GRACE
-        await desk.made.replace_secret("gjf", id, None)
-        assert len(desk.live(id)) == 2
-
-    async def test_one_that_signs_already_takes_no_second_place(self) -> None:
-        desk = Desk()
-        id, own = await desk.webhook(), new_secret()
-        (first,) = desk.live(id)
-        for _ in range(6):
-            assert (await desk.made.replace_secret("gjf", id, own)).secret is None
-            assert desk.live(id) == [own, first]
-        desk.world.now += timedelta(days=1)
-        await desk.made.replace_secret("gjf", id, first)  # the one before again
-        assert desk.live(id) == [first, own]
-        desk.world.now += GRACE
-        assert desk.live(id) == [first]
-
-    async def test_its_grace_outlives_pause_resume_and_a_change_of_address(self) -> None:
-        desk = Desk()
-        id = await desk.webhook()
-        (first,) = desk.live(id)
-        await desk.made.replace_secret("gjf", id, None)
-        await desk.made.pause("gjf", id)
-        await desk.made.resume("gjf", id)
-        desk.endpoints.allow.add(OTHER)
-        await desk.made.change("gjf", id, Wishes(OTHER), {"url"})
-        assert first in desk.live(id)
 
 
 class TestSomebodyElses:
