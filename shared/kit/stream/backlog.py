@@ -14,7 +14,7 @@ from typing import NamedTuple
 from shared.kit.kafka.records import Origin, Partition, Record
 
 SHARE = 32  # of one flow in one transaction: what comes for another meanwhile waits for no more than that
-SHARE_BESIDE_OTHERS = 8  # while others have something to do, too: each of theirs waits for such a transaction
+SHARE_BESIDE_OTHERS = 4  # while others have something to do, too: each of theirs waits for such a transaction
 STILL_BESIDE_OTHERS = 16  # transactions: so long it has no more after the others are gone
 MOST_RECORDS = 20_000  # that wait, and
 MOST_BYTES = 32 * 1024 * 1024  # so much of them
