@@ -19,12 +19,14 @@ from shared.kit.runtime.settings import ServiceSettings, read_settings
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.stream.stream import Stream
 from shared.kit.web.route_bounds import Router
+from tests.support.broker import SESSION_TIMEOUT_MS
 
 
 class SmallSettings(ServiceSettings):
     """`fail_at`: where this service breaks on purpose."""
 
     service: str = "small"
+    session_timeout_ms: int = SESSION_TIMEOUT_MS
     port: int = 0
     fail_at: str = ""
     needs_kafka: bool = True

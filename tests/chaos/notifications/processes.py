@@ -10,7 +10,7 @@ from typing import Any
 
 from deploy.local.ports import free_port
 from tests.integration.notifications.parts import Setup, eventually
-from tests.support.broker import IDEMPOTENT
+from tests.support.broker import IDEMPOTENT, SESSION_TIMEOUT_MS
 from verification.chaos.orders import Orders
 from verification.chaos.processes import FaultTarget
 
@@ -27,7 +27,7 @@ async def process(setup: Setup, folder: Path, **changes: Any) -> AsyncIterator[F
         "database": setup.database,
         "topic_prefix": setup.prefix,
         "port": port,
-        "session_timeout_ms": 6_000,
+        "session_timeout_ms": SESSION_TIMEOUT_MS,
         "log_level": "error",
         **changes,
     }

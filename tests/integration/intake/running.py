@@ -23,7 +23,7 @@ from services.intake.settings import IntakeSettings
 from shared.access.api_keys import make_key
 from shared.events import Event, registry
 from shared.events.envelope import from_kafka, to_kafka
-from tests.support.broker import IDEMPOTENT
+from tests.support.broker import IDEMPOTENT, SESSION_TIMEOUT_MS
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -101,7 +101,8 @@ async def register(
 
 
 def settings(kafka: str, mongo_url: str, **more: Any) -> IntakeSettings:
-    given = {"profile": "development", "kafka_idempotent": IDEMPOTENT, **more}
+    known = {"kafka_idempotent": IDEMPOTENT, "session_timeout_ms": SESSION_TIMEOUT_MS}
+    given = {"profile": "development", **known, **more}
     return IntakeSettings(kafka=kafka, mongo_url=mongo_url, first_admin=FIRST_ADMIN, **given)
 
 
@@ -137,6 +138,7 @@ class Process:
             "IEUM_PROFILE": "development",
             "IEUM_KAFKA": kafka,
             "IEUM_KAFKA_IDEMPOTENT": str(IDEMPOTENT).lower(),
+            "IEUM_SESSION_TIMEOUT_MS": str(SESSION_TIMEOUT_MS),
             "IEUM_MONGO_URL": mongo_url,
             "IEUM_DATABASE": "test_" + folder.name.lower().replace(".", "_")[-30:].strip("_-"),
             "IEUM_TOPIC_PREFIX": prefix,

@@ -34,7 +34,7 @@ from shared.kit.stream import checkpoints, quarantine
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.session import Flows
 from shared.kit.stream.stream import Stream
-from tests.support.broker import IDEMPOTENT
+from tests.support.broker import IDEMPOTENT, SESSION_TIMEOUT_MS
 
 SEALER = Sealer(bytes(range(32)))
 CODEC = CloudEventCodec()
@@ -121,7 +121,7 @@ class Service:
         flows: Flows | None = None,
         **settings: Any,
     ) -> None:
-        known = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 500, "idempotent": IDEMPOTENT}
+        known = {"session_timeout_ms": SESSION_TIMEOUT_MS, "heartbeat_interval_ms": 500, "idempotent": IDEMPOTENT}
         settings = {**known, **settings}
         self.settings = KafkaSettings(bootstrap=kafka, instance=instance, prefix=prefix, **settings)
         self.seen = Seen()

@@ -26,7 +26,7 @@ from shared.events.topics.opportunities import JOB_POSTED, Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person
 from shared.kit.base.clock import Clock
 from shared.reference import load_pack
-from tests.support.broker import IDEMPOTENT
+from tests.support.broker import IDEMPOTENT, SESSION_TIMEOUT_MS
 from tests.support.matching import numbered
 from verification.oracle.matches import matches_of
 
@@ -73,8 +73,8 @@ class Setup:
         return MatchingSettings(
             profile="development", instance=instance,
             kafka=self.kafka, mongo_url=self.mongo_url, database=self.database, port=0,
-            topic_prefix=self.prefix, kafka_idempotent=IDEMPOTENT, session_timeout_ms=6_000, lease_seconds=2.0,
-            day_check_seconds=0.1, netting_seconds=0.2,
+            topic_prefix=self.prefix, kafka_idempotent=IDEMPOTENT, session_timeout_ms=SESSION_TIMEOUT_MS,
+            lease_seconds=2.0, day_check_seconds=0.1, netting_seconds=0.2,
         )  # fmt: skip
 
     @asynccontextmanager

@@ -38,7 +38,7 @@ def a_matcher(setup: Setup, code: str = "", **more: str) -> subprocess.Popen[byt
         "IEUM_MONGO_URL": settings.mongo_url,
         "IEUM_DATABASE": settings.database,
         "IEUM_TOPIC_PREFIX": settings.topic_prefix,
-        "IEUM_SESSION_TIMEOUT_MS": "6000",
+        "IEUM_SESSION_TIMEOUT_MS": str(settings.session_timeout_ms),
         "IEUM_LEASE_SECONDS": "2",
         "IEUM_NETTING_SECONDS": "5",
         "IEUM_PORT": str(free_port()),

@@ -25,7 +25,7 @@ from services.notifications.settings import NotificationsSettings
 from shared.access.api_keys import make_key
 from shared.events import Event
 from shared.events.envelope import from_kafka, to_kafka
-from tests.support.broker import IDEMPOTENT
+from tests.support.broker import IDEMPOTENT, SESSION_TIMEOUT_MS
 from tests.unit.notifications.world import agency_of, hexid, match_of, person_of
 
 QUICK = (0.0, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2)
@@ -62,7 +62,7 @@ class Setup:
             "port": 0,
             "topic_prefix": self.prefix,
             "kafka_idempotent": IDEMPOTENT,
-            "session_timeout_ms": 6_000,
+            "session_timeout_ms": SESSION_TIMEOUT_MS,
             "retry_schedule": QUICK,
             "deadline_seconds": 2,
             "breaker_seconds": 0.05,

@@ -423,7 +423,7 @@ async def _started(setup: Setup, port: int) -> asyncio.subprocess.Process:
         "database": setup.database,
         "topic_prefix": setup.prefix,
         "port": port,
-        "session_timeout_ms": 6000,
+        "session_timeout_ms": setup.settings().session_timeout_ms,
         "deadline_seconds": 30,
         "log_level": "error",
     }
