@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 
 from deploy.local.apache.broker import ApacheBroker
 from deploy.local.errors import StartError
 from deploy.local.ports import free_port
+from tests.integration.notifications.corner import Corner
 from tests.integration.notifications.parts import Setup
 from tests.support.missed import cannot_run_here
 from tests.support.profiler import collection_scans
@@ -52,6 +54,21 @@ def setup_for_several(kafka: str, mongo_url: str, mongo: Any) -> Callable[[], Ab
         await mongo.drop_database(name)
 
     return place
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shared_service(
+    setup_for_several: Callable[[], AbstractAsyncContextManager[Setup]],
+) -> AsyncIterator[tuple[Setup, FastAPI]]:
+    """A running service for all tests of a file that need no settings of their own."""
+    async with setup_for_several() as setup, setup.running() as app:
+        yield setup, app
+
+
+@pytest.fixture
+def corner(shared_service: tuple[Setup, FastAPI]) -> Corner:
+    """A test's own part of it."""
+    return Corner(*shared_service)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from services.notifications.channels import feed_stream
 from shared.access.api_keys import make_key
 from shared.kit.runtime import serve
+from tests.integration.notifications.corner import Corner
 from tests.integration.notifications.parts import Client, Setup, event, eventually, match, person, stored
 from tests.unit.notifications.world import agency_of
 
@@ -71,26 +72,26 @@ async def stream(client: httpx.AsyncClient, **how: Any) -> AsyncIterator[Stream]
         yield Stream(answer.aiter_lines())
 
 
-async def test_what_comes_is_pushed_and_resuming_leaves_no_gap(setup: Setup) -> None:
-    async with setup.running() as app, served(app) as base:
-        await setup.publish(setup.agency("hana", "case"), person("a", "hana"), person("b", "hana"))
-        async with Client(None, setup.tokens["hana"], base) as hana:
+async def test_what_comes_is_pushed_and_resuming_leaves_no_gap(corner: Corner) -> None:
+    async with served(corner.app) as base:
+        await corner.publish(corner.agency("hana", "case"), corner.person("a", "hana"), corner.person("b", "hana"))
+        async with Client(None, corner.token("hana"), base) as hana:
             await hana.subscribed("feed")
             async with stream(hana) as first:
-                await setup.publish(match("a", "x"))
+                await corner.publish(corner.match("a", "x"))
                 told = await first.next()
                 assert told is not None
                 assert told["type"] == "notice"
                 assert first.last_id is not None
-            await setup.publish(match("a", "y"), match("b", "y"))
-            await eventually(lambda: stored(app, 3))
-            assert await stored(app, 1, state="served")  # nothing has come back yet
+            await corner.publish(corner.match("a", "y"), corner.match("b", "y"))
+            await eventually(lambda: corner.stored(3))
+            assert await corner.stored(1, state="served")  # nothing has come back yet
             async with stream(hana, headers={"Last-Event-ID": first.last_id}) as second:
                 ids = {event["id"] for event in [await second.next(), await second.next()] if event}
                 assert told["id"] not in ids
                 assert len(ids) == 2
-                await eventually(lambda: stored(app, 1, state="delivered"))
-                await setup.publish(person("a", sequence=2))
+                await eventually(lambda: corner.stored(1, state="delivered"))
+                await corner.publish(corner.person("a", sequence=2))
                 recall = await second.next()
                 assert recall is not None
                 assert recall["type"] == "recall"
@@ -98,14 +99,14 @@ async def test_what_comes_is_pushed_and_resuming_leaves_no_gap(setup: Setup) -> 
             assert {event["id"] for event in whole} >= {recall["id"]}
 
 
-async def test_a_reader_that_is_always_cut_off_within_a_page_goes_on_behind_what_it_has(setup: Setup) -> None:
-    async with setup.running() as app, served(app) as base:
+async def test_a_reader_that_is_always_cut_off_within_a_page_goes_on_behind_what_it_has(corner: Corner) -> None:
+    async with served(corner.app) as base:
         names = ("a", "b", "c")
-        await setup.publish(setup.agency("hana", "case"), *(person(name, "hana") for name in names))
-        async with Client(None, setup.tokens["hana"], base) as hana:
+        await corner.publish(corner.agency("hana", "case"), *(corner.person(name, "hana") for name in names))
+        async with Client(None, corner.token("hana"), base) as hana:
             await hana.subscribed("feed")
-            await setup.publish(*(match(name, opportunity) for opportunity in "xyz" for name in names))
-            await eventually(lambda: stored(app, 9))
+            await corner.publish(*(corner.match(name, opportunity) for opportunity in "xyz" for name in names))
+            await eventually(lambda: corner.stored(9))
             async with stream(hana) as whole:
                 wanted = [event["id"] for event in [await whole.next() for _ in range(9)] if event]
             for k in (1, 2, 4):
@@ -119,14 +120,14 @@ async def test_a_reader_that_is_always_cut_off_within_a_page_goes_on_behind_what
                         last_id = cut.last_id
                 assert got == wanted
             assert (await hana.get("/feed", params={"after": last_id})).json()["events"] == []
-            await eventually(lambda: stored(app, 9, state="delivered"))
+            await eventually(lambda: corner.stored(9, state="delivered"))
 
 
-async def test_heartbeats_and_an_end_in_time(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_heartbeats_and_an_end_in_time(corner: Corner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_stream, "HEARTBEAT_SECONDS", 0.2)
-    async with setup.running() as app, served(app) as base:
-        await setup.publish(setup.agency("hana", "case"))
-        async with Client(None, setup.tokens["hana"], base) as hana:
+    async with served(corner.app) as base:
+        await corner.publish(corner.agency("hana", "case"))
+        async with Client(None, corner.token("hana"), base) as hana:
             await hana.subscribed("feed")
             async with stream(hana, params={"seconds": 1}) as quiet:
                 assert await quiet.next() is None
@@ -134,18 +135,18 @@ async def test_heartbeats_and_an_end_in_time(setup: Setup, monkeypatch: pytest.M
 
 
 async def test_a_key_that_is_revoked_ends_it_and_so_does_the_end_of_the_subscription(
-    setup: Setup, monkeypatch: pytest.MonkeyPatch
+    corner: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed_stream, "HEARTBEAT_SECONDS", 0.2)
-    async with setup.running() as app, served(app) as base:
-        await setup.publish(setup.agency("hana", "case"), setup.agency("gjf"))
-        async with Client(None, setup.tokens["hana"], base) as hana, Client(None, setup.tokens["gjf"], base) as gjf:
+    async with served(corner.app) as base:
+        await corner.publish(corner.agency("hana", "case"), corner.agency("gjf"))
+        async with Client(None, corner.token("hana"), base) as hana, Client(None, corner.token("gjf"), base) as gjf:
             await hana.subscribed("feed")
             made = await gjf.subscribed("feed")
             async with stream(hana) as revoked, stream(gjf) as ended:
                 _, other = make_key("hana-9")
-                state = agency_of("hana", "case").model_copy(update={"keys": (other,)})
-                await setup.publish(event("agency-changed", state, "hana", 2))
+                state = agency_of(corner.own("hana"), "case").model_copy(update={"keys": (other,)})
+                await corner.publish(event("agency-changed", state, corner.own("hana"), 2))
                 await gjf.delete(f"/subscriptions/{made['subscription']}")
                 assert await asyncio.wait_for(revoked.next(), 30) is None
                 assert await asyncio.wait_for(ended.next(), 30) is None
@@ -186,10 +187,10 @@ async def test_a_reader_that_takes_nothing_is_dropped_and_holds_little(setup: Se
 
 
 @pytest.mark.parametrize("path", ["/feed?wait=55", "/feed/stream"])
-async def test_who_hangs_up_gives_its_place_back_long_before_its_time_is_over(setup: Setup, path: str) -> None:
-    async with setup.running() as app, served(app) as base:
-        await setup.publish(setup.agency("gjf"))
-        async with Client(None, setup.tokens["gjf"], base) as gjf:
+async def test_who_hangs_up_gives_its_place_back_long_before_its_time_is_over(corner: Corner, path: str) -> None:
+    async with served(corner.app) as base:
+        await corner.publish(corner.agency("gjf"))
+        async with Client(None, corner.token("gjf"), base) as gjf:
             await gjf.subscribed("feed")
 
             async def has_room() -> bool:
@@ -200,7 +201,7 @@ async def test_who_hangs_up_gives_its_place_back_long_before_its_time_is_over(se
 
             url, lines = (
                 httpx.URL(base),
-                [f"GET {path} HTTP/1.1", "host: x", f"authorization: Bearer {setup.tokens['gjf']}"],
+                [f"GET {path} HTTP/1.1", "host: x", f"authorization: Bearer {corner.token('gjf')}"],
             )
             opened = [await asyncio.open_connection(url.host, url.port) for _ in range(16)]
             for _, writer in opened:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.notifications.channels.webhook_signing import new_secret
+from tests.integration.notifications.corner import Corner
 from tests.integration.notifications.parts import (
     OK,
     Client,
@@ -41,16 +42,20 @@ async def _held(partner: Partner, count: int) -> bool:
     return len(holding([event for event in partner.told if event["type"] != "test"])) == count
 
 
+async def _due(corner: Corner, count: int) -> bool:
+    return await corner.count(state="due") == count
+
+
 async def _waiting(app: Any, count: int, **query: Any) -> bool:
     return bool(await app.state.database.deliveries.count_documents({"state": "due", **query}) == count)
 
 
 class TestBeginning:
-    async def test_nothing_comes_before_the_secret_can_be_installed(self, setup: Setup) -> None:
+    async def test_nothing_comes_before_the_secret_can_be_installed(self, corner: Corner) -> None:
         gate = Gate(post=answer_of(401))
-        async with setup.running() as app, Partner(gate.answer) as partner:
-            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+        async with Partner(gate.answer) as partner:
+            await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"), corner.match("a", "x"))
+            async with corner.client("gjf") as gjf:
                 wanted = {"channel": "webhook", "url": partner.url}
                 made: dict[str, Any] = await eventually(lambda: _made(gjf, wanted))
                 resume = f"/subscriptions/{made['subscription']}/resume"
@@ -64,11 +69,11 @@ class TestBeginning:
                 partner.requests = [each for each in partner.requests if each.method == "POST"]
                 partner.verify(made["secret"])
 
-    async def test_the_handshake_is_enough_and_asks_for_our_origin(self, setup: Setup) -> None:
+    async def test_the_handshake_is_enough_and_asks_for_our_origin(self, corner: Corner) -> None:
         gate = Gate(options=ALLOWED)
-        async with setup.running() as app, Partner(gate.answer) as partner:
-            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+        async with Partner(gate.answer) as partner:
+            await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"), corner.match("a", "x"))
+            async with corner.client("gjf") as gjf:
                 wanted = {"channel": "webhook", "url": partner.url, "headers": {"X-Gateway": "k=v; w"}}
                 made: dict[str, Any] = await eventually(lambda: _made(gjf, wanted))
                 assert (await gjf.post(f"/subscriptions/{made['subscription']}/resume")).status_code == 200
@@ -78,29 +83,28 @@ class TestBeginning:
                 assert {request.headers["x-gateway"] for request in partner.requests} == {"k=v; w"}
                 assert "test" not in {request.event["type"] for request in posts}
 
-    async def test_a_header_that_would_be_two_is_refused_and_not_repeated(self, setup: Setup) -> None:
-        async with setup.running() as app:
-            await setup.publish(setup.agency("gjf"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
-                await gjf.subscribed("feed")
-                for headers, named in (
-                    ({"x-a": "b\r\nx-evil: 1"}, "/x-a"),
-                    ({"x-a\r\nx-evil": "1"}, ""),
-                    ({"Transfer-Encoding": "chunked"}, "/Transfer-Encoding"),
-                    ({"x-b": "c", "x-a": None}, "/x-a"),
-                ):
-                    wanted = {"channel": "webhook", "url": "http://127.0.0.1:9/", "headers": headers}
-                    answer = await gjf.post("/subscriptions", json=wanted)
-                    assert (answer.status_code, answer.json()["field"]) == (422, f"/headers{named}")
-                    assert "evil" not in answer.text
+    async def test_a_header_that_would_be_two_is_refused_and_not_repeated(self, corner: Corner) -> None:
+        await corner.publish(corner.agency("gjf"))
+        async with corner.client("gjf") as gjf:
+            await gjf.subscribed("feed")
+            for headers, named in (
+                ({"x-a": "b\r\nx-evil: 1"}, "/x-a"),
+                ({"x-a\r\nx-evil": "1"}, ""),
+                ({"Transfer-Encoding": "chunked"}, "/Transfer-Encoding"),
+                ({"x-b": "c", "x-a": None}, "/x-a"),
+            ):
+                wanted = {"channel": "webhook", "url": "http://127.0.0.1:9/", "headers": headers}
+                answer = await gjf.post("/subscriptions", json=wanted)
+                assert (answer.status_code, answer.json()["field"]) == (422, f"/headers{named}")
+                assert "evil" not in answer.text
 
 
 class TestChanged:
-    async def test_a_header_for_one_host_is_not_shown_to_another(self, setup: Setup) -> None:
+    async def test_a_header_for_one_host_is_not_shown_to_another(self, corner: Corner) -> None:
         first, second = Gate(options=ALLOWED), Gate(options=ALLOWED)
-        async with setup.running() as app, Partner(first.answer) as old, Partner(second.answer) as new:
-            await setup.publish(setup.agency("gjf"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+        async with Partner(first.answer) as old, Partner(second.answer) as new:
+            await corner.publish(corner.agency("gjf"))
+            async with corner.client("gjf") as gjf:
                 wanted = {"channel": "webhook", "url": old.url, "headers": {"Authorization": "Bearer k"}}
                 made: dict[str, Any] = await eventually(lambda: _made(gjf, wanted))
                 address = f"/subscriptions/{made['subscription']}"
@@ -155,15 +159,15 @@ class TestChanged:
                 for secret in (made["secret"], second, third):
                     partner.verify(secret)
 
-    async def test_paused_everything_waits_and_resumed_it_comes(self, setup: Setup) -> None:
-        async with setup.running() as app, Partner() as partner:
-            await setup.publish(setup.agency("gjf"), person("a", "gjf"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+    async def test_paused_everything_waits_and_resumed_it_comes(self, corner: Corner) -> None:
+        async with Partner() as partner:
+            await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"))
+            async with corner.client("gjf") as gjf:
                 made = await gjf.subscribed("webhook", partner.url)
                 address = f"/subscriptions/{made['subscription']}"
                 assert (await gjf.post(f"{address}/pause")).json()["state"] == "paused"
-                await setup.publish(match("a", "x"), match("a", "y"))
-                await eventually(lambda: _waiting(app, 2))
+                await corner.publish(corner.match("a", "x"), corner.match("a", "y"))
+                await eventually(lambda: _due(corner, 2))
                 await asyncio.sleep(1.5)  # a dispatcher looks every second
                 assert partner.requests == []
                 (one, _) = (await gjf.get("/deliveries", params={"state": "undelivered"})).json()["deliveries"]
