@@ -7,21 +7,24 @@ import contextlib
 import smtplib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple
 
 import pytest
+import pytest_asyncio
+from fastapi import FastAPI
 
 from deploy.local.ports import free_port
 from services.notifications import main
 from services.notifications.channels.mail import digest, owner_alerts
 from services.notifications.channels.mail.bounce_listener import CannotListen
 from shared.kit.base.metrics import REGISTRY
-from tests.integration.notifications.parts import Client, Setup, eventually, match, person
+from tests.integration.notifications.corner import Corner
+from tests.integration.notifications.parts import Client, Setup, eventually
 from tests.support.mail_server import MailServer
 from tests.support.undelivered import AWAY, REPORTS, postfix
 
 pytestmark = pytest.mark.integration
-TO, ALERTS = "jobs@partner.example", "office@partner.example"
 
 
 def mailing(server: MailServer, port: int) -> dict[str, Any]:
@@ -52,18 +55,34 @@ def counted(outcome: str) -> float:
     return REGISTRY.get_sample_value("ieum_bounces_total", {"outcome": outcome}) or 0.0
 
 
-class Mailed:
-    """A service, its mail server, an agency with a mailbox to which one notice was mailed."""
+class Service(NamedTuple):
+    """One with its mail server, and the port where it listens for what comes back."""
 
-    def __init__(
-        self, app: Any, setup: Setup, server: MailServer, port: int, client: Client, made: dict[str, Any]
-    ) -> None:
-        self.app, self.setup, self.server, self.port, self.client, self.made = app, setup, server, port, client, made
+    setup: Setup
+    app: FastAPI
+    server: MailServer
+    port: int
+
+
+class Mailed:
+    """An agency with a mailbox to which one notice was mailed."""
+
+    made: dict[str, Any]
+
+    def __init__(self, service: Service, corner: Corner, client: Client) -> None:
+        self.app, self.server, self.port = service.app, service.server, service.port
+        self.corner, self.client = corner, client
+        self.to, self.alerts = (f"{corner.own(name)}@partner.example" for name in ("jobs", "office"))
+
+    async def begin(self, channel: str) -> None:
+        self.made = await self.client.subscribed(channel, f"mailto:{self.to}", alerts_to=f"mailto:{self.alerts}")
+        await self.corner.publish(self.corner.match("a", "x"))
+        await eventually(lambda: _true(len(self.told(self.to)) == 1))
 
     @property
     def path(self) -> str:
         """Where a report of the last mail to the mailbox goes."""
-        return [each.sender for each in self.server.received if each.to == [TO]][-1]
+        return [each.sender for each in self.server.received if each.to == [self.to]][-1]
 
     async def shown(self) -> dict[str, Any]:
         found = (await self.client.get("/subscriptions")).json()["subscriptions"]
@@ -76,20 +95,28 @@ class Mailed:
 Begin = Callable[..., Awaitable[Mailed]]
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def service(
+    setup_for_several: Callable[[], AbstractAsyncContextManager[Setup]],
+) -> AsyncIterator[Service]:
+    with pytest.MonkeyPatch.context() as patch, MailServer() as server:
+        patch.setattr(owner_alerts, "LOOK_SECONDS", 0.1)
+        patch.setattr(digest, "LOOK_SECONDS", 0.1)
+        patch.setattr(main, "next_window", lambda after, zone, at: after)
+        async with setup_for_several() as setup, setup.running(**mailing(server, port := free_port())) as app:
+            yield Service(setup, app, server, port)
+
+
 @pytest.fixture
-async def begin(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Begin]:
-    monkeypatch.setattr(owner_alerts, "LOOK_SECONDS", 0.1)
+async def begin(service: Service) -> AsyncIterator[Begin]:
     async with contextlib.AsyncExitStack() as stack:
 
-        async def mailed(channel: str = "email", **changes: Any) -> Mailed:
-            server, port = stack.enter_context(MailServer()), free_port()
-            app = await stack.enter_async_context(setup.running(**mailing(server, port) | changes))
-            await setup.publish(setup.agency("gjf"), person("a", "gjf"))
-            client = await stack.enter_async_context(Client(app, setup.tokens["gjf"]))
-            made = await client.subscribed(channel, f"mailto:{TO}", alerts_to=f"mailto:{ALERTS}")
-            await setup.publish(match("a", "x"))
-            await eventually(lambda: _true(len(server.received) == 1))
-            return Mailed(app, setup, server, port, client, made)
+        async def mailed(channel: str = "email") -> Mailed:
+            corner = Corner(service.setup, service.app)
+            await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"))
+            made = Mailed(service, corner, await stack.enter_async_context(corner.client("gjf")))
+            await made.begin(channel)
+            return made
 
         yield mailed
 
@@ -101,33 +128,31 @@ async def _true(said: bool) -> bool:
 @pytest.mark.parametrize("report", REPORTS)
 async def test_a_mailbox_that_is_gone_ends_its_subscription_and_its_owner_is_told(begin: Begin, report: str) -> None:
     mailed, before = await begin(), counted("ended")
-    assert await hands(mailed.port, mailed.path, REPORTS[report](TO)) == 250
+    assert await hands(mailed.port, mailed.path, REPORTS[report](mailed.to)) == 250
     shown = await mailed.shown()  # what is accepted has happened
     assert (shown["state"], shown["reason"]) == ("disabled", "no-such-mailbox")
     assert counted("ended") == before + 1
-    await eventually(lambda: _true("Your subscription has ended" in mailed.told(ALERTS)))
-    await mailed.setup.publish(match("a", "y"))
+    await eventually(lambda: _true("Your subscription has ended" in mailed.told(mailed.alerts)))
+    await mailed.corner.publish(mailed.corner.match("a", "y"))
     await eventually(lambda: _nothing_open(mailed))
-    assert len(mailed.told(TO)) == 1
+    assert len(mailed.told(mailed.to)) == 1
 
 
 async def _nothing_open(mailed: Mailed) -> bool:
-    database = mailed.app.state.database
-    seen = await database.matches.count_documents({}) == 2
-    return bool(
-        seen and not await database.deliveries.count_documents({"state": {"$in": ["due", "waiting", "sending"]}})
-    )
+    match = mailed.corner.match("a", "y").data.match
+    seen = await mailed.app.state.database.matches.count_documents({"_id": match})
+    return bool(seen and not await mailed.corner.count(state={"$in": ["due", "waiting", "sending"]}))
 
 
 async def test_the_same_report_again_changes_nothing_and_it_may_be_resumed(begin: Begin) -> None:
     mailed = await begin()
     path = mailed.path
-    assert [await hands(mailed.port, path, postfix(TO)) for _ in range(3)] == [250] * 3
+    assert [await hands(mailed.port, path, postfix(mailed.to)) for _ in range(3)] == [250] * 3
     ended = await mailed.app.state.database.subscriptions.find_one({"_id": mailed.made["subscription"]})
-    assert await hands(mailed.port, path.upper(), postfix(TO)) == 250
+    assert await hands(mailed.port, path.upper(), postfix(mailed.to)) == 250
     assert await mailed.app.state.database.subscriptions.find_one({"_id": mailed.made["subscription"]}) == ended
-    await eventually(lambda: _true("Your subscription has ended" in mailed.told(ALERTS)))
-    assert mailed.told(ALERTS).count("Your subscription has ended") == 1
+    await eventually(lambda: _true("Your subscription has ended" in mailed.told(mailed.alerts)))
+    assert mailed.told(mailed.alerts).count("Your subscription has ended") == 1
     answer = await mailed.client.post(f"/subscriptions/{mailed.made['subscription']}/resume")
     assert answer.json()["state"] == "active"
 
@@ -137,10 +162,10 @@ async def test_an_address_that_was_changed_meanwhile_is_not_ended_for_the_old_on
     old, at = mailed.path, f"/subscriptions/{mailed.made['subscription']}"
     changed = await mailed.client.patch(at, json={"url": "mailto:new@partner.example"})
     assert changed.status_code == 200, changed.text
-    assert await hands(mailed.port, old, postfix(TO)) == 250
+    assert await hands(mailed.port, old, postfix(mailed.to)) == 250
     assert ((await mailed.shown())["state"], counted("outdated")) == ("active", before + 1)
     assert (await mailed.client.delete(at)).status_code == 204
-    assert await hands(mailed.port, old, postfix(TO)) == 250
+    assert await hands(mailed.port, old, postfix(mailed.to)) == 250
     assert counted("outdated") == before + 2
 
 
@@ -158,48 +183,50 @@ async def test_what_nobody_wrote_to_is_refused_before_its_content(
         "somebody@partner.example",
     ]
     capfd.readouterr()
-    assert [await hands(mailed.port, each, postfix(TO)) for each in forged] == [550] * len(forged)
+    assert [await hands(mailed.port, each, postfix(mailed.to)) for each in forged] == [550] * len(forged)
     assert counted("unknown") == before + len(forged)
     assert (await mailed.shown())["state"] == "active"
-    assert await hands(mailed.port, path, postfix(TO, "5.7.1")) == 250
+    assert await hands(mailed.port, path, postfix(mailed.to, "5.7.1")) == 250
     said = capfd.readouterr()
     assert not [each for each in (id, "partner.example", "relay.example", "Undelivered") if each in said.out + said.err]
 
 
 @pytest.mark.parametrize(
     ("content", "outcome"),
-    [(AWAY, "soft"), (postfix(TO, "4.4.1", "delayed"), "soft"), (postfix(TO, "5.2.2"), "shown"), (b"", "soft"),
-     (postfix("member@partner.example"), "shown"), (postfix(TO, "4.4.1"), "shown")],
+    [(lambda to: AWAY, "soft"), (lambda to: postfix(to, "4.4.1", "delayed"), "soft"),
+     (lambda to: postfix(to, "5.2.2"), "shown"), (lambda to: b"", "soft"),
+     (lambda to: postfix("member@partner.example"), "shown"), (lambda to: postfix(to, "4.4.1"), "shown")],
+    ids=["away", "delayed", "mailbox full", "nothing", "another mailbox", "for now"],
 )  # fmt: skip
-async def test_what_is_not_for_good_or_not_about_it_ends_nothing(begin: Begin, content: bytes, outcome: str) -> None:
+async def test_what_is_not_for_good_or_not_about_it_ends_nothing(
+    begin: Begin, content: Callable[[str], bytes], outcome: str
+) -> None:
     mailed, before = await begin(), counted(outcome)
     for _ in range(3):
-        assert await hands(mailed.port, mailed.path, content) == 250
+        assert await hands(mailed.port, mailed.path, content(mailed.to)) == 250
     shown = await mailed.shown()
     assert (shown["state"], shown["failing"], counted(outcome)) == ("active", 0, before + 3)
     assert (shown["bounced_at"] is not None) == (outcome == "shown")
     at = f"/subscriptions/{mailed.made['subscription']}"
     if outcome == "shown":
-        assert (await mailed.client.patch(at, json={"url": f"mailto:{TO}"})).json()["bounced_at"] is None
+        assert (await mailed.client.patch(at, json={"url": f"mailto:{mailed.to}"})).json()["bounced_at"] is None
 
 
 async def test_a_mail_about_trouble_that_comes_back_is_shown_and_ends_nothing(begin: Begin) -> None:
     mailed = await begin()
-    assert await hands(mailed.port, mailed.path, postfix(TO)) == 250
-    await eventually(lambda: _true(bool(mailed.told(ALERTS))))
+    assert await hands(mailed.port, mailed.path, postfix(mailed.to)) == 250
+    await eventually(lambda: _true(bool(mailed.told(mailed.alerts))))
     assert (await mailed.client.post(f"/subscriptions/{mailed.made['subscription']}/resume")).status_code == 200
-    alerts = next(each.sender for each in mailed.server.received if each.to == [ALERTS])
-    assert await hands(mailed.port, alerts, postfix(ALERTS)) == 250
+    alerts = next(each.sender for each in mailed.server.received if each.to == [mailed.alerts])
+    assert await hands(mailed.port, alerts, postfix(mailed.alerts)) == 250
     shown = await mailed.shown()
     assert (shown["state"], shown["bounced_at"]) == ("active", None)
     assert shown["alerts_bounced_at"] is not None
 
 
-async def test_a_digest_comes_back_like_a_mail(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digest, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(main, "next_window", lambda after, zone, at: after)
+async def test_a_digest_comes_back_like_a_mail(begin: Begin) -> None:
     mailed = await begin("email-digest")
-    assert await hands(mailed.port, mailed.path, postfix(TO)) == 250
+    assert await hands(mailed.port, mailed.path, postfix(mailed.to)) == 250
     assert (await mailed.shown())["reason"] == "no-such-mailbox"
 
 
@@ -212,7 +239,7 @@ class Lmtp(smtplib.LMTP):
 
 async def test_lmtp_is_heard_too(begin: Begin) -> None:
     mailed = await begin()
-    assert await hands(mailed.port, mailed.path, postfix(TO), Lmtp) == 250
+    assert await hands(mailed.port, mailed.path, postfix(mailed.to), Lmtp) == 250
     assert (await mailed.shown())["state"] == "disabled"
 
 
