@@ -32,7 +32,7 @@ from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.dispatcher import Dispatcher
-from services.notifications.delivery.dispatcher_lease import DispatcherLease
+from services.notifications.delivery.dispatcher_lease import DispatcherLease, LeaseTerm
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.pre_send_check import PreSendReads
@@ -154,7 +154,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             channels=push,
             transitions=DeliveryTransitions(queues, settings.retry_schedule, resync_requested.set, settings.breaker),
             recorder=AttemptRecorder(store),
-            lease=_dispatcher_lease(settings, push.values(), runtime.database, repository),
+            lease=_dispatcher_lease(settings, channels.values(), runtime.database, repository),
             messages=messages,
             slots=settings.endpoint_slots,
             jitter=settings.retry_jitter,
@@ -256,14 +256,17 @@ def build(settings: NotificationsSettings) -> FastAPI:
 
 
 def _dispatcher_lease(
-    settings: NotificationsSettings, channels: Iterable[PushChannel], database: Database, repository: Repository
+    settings: NotificationsSettings, channels: Iterable[Channel], database: Database, repository: Repository
 ) -> DispatcherLease:
-    """It outlasts an attempt of the slowest channel."""
-    longest = max(each.longest for each in channels)
+    """It outlasts an attempt by each channel: that of mails is a longer one."""
+
+    def term(attempt: timedelta) -> LeaseTerm:
+        return LeaseTerm(settings.dispatcher_lease(attempt), attempt)
+
     usual = timedelta(seconds=settings.deadline_seconds)
-    return DispatcherLease(
-        database, repository, settings.instance, settings.dispatcher_lease(longest), longest, usual=usual
-    )
+    slow = {each.name: each.longest for each in channels if each.longest > usual}
+    slowest = term(max(slow.values())) if slow else None
+    return DispatcherLease(database, repository, settings.instance, term(usual), slowest, slow)
 
 
 def _limits(settings: NotificationsSettings) -> Limits:

@@ -20,7 +20,8 @@ from services.notifications.documents import (
 from services.notifications.domain.attempt_verdict import Verdict
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
-Due = Callable[[UnitOfWork, DeliveryDocument], None]  # this delivery may be sent from its ``due`` on
+# this delivery may be sent from its ``due`` on, by this channel
+Due = Callable[[UnitOfWork, DeliveryDocument, ChannelName], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,12 @@ class Channel(ABC):
         """What `accept` reads."""
         return ()
 
+    @property
+    def longest(self) -> timedelta:
+        """How long an attempt of ours may take: what one hands over later could come behind its own recall. None where
+        the partner comes to us."""
+        return timedelta(0)
+
     @abstractmethod
     def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
         """Take a new delivery in (or one whose turn has come): set its state. ``first``: it need not wait for an
@@ -76,7 +83,7 @@ class PushChannel(Channel):
         delivery.update({"state": DUE if first else WAITING, "due": due})
         delivery.setdefault("since", due)
         if first:
-            self._on_due(work, delivery)
+            self._on_due(work, delivery, self.name)
 
     async def send(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """One attempt, counted by what came of it at once: not only when it is written down, or given up after days."""
@@ -87,7 +94,7 @@ class PushChannel(Channel):
     @property
     @abstractmethod
     def longest(self) -> timedelta:
-        """How long an attempt may take: what an attempt hands over later could come behind its own recall."""
+        """More than none."""
 
     @abstractmethod
     async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:

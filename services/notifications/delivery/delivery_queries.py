@@ -39,6 +39,7 @@ from shared.kit.store.lease import COLLECTION as LEASES
 from shared.kit.store.mongo import Database, Document
 
 LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/dispatcher_lease.py
+SLOW = "/slow"  # behind the instance: its lease of slow channels
 BROUGHT_FORWARD = 1_000
 MOST_RECALLED = 100
 MOST_DOWN = 1_000  # endpoints in an outage that are looked at
@@ -185,7 +186,8 @@ class DeliveryQueries:
 
     async def live_dispatchers(self) -> list[str]:
         """Instances that hold the lease of a dispatcher, by the database's own clock."""
-        return sorted(lease["owner"] for lease in await self._live_leases())
+        owners = [lease["owner"] for lease in await self._live_leases()]
+        return sorted(owner for owner in owners if not owner.endswith(SLOW))
 
     async def _live_leases(self) -> list[Document]:
         named = {"$gte": LEASES_OF_DISPATCHERS, "$lt": LEASES_OF_DISPATCHERS[:-1] + "0"}  # "0" follows "/" in ASCII

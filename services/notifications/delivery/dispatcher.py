@@ -24,7 +24,15 @@ from services.notifications.delivery.endpoint_worker import EndpointWorker
 from services.notifications.delivery.held_deliveries import HELD_LIMIT, PREFETCH_LIMIT
 from services.notifications.delivery.pre_send_check import EndpointRead, FoundAllowed, endpoint_of, found_allowed
 from services.notifications.delivery.turns import ABOUT, TURNS_OF, Turn, turn_of
-from services.notifications.documents import DELIVERIES, DUE, SENDING, About, ClaimedDelivery, DeliveryDocument
+from services.notifications.documents import (
+    DELIVERIES,
+    DUE,
+    SENDING,
+    About,
+    ChannelName,
+    ClaimedDelivery,
+    DeliveryDocument,
+)
 from shared.kit.base import metrics
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.ids import random_bytes
@@ -63,12 +71,12 @@ class Dispatcher:
         self._polls = 0
         self._ending: set[str] = set()  # notices that are in a recall's way, until that is written down
 
-    def due(self, work: UnitOfWork, delivery: DeliveryDocument) -> None:
+    def due(self, work: UnitOfWork, delivery: DeliveryDocument, channel: ChannelName) -> None:
         """Send this as soon as the transaction is committed, if it is due then and nothing in it takes that back."""
         id = delivery["_id"]
-        work.at_end(lambda: self._claim_at_birth(work, id))
+        work.at_end(lambda: self._claim_at_birth(work, id, channel))
 
-    def _claim_at_birth(self, work: UnitOfWork, id: str) -> None:
+    def _claim_at_birth(self, work: UnitOfWork, id: str, channel: ChannelName) -> None:
         delivery = DELIVERIES.get(work, id)
         if delivery is None or delivery["state"] != DUE:  # superseded or dropped by what came after it
             return
@@ -77,7 +85,7 @@ class Dispatcher:
             return  # found by a poll when it is
         if (born := self._born.get(work)) is None:
             born = self._born[work] = _Born()
-        owner = self._owner(subscription, turn, born.counts)
+        owner = self._owner(subscription, channel, turn, born.counts)
         if owner is None:
             work.after_commit(lambda: self._wake(subscription, [turn]))
             return
@@ -98,13 +106,13 @@ class Dispatcher:
         allowed, endpoint = found_allowed(work, delivery, self._deps.today), endpoint_of(work, subscription)
         work.after_commit(lambda: self._take(claimed, allowed, endpoint))
 
-    def _owner(self, subscription: str, turn: Turn, born: Counter[str]) -> str | None:
+    def _owner(self, subscription: str, channel: ChannelName, turn: Turn, born: Counter[str]) -> str | None:
         """As whom to claim one more for this subscription; None when its worker may not hold more."""
         if (deps := self._deps) is None or deps.lease.prefetched + born.total() >= PREFETCH_LIMIT:
             return None
         worker = self._workers.get(subscription)
         room = HELD_LIMIT * deps.slots if worker is None else worker.room(turn)
-        return deps.lease.owner if room > born[subscription] else None
+        return deps.lease.owner_for(channel) if room > born[subscription] else None
 
     def _take(self, claimed: ClaimedDelivery, allowed: FoundAllowed | None, endpoint: EndpointRead | None) -> None:
         """It is committed. When the dispatcher has ended meanwhile, its lease has, too, and it is due again."""

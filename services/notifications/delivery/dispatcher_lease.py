@@ -3,21 +3,24 @@
 Every delivery that is being sent names its ``owner``: an instance and the epoch of its lease. What names an owner that
 holds no lease is due again. So a delivery is nobody else's while it is being sent, however long that takes, and a
 restarted instance takes over at once. Who has lost its lease begins anew under another epoch and forgets what it held.
+
+Channels whose attempts take longer than usual (mail) have a second lease that lasts as much longer. Both are renewed
+together; each ends for itself, so what a killed replica held waits no longer than its own channel needs.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
 import pymongo
 from pymongo.errors import PyMongoError
 
-from services.notifications.delivery.delivery_queries import LEASES_OF_DISPATCHERS, ROUNDS_AT_ONCE
+from services.notifications.delivery.delivery_queries import LEASES_OF_DISPATCHERS, ROUNDS_AT_ONCE, SLOW
 from services.notifications.documents import SubscriptionDocument
 from services.notifications.domain.replica_shares import ReplicaShare
 from services.notifications.repository import Repository
@@ -41,57 +44,96 @@ def outage_of(endpoint: SubscriptionDocument) -> str:
     return f"{endpoint['_id']}/{endpoint.get('recall_at') or endpoint['held_until']}"
 
 
+@dataclass(frozen=True, slots=True)
+class LeaseTerm:
+    """How long a lease ``lasts`` after its last renewal, and the ``longest`` attempt that is made under it: none may
+    begin that could outlast it."""
+
+    lasts: timedelta
+    longest: timedelta
+
+
+class _NamedLease:
+    """One of the leases of a dispatcher."""
+
+    def __init__(self, database: Database, name: str, term: LeaseTerm) -> None:
+        self._database = database
+        self._name = name
+        self._seconds = term.lasts.total_seconds()
+        self._longest = term.longest.total_seconds()
+        self._lease: Lease | None = None
+
+    @property
+    def owner(self) -> str | None:
+        if self._lease is None or self._lease.left <= self._longest:
+            return None
+        return f"{self._name}/{self._lease.epoch}"
+
+    @property
+    def renew_seconds(self) -> float:
+        return (0.8 * self._seconds - self._longest) / 4
+
+    async def renew(self) -> None:
+        if self._lease is not None and not self._lease.held:
+            _log.warning("lease_lost")
+            self._lease = None
+        lease = self._lease or Lease(self._database, f"{LEASES_OF_DISPATCHERS}{self._name}", self._name, self._seconds)
+        self._lease = lease if await lease.acquire() else None
+
+    async def end(self) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            await lease.release()
+
+
 class DispatcherLease:
-    """``longest``: how long an attempt may take; none may begin that could outlast the lease. ``usual``: how long on
-    most channels; others stand in for whoever has not asked an endpoint for so long, not only after the longest."""
+    """``usual``: the lease of every channel but the ``slow_channels``, which have the lease ``slow``."""
 
     def __init__(
         self,
         database: Database,
         repository: Repository,
         instance: str,
-        lease: timedelta,
-        longest: timedelta,
-        *,
-        usual: timedelta | None = None,
+        usual: LeaseTerm,
+        slow: LeaseTerm | None = None,
+        slow_channels: Collection[str] = (),
     ) -> None:
-        self._database = database
         self._repository = repository
-        self._instance = instance
-        self._seconds = lease.total_seconds()
-        self._longest = longest.total_seconds()
+        self._usual = _NamedLease(database, instance, usual)
+        self._slow = self._usual if slow is None else _NamedLease(database, f"{instance}{SLOW}", slow)
+        self._leases = (self._usual,) if slow is None else (self._usual, self._slow)
+        self._slow_channels = frozenset(slow_channels)
         self._unreleased: deque[tuple[str, Sequence[str]]] = deque()
         self._unknown_claims: dict[tuple[str, str], int] = {}
-        self._lease: Lease | None = None
-        self.share = ReplicaShare(instance, (), (usual or longest) + STANDS_IN_AFTER)  # as of the last renewal
+        # as of the last renewal; whoever has not asked an endpoint for longer than usual is stood in for
+        self.share = ReplicaShare(instance, (), usual.longest + STANDS_IN_AFTER)
         self.prefetched = 0  # claimed by all workers and not being sent
         self.unrecorded = Counter[str]()  # by owner: sent, and not yet written down
 
-    @property
-    def owner(self) -> str | None:
-        """Under which name to claim and to send now; None when no attempt may begin."""
-        if self._lease is None or self._lease.left <= self._longest:
-            return None
-        return f"{self._instance}/{self._lease.epoch}"
+    def owner_for(self, channel: str) -> str | None:
+        """Under which name to claim now what goes by this channel; None when no attempt may begin there."""
+        return self._lease_of(channel).owner
+
+    def _lease_of(self, channel: str) -> _NamedLease:
+        return self._slow if channel in self._slow_channels else self._usual
+
+    def is_ours(self, owner: str) -> bool:
+        """Whether an attempt at what was claimed under this name may begin now."""
+        return any(each.owner == owner for each in self._leases)
 
     @property
     def renew_seconds(self) -> float:
         """How often `renew` wants to be called: several times before it is too late."""
-        return (0.8 * self._seconds - self._longest) / 4
+        return min(each.renew_seconds for each in self._leases)
 
     def asks(self, endpoint: SubscriptionDocument, waited: timedelta) -> bool:
         """Whether it is for this replica to ask an endpoint in an outage that could have been asked for so long."""
         return self.share.probes(outage_of(endpoint), waited)
 
     async def renew(self) -> None:
-        """Take or keep the lease, and see who else holds one. Raises PyMongoError."""
-        if self._lease is not None and not self._lease.held:
-            _log.warning("lease_lost")
-            self._lease = None
-        lease = self._lease or Lease(
-            self._database, f"{LEASES_OF_DISPATCHERS}{self._instance}", self._instance, self._seconds
-        )
-        self._lease = lease if await lease.acquire() else None
+        """Take or keep the leases, and see who else holds one. Raises PyMongoError."""
+        for each in self._leases:
+            await each.renew()
         self.share = replace(self.share, live=await self._repository.live_dispatchers())
 
     async def release_orphaned(self) -> int:
@@ -100,10 +142,9 @@ class DispatcherLease:
         return await self._repository.release_orphaned({owner for owner, count in self.unrecorded.items() if count})
 
     async def end(self) -> None:
-        """Let go of it: what is still held is due again for whoever tries next. Raises PyMongoError."""
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            await lease.release()
+        """Let go of them: what is still held is due again for whoever tries next. Raises PyMongoError."""
+        for each in self._leases:
+            await each.end()
 
     async def release_unsent(self, claims: Mapping[str, Sequence[str]]) -> None:
         """Let go of what was claimed and not sent, by claim. When the database does not take it, or transactions are in

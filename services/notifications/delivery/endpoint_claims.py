@@ -71,31 +71,32 @@ class EndpointClaims:
         self._held.held_until = endpoint["held_until"]
         rate = self.rate = lease.share.rate(endpoint.get("per_second"))
         if self._due["recall"]:
-            await self._claim_some("recall", now, _at_most(self._limit.available("recall"), rate))
+            await self._claim_some(endpoint, "recall", now, _at_most(self._limit.available("recall"), rate))
         if not self._held.count("recall") and is_open(endpoint, now):
             room = max(0, PREFETCH_LIMIT - lease.prefetched) if self._limit.at_maximum else 0
             at_once = self._limit.available("notice")
             limit = _at_most(at_once + min(room, 3 * self._deps.slots), rate) if at_once else 0
-            await self._claim_notices(now, limit)
+            await self._claim_notices(endpoint, now, limit)
 
     @property
     def _lacking(self) -> Sequence[Turn]:
         """Of which kinds of notices nothing is held and some may be due, the one whose turn it is first."""
         return [turn for turn in self._held.notices if self._due[turn] and not self._held.count(turn)]
 
-    async def _claim_notices(self, now: datetime, limit: int) -> None:
+    async def _claim_notices(self, endpoint: SubscriptionDocument, now: datetime, limit: int) -> None:
         """Take up to ``limit``, half of each kind if there are both; of one that comes to those of the other which are
         held already up to half in any case."""
         lacking = self._lacking
         if len(lacking) > 1:
-            await self._claim_some(lacking[0], now, -(-limit // 2))
+            await self._claim_some(endpoint, lacking[0], now, -(-limit // 2))
         for turn in reversed(lacking):  # of the other one, and once more of the first if there were not so many
             left = limit - self._held.count("new", "left")
-            await self._claim_some(turn, now, left if len(lacking) > 1 else max(left, limit // 2))
+            await self._claim_some(endpoint, turn, now, left if len(lacking) > 1 else max(left, limit // 2))
 
-    async def _claim_some(self, turn: Turn, now: datetime, limit: int) -> None:
+    async def _claim_some(self, endpoint: SubscriptionDocument, turn: Turn, now: datetime, limit: int) -> None:
         lease = self._deps.lease
-        owner, claim = lease.owner, random_bytes(8).hex()  # a claim whose answer was lost is never mistaken for this
+        owner = lease.owner_for(endpoint["channel"])
+        claim = random_bytes(8).hex()  # one whose answer was lost is never mistaken for this
         if owner is None or limit < 1 or not self._due[turn]:
             return
         self._due[turn] = False

@@ -198,7 +198,7 @@ class EndpointWorker:
             gives_way
             or others_ask
             or check.endpoint is None
-            or any(each["owner"] != deps.lease.owner for each in batch)
+            or not all(deps.lease.is_ours(each["owner"]) for each in batch)
         ):
             self._held.put_back(batch)
             self._claims.look_for_nothing()

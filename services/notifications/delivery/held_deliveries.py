@@ -25,7 +25,7 @@ class HeldDeliveries(HeldInTurns):
     @property
     def of_another_lease(self) -> bool:
         """Whether some were claimed under a lease that is not ours any more, or is again under another epoch."""
-        return any(each["owner"] != self._lease.owner for each in self)
+        return not all(self._lease.is_ours(each["owner"]) for each in self)
 
     def give(self, born: ClaimedDelivery, allowed: FoundAllowed | None) -> None:
         """One that was claimed at birth, by a transaction that found it allowed, if it knew."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -254,3 +256,14 @@ class Partner:
             return
         finally:
             writer.close()
+
+
+async def started(setup: Setup, port: int, **changes: Any) -> asyncio.subprocess.Process:
+    """The service as a process of its own."""
+    changes = {"deadline_seconds": 30, "log_level": "error"} | changes
+    settings = setup.settings(**changes).model_dump()
+    wanted = {"profile", "kafka", "mongo_url", "database", "topic_prefix", "kafka_idempotent", "session_timeout_ms"}
+    variables = {f"IEUM_{name.upper()}": str(settings[name]) for name in {*wanted, *changes}}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("IEUM_")}
+    environment |= variables | {"IEUM_PORT": str(port)}
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notifications", env=environment)

@@ -13,7 +13,7 @@ import pytest
 
 from deploy.local.stack import LocalStack
 from services.notifications.delivery import delivery_queries, dispatcher_lease
-from services.notifications.delivery.dispatcher_lease import DispatcherLease
+from services.notifications.delivery.dispatcher_lease import DispatcherLease, LeaseTerm
 from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.repository import Repository
 from shared.kit.store.lease import Lease
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.integration
 T = TypeVar("T")
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 LEASE, LONGEST = timedelta(seconds=2), timedelta(seconds=0.1)
+USUAL, SLOW = LeaseTerm(LEASE, LONGEST), LeaseTerm(60 * LEASE, LONGEST)
 
 
 def delivery(number: int, about: str = "notice", minutes: int = 0) -> dict[str, Any]:
@@ -41,7 +42,7 @@ async def repository(database: Any) -> Repository:
 
 
 def lease_of(database: Any, repository: Repository, instance: str = "n-1") -> DispatcherLease:
-    return DispatcherLease(database, repository, instance, LEASE, LONGEST)
+    return DispatcherLease(database, repository, instance, USUAL, SLOW, ["email"])
 
 
 async def states(database: Any) -> Counter[str]:
@@ -235,9 +236,9 @@ class TestLease:
     ) -> None:
         lease = lease_of(database, repository)
         await lease.renew()
-        assert lease.owner == "n-1/1"
+        assert lease.owner_for("webhook") == "n-1/1"
         await database.deliveries.insert_many([delivery(n) for n in range(3)])
-        await repository.claim("s", "notice", lease.owner, "c", NOW, 10)
+        await repository.claim("s", "notice", str(lease.owner_for("webhook")), "c", NOW, 10)
         end = asyncio.get_running_loop().time() + 2 * LEASE.total_seconds()
         while asyncio.get_running_loop().time() < end:
             await lease.renew()
@@ -249,18 +250,39 @@ class TestLease:
 
         await eventually(released)  # nobody renews it any more
 
+    async def test_what_a_dead_one_held_is_due_when_an_attempt_of_its_channel_must_have_ended(
+        self, repository: Repository, database: Any
+    ) -> None:
+        """Not when one of the slowest channel must have: a mail takes longer than a webhook."""
+        dead, other = lease_of(database, repository), lease_of(database, repository, "n-2")
+        await dead.renew()
+        await database.deliveries.insert_many([delivery(1), delivery(2) | {"subscription": "mail"}])
+        await repository.claim("s", "notice", str(dead.owner_for("webhook")), "c", NOW, 10)
+        await repository.claim("mail", "notice", str(dead.owner_for("email")), "c", NOW, 10)
+
+        async def released() -> bool:
+            await other.renew()
+            return await other.release_orphaned() == 1
+
+        await eventually(released)
+        assert await database.deliveries.find_one({"_id": "0001", "state": "due"})
+        await database.leases.update_one({"_id": "dispatcher/n-1/slow"}, [{"$set": {"until": "$$NOW"}}])
+        await eventually(released)
+        assert await states(database) == {"due": 2}
+
     async def test_a_new_start_of_the_instance_takes_over_at_once_and_the_old_one_stops(
         self, repository: Repository, database: Any
     ) -> None:
         old, new = lease_of(database, repository), lease_of(database, repository)
         await old.renew()
-        await database.deliveries.insert_one(delivery(1))
-        await repository.claim("s", "notice", str(old.owner), "c", NOW, 10)
+        await database.deliveries.insert_many([delivery(1), delivery(2) | {"subscription": "mail"}])
+        await repository.claim("mail", "notice", str(old.owner_for("email")), "c", NOW, 10)
+        await repository.claim("s", "notice", str(old.owner_for("webhook")), "c", NOW, 10)
         await new.renew()
-        assert new.owner == "n-1/2"
-        assert await new.release_orphaned() == 1
+        assert new.owner_for("webhook") == "n-1/2"
+        assert await new.release_orphaned() == 2
         await old.renew()
-        assert old.owner is None
+        assert old.owner_for("webhook") is old.owner_for("email") is None
 
     async def test_what_this_process_still_writes_down_is_not_lost_for_it(
         self, repository: Repository, database: Any
@@ -277,9 +299,9 @@ class TestLease:
         lease = lease_of(database, repository)
         await lease.renew()
         await database.deliveries.insert_many([delivery(n) for n in range(4)])
-        await repository.claim("s", "notice", str(lease.owner), "known", NOW, 2)
-        await repository.claim("s", "notice", str(lease.owner), "answer lost", NOW, 2)
-        lease.claim_unknown(str(lease.owner), "answer lost")
+        await repository.claim("s", "notice", str(lease.owner_for("webhook")), "known", NOW, 2)
+        await repository.claim("s", "notice", str(lease.owner_for("webhook")), "answer lost", NOW, 2)
+        lease.claim_unknown(str(lease.owner_for("webhook")), "answer lost")
         await lease.release_pending()
         assert await states(database) == {"due": 2, "sending": 2}
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -20,7 +18,18 @@ from deploy.local.apache.broker import ApacheBroker
 from deploy.local.errors import StartError
 from deploy.local.ports import free_port
 from deploy.local.stack import LocalStack
-from tests.integration.notifications.parts import OK, Client, Partner, Request, Setup, eventually, match, person, stored
+from tests.integration.notifications.parts import (
+    OK,
+    Client,
+    Partner,
+    Request,
+    Setup,
+    eventually,
+    match,
+    person,
+    started,
+    stored,
+)
 from tests.support.missed import cannot_run_here
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
@@ -153,7 +162,7 @@ class TestSigterm:
 
         port = free_port()
         async with Partner(slowly) as partner:
-            child = await _started(setup, port)
+            child = await started(setup, port)
             try:
                 await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
                 async with Client(None, setup.tokens["gjf"], f"http://127.0.0.1:{port}") as gjf:
@@ -183,13 +192,3 @@ async def _not_ready(client: Client) -> bool:
         return (await client.get("/ready")).status_code != 200
     except httpx.HTTPError:  # its door is closed
         return True
-
-
-async def _started(setup: Setup, port: int) -> asyncio.subprocess.Process:
-    """The service as a process of its own."""
-    settings = setup.settings(deadline_seconds=30, log_level="error").model_dump()
-    wanted = {"profile", "kafka", "mongo_url", "database", "topic_prefix", "kafka_idempotent", "session_timeout_ms"}
-    variables = {f"IEUM_{name.upper()}": str(settings[name]) for name in {*wanted, "deadline_seconds", "log_level"}}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("IEUM_")}
-    environment |= variables | {"IEUM_PORT": str(port)}
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notifications", env=environment)

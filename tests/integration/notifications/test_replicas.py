@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
 
+from deploy.local.ports import free_port
 from services.notifications.domain.retry_schedule import OUTAGE
 from tests.integration.notifications.parts import (
     OK,
@@ -20,6 +22,7 @@ from tests.integration.notifications.parts import (
     eventually,
     match,
     person,
+    started,
     stored,
 )
 
@@ -122,3 +125,52 @@ async def _none_under_way(app: Any) -> bool:
 
 async def _more(partner: Partner, than: int) -> bool:
     return len(partner.requests) > than
+
+
+class TestKilled:
+    pytestmark = pytest.mark.alone
+
+    async def test_what_it_held_waits_for_as_long_as_its_own_channel_needs(self, setup: Setup) -> None:
+        """A webhook does not wait until a mail must have ended."""
+        killed, hangs = free_port(), asyncio.Event()
+
+        async def hanging(request: Request) -> bytes:
+            await hangs.wait()
+            return OK
+
+        async def silent(*_: object) -> None:
+            await hangs.wait()
+
+        mail_server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        changes = {
+            "deadline_seconds": 4,
+            "smtp_host": "127.0.0.1",
+            "smtp_port": mail_server.sockets[0].getsockname()[1],
+            "smtp_security": "none",
+            "mail_sender": "notices@ieum.example",
+        }
+        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(setup.mongo_url)
+        deliveries = client[setup.database].deliveries
+        async with Partner(hanging) as partner:
+            child = await started(setup, killed, instance=REPLICAS[0], **changes)
+            try:
+                await setup.publish(setup.agency("gjf"), person("a", "gjf"))
+                async with Client(None, setup.tokens["gjf"], f"http://127.0.0.1:{killed}") as gjf:
+                    await gjf.subscribed("webhook", partner.url)
+                    await gjf.subscribed("email", "mailto:a@partner.example")
+                await setup.publish(match("a", "x"))
+
+                async def held() -> bool:
+                    return await deliveries.count_documents({"state": "sending"}) == 2
+
+                await eventually(held)
+            finally:
+                child.kill()
+                await child.wait()
+            hangs.set()
+            async with setup.running(instance=REPLICAS[1], **changes) as other:
+                await eventually(lambda: stored(other, 1, state="delivered"))
+                (mail,) = await deliveries.find({"state": "sending"}).to_list(None)
+                assert mail["owner"] == f"{REPLICAS[0]}/slow/1"
+        mail_server.close()
+        client.close()

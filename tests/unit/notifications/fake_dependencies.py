@@ -120,6 +120,12 @@ class FakeDependencies(AlongStore):
     async def release_pending(self) -> None:
         pass
 
+    def owner_for(self, channel: str) -> str | None:
+        return self.owner
+
+    def is_ours(self, owner: str) -> bool:
+        return owner == self.owner
+
     def asks(self, endpoint: Any, waited: timedelta) -> bool:
         return self.share.probes(endpoint["_id"], waited)
 

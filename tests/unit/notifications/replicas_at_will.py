@@ -63,7 +63,7 @@ class Replicas:
     def _endpoint(self, delivery: dict[str, Any]) -> Any:
         return next(iter(self.world.all(SUBSCRIPTIONS, _id=delivery["subscription"])), None)
 
-    def _born(self, work: UnitOfWork, delivery: Any) -> None:
+    def _born(self, work: UnitOfWork, delivery: Any, channel: str) -> None:
         """As the dispatcher claims at birth what it can send at once."""
         if self.random.random() < 0.4:
             owner, id = self.one(self.replicas), delivery["_id"]

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pymongo.errors import AutoReconnect, ExecutionTimeout
 
 from services.notifications.delivery import dispatcher_lease as module
 from services.notifications.delivery.delivery_queries import ROUNDS_AT_ONCE
-from services.notifications.delivery.dispatcher_lease import UNKNOWN_CLAIM_TRIES, DispatcherLease
+from services.notifications.delivery.dispatcher_lease import UNKNOWN_CLAIM_TRIES, DispatcherLease, LeaseTerm
 
 pytestmark = pytest.mark.unit
 
 
 class Leases:
-    """Stands for the kit's lease; every new one has the next epoch."""
+    """Stands for the kit's lease; every new one of a name has the next epoch. ``since``: when it was last renewed."""
 
-    made = 0
+    made: ClassVar = Counter[str]()
     theirs = False
-    left = 30.0
+    since = 0.0
 
-    def __init__(self, *_: Any) -> None:
-        Leases.made += 1
-        self.epoch = Leases.made
+    def __init__(self, _: Any, name: str, __: str, seconds: float) -> None:
+        Leases.made[name] += 1
+        self.epoch, self._seconds = Leases.made[name], seconds
+
+    @property
+    def left(self) -> float:
+        return max(0.0, 0.8 * self._seconds - Leases.since)
 
     @property
     def held(self) -> bool:
@@ -83,35 +88,54 @@ def repository() -> FakeRepository:
 
 @pytest.fixture
 def lease(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> DispatcherLease:
-    for name, value in (("made", 0), ("theirs", False), ("left", 30.0)):
+    for name, value in (("made", Counter[str]()), ("theirs", False), ("since", 0.0)):
         monkeypatch.setattr(Leases, name, value)
     monkeypatch.setattr(module, "Lease", Leases)
     anything: Any = repository
-    return DispatcherLease(anything, anything, "n-1", timedelta(seconds=45), timedelta(seconds=15))
+    usual = LeaseTerm(timedelta(seconds=45), timedelta(seconds=15))
+    slow = LeaseTerm(timedelta(seconds=101.25), timedelta(seconds=60))
+    return DispatcherLease(anything, anything, "n-1", usual, slow, ["email"])
 
 
 async def test_it_has_a_name_while_the_lease_outlasts_an_attempt(
     lease: DispatcherLease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lease.owner is None
+    assert lease.owner_for("webhook") is lease.owner_for("email") is None
     await lease.renew()
     await lease.renew()
-    assert lease.owner == "n-1/1"
-    monkeypatch.setattr(Leases, "left", 15.0)
-    assert lease.owner is None
+    assert (lease.owner_for("webhook"), lease.owner_for("email")) == ("n-1/1", "n-1/slow/1")
+    assert lease.is_ours("n-1/1")
+    assert lease.is_ours("n-1/slow/1")
+    assert not lease.is_ours("n-1/2")
+    monkeypatch.setattr(Leases, "since", 21.0)  # 15 more seconds end with the 36 that are believed, 60 with 81
+    assert lease.owner_for("webhook") is lease.owner_for("email") is None
+    assert not lease.is_ours("n-1/1")
+    assert not lease.is_ours("n-1/slow/1")
+
+
+async def test_a_channel_whose_attempts_take_longer_keeps_its_name_longer(
+    lease: DispatcherLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a new one others would take what is still being sent for left behind."""
+    await lease.renew()
+    for since, names in ((40.0, ("n-1/2", "n-1/slow/1")), (81.0, ("n-1/3", "n-1/slow/2"))):
+        monkeypatch.setattr(Leases, "since", since)
+        await lease.renew()
+        monkeypatch.setattr(Leases, "since", 0.0)
+        assert (lease.owner_for("webhook"), lease.owner_for("email")) == names
 
 
 async def test_who_has_lost_it_begins_anew_under_another_name(
     lease: DispatcherLease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await lease.renew()
-    monkeypatch.setattr(Leases, "left", 0.0)
+    monkeypatch.setattr(Leases, "since", 36.0)
     await lease.renew()
-    monkeypatch.setattr(Leases, "left", 30.0)
-    assert lease.owner == "n-1/2"
+    monkeypatch.setattr(Leases, "since", 0.0)
+    assert lease.owner_for("webhook") == "n-1/2"
     monkeypatch.setattr(Leases, "theirs", True)
     await lease.renew()
-    assert lease.owner is None
+    assert lease.owner_for("webhook") is lease.owner_for("email") is None
 
 
 async def test_with_each_renewal_it_sees_with_whom_it_shares(

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from services.notifications import main
-from services.notifications.channels.channel import PushChannel
+from services.notifications.channels.channel import Channel
 from services.notifications.channels.mail.channel import Email
+from services.notifications.channels.mail.digest import EmailDigest
 from services.notifications.channels.mail.smtp_relay import MailAnswer, Relay, RelaySettings
 from services.notifications.channels.mail.tls_files import TlsFiles
 from services.notifications.channels.topic import OwnTopic
@@ -29,29 +30,33 @@ def settings(**given: Any) -> NotificationsSettings:
     return NotificationsSettings(**own | given)
 
 
-def channels_of(given: NotificationsSettings) -> list[PushChannel]:
+def channels_of(given: NotificationsSettings) -> list[Channel]:
     relay = Relay(main._relay_settings(given)) if given.smtp_host else None
     return [
         Webhook(ANY, ANY, main._limits(given), given.url_rules),
         Email(ANY, ANY, relay, ANY, ANY),
+        EmailDigest(ANY, relay, ANY),
         OwnTopic(ANY, ANY, None, timedelta(seconds=given.deadline_seconds)),
     ]
 
 
 @pytest.mark.parametrize("mail", [{}, MAIL], ids=["without mail", "with mail"])
 @pytest.mark.parametrize("deadline", [0.5, 15.0, 120.0])
-def test_of_no_channel_outlasts_what_the_lease_was_told_nor_that_the_believed_lease(
+def test_of_no_channel_outlasts_what_its_lease_was_told_nor_that_the_believed_lease(
     mail: dict[str, str], deadline: float
 ) -> None:
     given = settings(deadline_seconds=deadline, **mail)
     channels = channels_of(given)
     lease = main._dispatcher_lease(given, channels, ANY, ANY)
     for channel in channels:
-        assert channel.longest.total_seconds() <= lease._longest, channel.name
-    assert lease._longest + 4 * lease.renew_seconds <= 0.8 * lease._seconds + 1e-9
+        by_mail = channel.name in ("email", "email-digest")
+        of_it = lease._lease_of(channel.name)
+        assert channel.longest.total_seconds() <= of_it._longest, channel.name
+        assert of_it._longest + 4 * lease.renew_seconds <= 0.8 * of_it._seconds + 1e-9
+        assert of_it._seconds == pytest.approx((6.75 if mail and by_mail else 3) * deadline)
+        if by_mail:
+            assert channel.longest == timedelta(seconds=4 * deadline if mail else 0), "and the late answer to a mail"
     assert lease.renew_seconds == pytest.approx(0.35 * deadline), "as often with mail as without"
-    assert lease._seconds == pytest.approx((6.75 if mail else 3) * deadline)
-    assert channels[1].longest == timedelta(seconds=4 * deadline if mail else 0), "and the late answer to a mail"
 
 
 async def test_authorities_that_cannot_be_read_in_time_end_a_mail_in_time() -> None:

@@ -86,7 +86,7 @@ class World:
         self.sealer = Sealer(b"s" * 32)
         self.webhook = Webhook(
             Credentials(self.sealer),
-            lambda work, delivery: self.woken.append(delivery["subscription"]),
+            lambda work, delivery, channel: self.woken.append(delivery["subscription"]),
             Limits(),
             UrlRules(),
         )

@@ -55,6 +55,11 @@ class EmailDigest(Channel):
         """As of the channel ``email``."""
         return Configuration(self._credentials.sealed_target(subscription, mailbox(url, self._relay)))
 
+    @property
+    def longest(self) -> timedelta:
+        """As of the channel ``email``."""
+        return timedelta(0) if self._relay is None else self._relay.longest
+
     def place(self, target: str | None) -> object:
         """Who tells capital letters apart before the @ is so rare that two such mailboxes are taken for one."""
         return None if target is None else target.lower()
@@ -110,7 +115,7 @@ class DigestSender:
 
     async def _send(self, endpoint: SubscriptionDocument, about: About, now: datetime) -> int:
         """One letter; of how many it was to be, none when it was not taken: another one waits for the next look."""
-        deps, owner, claim = self._deps, self._deps.lease.owner, secrets.token_hex(8)
+        deps, owner, claim = self._deps, self._deps.lease.owner_for(EMAIL_DIGEST), secrets.token_hex(8)
         if owner is None:
             return 0
         try:
@@ -126,7 +131,7 @@ class DigestSender:
         except BaseException:
             await deps.lease.release_unsent({claim: ids})
             raise
-        if check.endpoint is None or deps.lease.owner != owner:
+        if check.endpoint is None or not deps.lease.is_ours(owner):
             await deps.lease.release_unsent({claim: ids})
             return 0
         written = [deps.recorder.record(deps.transitions.drop(each, "consent-ended")) for each in check.forbidden]
