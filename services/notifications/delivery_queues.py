@@ -52,6 +52,17 @@ def may_be_held(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
     return delivery["about"] == "notice" and delivery["possibly_sent"] and delivery["version"] > recalled
 
 
+def leave_untold(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
+    """This was found forbidden as it was to be told. If nothing was said of that yet (fan_out/reconcile.py will), and
+    what forbids it passes before, it would stay untold for ever: fan-out counts it as told. Whether that is new."""
+    recalled = thread["recall"]["version"] if thread["recall"] else 0
+    of_now = delivery["alias"] == thread["alias"] and delivery["version"] > recalled
+    if delivery["about"] != "notice" or not of_now or thread.get("untold"):
+        return False
+    thread["untold"] = True
+    return True
+
+
 def forget_retry(delivery: DeliveryDocument) -> None:
     """It is due for another reason than its retry."""
     delivery.pop("planned", None)

@@ -219,6 +219,7 @@ class ThreadDocument(TypedDict):
     recipient: str
     person: str
     alias: str
+    untold: NotRequired[bool]
     version: int
     recall_required: bool
     held: dict[str, HeldEntry]

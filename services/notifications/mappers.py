@@ -181,6 +181,7 @@ def thread_of(document: ThreadDocument | None) -> Thread:
             recall["taken"],
             frozenset(recall["if_sent"]),
         ),
+        untold=document.get("untold", False),
     )
 
 
@@ -189,7 +190,7 @@ def thread_document(
 ) -> ThreadDocument:
     """A thread as it is kept."""
     recall = thread.recall
-    return {
+    document: ThreadDocument = {
         "_id": thread_id(recipient, person),
         "recipient": recipient,
         "person": person,
@@ -218,6 +219,9 @@ def thread_document(
         },
         "queues": {subscription: list(queue) for subscription, queue in queues.items() if queue},
     }
+    if thread.untold:
+        document["untold"] = True
+    return document
 
 
 def delivery_document(

@@ -14,7 +14,7 @@ import base64
 import binascii
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -23,7 +23,7 @@ from typing import Any
 from services.notifications import metrics
 from services.notifications.channels.channel import Channel, Configuration
 from services.notifications.delivery.notice_content import Messages
-from services.notifications.delivery_queues import Queues
+from services.notifications.delivery_queues import Queues, leave_untold
 from services.notifications.documents import (
     AGENCIES,
     DELIVERED,
@@ -54,6 +54,7 @@ POLL_SECONDS = 1.0  # entries that another replica wrote are seen this late
 MOST_AT_ONCE = 200
 MOST_IN_PAGE = 500
 LAST = "last"  # in place of a cursor: where the reader is by our own book
+_GIVEN = frozenset({POSTED, SERVED, DELIVERED})  # states of what a reader is given, for the first time or again
 MOST_PAGES = 20  # of passed-over entries, before an empty answer with a new cursor is given
 
 
@@ -328,6 +329,8 @@ class FeedReader:
                 raise _NotYetVisible
             doubted = next((n for n, d in enumerate(found) if self._in_doubt(work, d)), len(found))
             given = [d for d in found[:doubted] if self._may_be_given(work, d, work.latest)]
+            if give and len(given) < doubted:
+                self._leave_untold(work, found[:doubted], {d["_id"] for d in given})
             given += [d for d in found[doubted:] if d["about"] == "recall" and d["state"] == POSTED]
             until = found[doubted]["position"] - 1 if doubted < len(found) else None
             # by alias, and in order under it: the order of what happened would be the same for two partners
@@ -338,12 +341,22 @@ class FeedReader:
 
         return Operation(needs, do)
 
+    @staticmethod
+    def _leave_untold(work: UnitOfWork, passed: Sequence[DeliveryDocument], given: Set[str]) -> None:
+        """A cursor passes these; what is not given is forbidden now and may not be tomorrow."""
+        for delivery in passed:
+            if delivery["state"] not in _GIVEN or delivery["_id"] in given:
+                continue
+            thread = THREADS.get(work, delivery["thread"])
+            if thread is not None and leave_untold(thread, delivery):
+                THREADS.save(work, thread)
+
     def _in_doubt(self, work: UnitOfWork, delivery: DeliveryDocument) -> bool:
         """Two clocks differ, and only by the earlier one it might be given: the cursor does not pass it."""
         return self._may_be_given(work, delivery, work.earliest) and not self._may_be_given(work, delivery, work.latest)
 
     def _may_be_given(self, work: UnitOfWork, delivery: DeliveryDocument, now: datetime) -> bool:
-        if delivery["state"] not in (POSTED, SERVED, DELIVERED):
+        if delivery["state"] not in _GIVEN:
             return False
         if delivery["about"] == "recall":
             return True

@@ -127,6 +127,9 @@ class FeedSnapshot:
         if held and not thread["recall_required"]:
             thread["recall_required"] = True
             THREADS.save(work, thread)
+        if thread["held"] and not allowed and not thread.get("untold"):  # as where the feed passes something over
+            thread["untold"] = True
+            THREADS.save(work, thread)
         for entry in thread["queues"].get(feed, ()):
             waiting = DELIVERIES.get(work, entry["delivery"])
             if waiting is not None and waiting["state"] == POSTED and (allowed or waiting["about"] == "recall"):

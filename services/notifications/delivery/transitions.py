@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from services.notifications import metrics
-from services.notifications.delivery_queues import Queues, forget_retry, may_be_held
+from services.notifications.delivery_queues import Queues, forget_retry, leave_untold, may_be_held
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
@@ -166,6 +166,7 @@ class DeliveryTransitions:
             if delivery and thread and delivery["state"] == SENDING and delivery["claim"] == held["claim"]:
                 self._claim_undone(delivery)
                 self._queues.drop_claimed(work, thread, delivery, reason)
+                leave_untold(thread, delivery)
                 THREADS.save(work, thread)
 
         return Operation(lambda work: self._needs(work, held), do)

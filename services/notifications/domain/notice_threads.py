@@ -52,13 +52,16 @@ class OpenRecall:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """``recall_required``: something may have left us since the last recall, so an end of consent needs one."""
+    """``recall_required``: something may have left us since the last recall, so an end of consent needs one.
+    ``untold``: something of it was not told because it was forbidden at that moment. That end counts, also when it
+    has passed by the time anybody looks: what was not told is not told later by itself."""
 
     alias: str
     version: int = 0
     recall_required: bool = False
     held: Mapping[str, Held] = field(default_factory=dict)
     recall: OpenRecall | None = None
+    untold: bool = False
 
 
 NOTHING, UNKNOWN = "", "?"
@@ -112,13 +115,14 @@ def update_thread(
 
     ``alias`` is the name under which the recipient may hear of the person, None when it may not (no consent, no
     right, the person left). ``standing`` are the matches that stand among the opportunities ``about``, the only ones
-    looked at. ``subscriptions`` are the recipient's active ones, and which matches each wants to be told: with none,
-    nothing is proposed or ended and the thread waits. Who was told a match hears of its changes and its end, wanted or
-    not: it would hold it for ever. ``order`` sorts the messages by something that differs from recipient to recipient,
-    so that two of them cannot line their lists up.
+    looked at; all of them, if something was ``untold``: then the thread ends and begins anew. ``subscriptions`` are
+    the recipient's active ones, and which matches each wants to be told: with none, nothing is proposed or ended and
+    the thread waits. Who was told a match hears of its changes and its end, wanted or not: it would hold it for ever.
+    ``order`` sorts the messages by something that differs from recipient to recipient, so that two of them cannot line
+    their lists up.
     """
-    if alias is None or (thread.alias != alias and (thread.held or thread.recall_required)):
-        recalled = _recall(thread, tuple(sorted(subscriptions)), month)
+    if alias is None or thread.untold or (thread.alias != alias and (thread.held or thread.recall_required)):
+        recalled = _recall(replace(thread, untold=False), tuple(sorted(subscriptions)), month)
         if alias is None:
             return recalled
         renewed = _notify(replace(recalled.thread, alias=alias), standing, about, subscriptions, month, order)

@@ -166,13 +166,15 @@ class Reconciler:
             return
         document = before or thread_document(recipient, person, thread_of(None), {})
         thread = thread_of(before)
+        later = thread.untold and not whole and alias is not None  # by one match alone the others would be forgotten
+        thread = replace(thread, untold=thread.untold and not later)
         if left_behind := self._endings_left_behind(work, document, active):
             thread = replace(thread, held={**left_behind, **thread.held})
         standing = {m["opportunity"]: match_summary(m) for m in matches if m["stands"]}
         about = set(standing) | {m["opportunity"] for m in matches} | (set(thread.held) if whole else set())
         # only when there may be something to forget: what has left us and is still open counts as told
         if_sent = frozenset[str]()
-        if alias != thread.alias and not thread.recall_required:
+        if (alias != thread.alias or thread.untold) and not thread.recall_required:
             held = [each for each in self.queues.open(work, document) if may_be_held(document, each)]
             if all(each["state"] == SENDING and not each.get("possibly_sent_before", True) for each in held):
                 if_sent = frozenset(each["_id"] for each in held)  # claimed, and perhaps found here to be forbidden
@@ -186,7 +188,12 @@ class Reconciler:
             month_of(work.now),
             lambda opportunity: self._ids.derived("order", recipient, person, opportunity),
         )
-        after = thread_document(recipient, person, following.thread, document["queues"])
+        after = thread_document(
+            recipient,
+            person,
+            replace(following.thread, untold=following.thread.untold or later),
+            document["queues"],
+        )
         if if_sent and after["recall"]:
             after["recall"]["if_sent"] = _in_doubt(document["recall"], if_sent)
         self._cancel_unsent(work, after, active, following.cancel_unsent)
