@@ -99,28 +99,36 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
         )
         return shown(changed, response)
 
-    @router.post("/subscriptions/{subscription}/pause", responses={**TAGGED, **errors(403, 404, 409)})
-    async def pause(caller: Calling, subscription: OneId, response: Response) -> SubscriptionShown:
-        """Hold everything back until it is resumed."""
-        return shown(await endpoints.subscriptions.pause(recipient_of(caller), subscription), response)
+    @router.post("/subscriptions/{subscription}/pause", responses={**TAGGED, **errors(403, 404, 409, 412)})
+    async def pause(
+        caller: Calling, subscription: OneId, response: Response, if_match: IfMatch = None
+    ) -> SubscriptionShown:
+        """Hold everything back until it is resumed. ``If-Match`` as in a change."""
+        return shown(await endpoints.subscriptions.pause(recipient_of(caller), subscription, if_match), response)
 
-    @router.post("/subscriptions/{subscription}/resume", responses={**TAGGED, **errors(403, 404, 409)})
-    async def resume(caller: Calling, subscription: OneId, response: Response) -> SubscriptionShown:
-        """Begin or go on. One that is new or was disabled is checked first."""
-        return shown(await endpoints.subscriptions.resume(recipient_of(caller), subscription), response)
+    @router.post("/subscriptions/{subscription}/resume", responses={**TAGGED, **errors(403, 404, 409, 412)})
+    async def resume(
+        caller: Calling, subscription: OneId, response: Response, if_match: IfMatch = None
+    ) -> SubscriptionShown:
+        """Begin or go on. One that is new or was disabled is checked first. ``If-Match`` as in a change."""
+        return shown(await endpoints.subscriptions.resume(recipient_of(caller), subscription, if_match), response)
 
     @router.post("/subscriptions/{subscription}/test", responses=errors(403, 404, 409))
     async def test(caller: Calling, subscription: OneId) -> EndpointTested:
         """Send a signed test event now, and say what came of it."""
         return EndpointTested.of(await endpoints.subscriptions.test(recipient_of(caller), subscription))
 
-    @router.post("/subscriptions/{subscription}/secret", responses=errors(403, 404, 409))
+    @router.post("/subscriptions/{subscription}/secret", responses={**TAGGED, **errors(403, 404, 409, 412)})
     async def replace_secret(
-        caller: Calling, subscription: OneId, response: Response, wanted: SecretWanted | None = None
+        caller: Calling,
+        subscription: OneId,
+        response: Response,
+        wanted: SecretWanted | None = None,
+        if_match: IfMatch = None,
     ) -> SubscriptionMade:
-        """A new secret; the ones before sign along for as long as was promised."""
+        """A new secret; the ones before sign along for as long as was promised. ``If-Match`` as in a change."""
         own = secret_of(wanted.secret if wanted else None)
-        replaced = await endpoints.subscriptions.replace_secret(recipient_of(caller), subscription, own)
+        replaced = await endpoints.subscriptions.replace_secret(recipient_of(caller), subscription, own, if_match)
         return made(replaced.subscription, replaced.secret, response)
 
     @router.delete("/subscriptions/{subscription}", status_code=204, responses=errors(404, 412))

@@ -204,11 +204,14 @@ class Subscriptions:
 
         return await self._keep(Operation(needs, do), follow)
 
-    async def pause(self, agency: str, subscription: str) -> SubscriptionDocument:
-        """No attempt starts; what is to be told waits, recalls too. Raises 404 or 409."""
+    async def pause(
+        self, agency: str, subscription: str, if_match: Sequence[str] | None = None
+    ) -> SubscriptionDocument:
+        """No attempt starts; what is to be told waits, recalls too. Raises 404, 409 or 412."""
 
         def do(work: UnitOfWork) -> SubscriptionDocument:
             found = self._own(work, agency, subscription)
+            check_if_match(if_match, found)
             if not found["target"] or found["state"] not in TAKING_PART:
                 raise problems.cannot_pause()
             paused: SubscriptionDocument = {**found, "state": "paused", "reason": "paused-by-recipient"}
@@ -217,11 +220,14 @@ class Subscriptions:
 
         return await self._keep(Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do))
 
-    async def resume(self, agency: str, subscription: str) -> SubscriptionDocument:
+    async def resume(
+        self, agency: str, subscription: str, if_match: Sequence[str] | None = None
+    ) -> SubscriptionDocument:
         """Go on, or begin. One that is new or was disabled is asked first whether it wants to be told; one that was
         disabled is then told everything again. One that was paused is not asked, so it is what it was: if it failed it
-        is tried at once, and the time after which it would be given up begins anew. Raises 404 or 409."""
+        is tried at once, and the time after which it would be given up begins anew. Raises 404, 409 or 412."""
         kept = await self._of_agency(agency, subscription)
+        check_if_match(if_match, kept)
         if kept["state"] not in TAKING_PART:
             verdict = await self._check.check(kept)
             if verdict.outcome != "delivered":
@@ -234,6 +240,7 @@ class Subscriptions:
 
         def do(work: UnitOfWork) -> SubscriptionDocument:
             found = self._own(work, agency, subscription)
+            check_if_match(if_match, found)
             if found["state"] not in TAKING_PART and (kept["state"] in TAKING_PART or _way(found) != _way(kept)):
                 raise problems.changed_meanwhile()
             resumed: SubscriptionDocument = {**found, "state": "active", "reason": None}
@@ -262,13 +269,16 @@ class Subscriptions:
             raise problems.nothing_to_test()
         return await self._check.test(kept)
 
-    async def replace_secret(self, agency: str, subscription: str, own: str | None) -> CreatedSubscription:
+    async def replace_secret(
+        self, agency: str, subscription: str, own: str | None, if_match: Sequence[str] | None = None
+    ) -> CreatedSubscription:
         """A new secret; each of those before signs along for as long as it was promised. One that signs already, said
-        again, takes no second place. Raises 404 or 409."""
+        again, takes no second place. Raises 404, 409 or 412."""
         secret, kept = self._credentials.new_secret(subscription, own)
 
         def do(work: UnitOfWork) -> SubscriptionDocument:
             found = self._own(work, agency, subscription)
+            check_if_match(if_match, found)
             if not found["secrets"]:  # a channel without one, as the feed
                 raise not_found()
             if self._credentials.is_secret(found, found["secrets"][0], own):

@@ -96,6 +96,8 @@ async def changes(service: Documented, address: str, own: dict[str, str], shop: 
     at_second = f"/subscriptions/{second['subscription']}"
     await service.ask(f"POST {of}/resume", 409, f"{at_second}/resume", headers=own)
     await service.ask(f"DELETE {of}", 204, at_second, headers=own)
+    for act in ("pause", "resume", "secret"):
+        await service.ask(f"POST {of}/{act}", 412, f"{address}/{act}", headers=own | {"if-match": '"another"'})
     for act in ("pause", "resume", "test"):
         route = f"POST {of}/{act}"
         await service.ask(route, 200, f"{address}/{act}", headers=own)

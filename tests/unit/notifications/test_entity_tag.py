@@ -121,6 +121,42 @@ async def test_an_end_too(desk: Desk) -> None:
     assert desk.world.all(SUBSCRIPTIONS, _id=subscription) == []
 
 
+@pytest.mark.parametrize("state", ["active", "paused", "disabled"])
+@pytest.mark.parametrize("what", ["pause", "resume", "replace_secret"])
+async def test_so_do_pause_resume_and_a_new_secret(desk: Desk, what: str, state: str) -> None:
+    subscription = await desk.webhook()
+    before: Any = {**desk.kept(subscription), "state": state}
+    desk.world.store.put(SUBSCRIPTIONS.name, before)
+    act, secret = getattr(desk.made, what), (new_secret(),) if what == "replace_secret" else ()
+    with pytest.raises(Problem) as refused:
+        await act("gjf", subscription, *secret, if_match=['"another"'])
+    assert refused.value.status == 412
+    assert (desk.kept(subscription), desk.endpoints.asked) == (before, [])
+    with pytest.raises(Problem) as refused:
+        await act("hana", subscription, *secret, if_match=['"another"'])
+    assert refused.value.status == 404
+    if (what, state) in (("pause", "disabled"), ("resume", "disabled")):
+        return  # whose endpoint would be asked, or which cannot be
+    await act("gjf", subscription, *secret, if_match=[etag_of(before)])
+    assert desk.kept(subscription) != before or (what, state) in (("resume", "active"), ("pause", "paused"))
+
+
+async def test_a_change_while_the_endpoint_is_asked_before_it_goes_on_counts_too(desk: Desk) -> None:
+    subscription = await desk.webhook()
+    desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(subscription), "state": "disabled"})
+    before, permitted = etag_of(desk.kept(subscription)), desk.endpoints.permitted
+
+    async def meanwhile(endpoint: Any) -> bool:
+        await desk.made.change("gjf", subscription, *changes(per_second=3.0))
+        return await permitted(endpoint)
+
+    desk.endpoints.permitted = meanwhile  # type: ignore[method-assign]  # somebody else is quicker
+    with pytest.raises(Problem) as refused:
+        await desk.made.resume("gjf", subscription, [before])
+    assert refused.value.status == 412
+    assert desk.kept(subscription)["state"] == "disabled"
+
+
 async def test_of_another_agency_it_is_not_there_whatever_the_tag(desk: Desk) -> None:
     subscription = await desk.webhook()
     for tag in (etag_of(desk.kept(subscription)), '"another"', "*"):
