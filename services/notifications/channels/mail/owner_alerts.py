@@ -36,8 +36,8 @@ from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database, DriverCollection
 
 LOOK_SECONDS = 15.0
-LEASE_SECONDS = 180.0
-LOOK_AT_MOST = 60.0  # no mail begins later in a look: with the longest one it ends while the lease is believed
+LOOK_AT_MOST = 60.0  # no mail begins later in a look
+WRITING_SECONDS = 24.0  # for what is read and written down in a look
 MOST_MAILS, WITHIN = 20, timedelta(hours=1)  # to the owners of one agency: whoever names a mailbox need not own it
 _log = logger("owner-mails")
 
@@ -67,7 +67,9 @@ class OwnerMails:
         self._clock = clock
         self._breaker = breaker
         self._monitor = monitor
-        self._lease = Lease(database, "owner-mails", instance, LEASE_SECONDS)
+        # four fifths of it are believed: a look ends within them, also with the longest mail at its end
+        self._longest = relay.longest.total_seconds()
+        self._lease = Lease(database, "owner-mails", instance, 1.25 * (LOOK_AT_MOST + self._longest + WRITING_SECONDS))
         # all of it by this replica since it runs
         self._mailed: dict[str, list[datetime]] = {}  # by agency, when
         self._waits: dict[str, float] = {}  # by matter, since when it is to be told, or when that was last tried
@@ -113,7 +115,8 @@ class OwnerMails:
         return sorted(steps, key=lambda step: self._waits.get(step.id, 0.0))
 
     def _may_go_on(self, until: float) -> bool:
-        return self._lease.held and _clock() < until
+        """None begins that could outlast the lease: another replica would send it, too."""
+        return self._lease.left > self._longest and _clock() < until
 
     async def _tell(
         self, matter: Matter, step: Step, before: TroubleDocument | None, now: datetime, until: float
