@@ -48,15 +48,21 @@ class Answers(ResponseHandler):
     What nobody asked for is no answer: bytes behind the end of the answer before, and those that came while the request
     had not yet reached the other side. aiohttp knows whole answers alone: the half of one would be made whole by what
     comes once the connection is used again.
+
+    Behind an interim answer that says ``connection: close`` (or HTTP/1.0) aiohttp's parser takes no other; the
+    connection ends with the answer itself. So what comes behind one is read by a parser of its own.
     """
 
     _interim = 0
+    _passed = False  # the last head was of an interim answer
+    _how: dict[str, Any]  # parameters of the parser, once there is one
     _before = b""  # the last bytes of what came before: a head's end may be cut anywhere
     _used = _answered = _heard = False  # ever asked; the last request has its answer; something came since it was sent
 
     def set_response_params(self, **how: Any) -> None:
         """A request is sent now."""
         self._used, self._answered, self._heard, self._before = True, False, False, b""
+        self._how = how
         super().set_response_params(**how)
 
     def spoke_unasked(self) -> bool:
@@ -85,15 +91,21 @@ class Answers(ResponseHandler):
             end, self._before = found.end() - len(self._before), b""
             if end >= len(data) or self.exception() is not None:
                 break
-            super().data_received(data[:end])
+            self._parse(data[:end])
             data = data[end:]
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
         super().data_received(data)
+        if self._passed and self.exception() is None:
+            super().set_response_params(**self._how)
+        self._passed = False
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """One answer, as far as its headers."""
         interim = 100 <= data[0].code <= 199
         self._interim = self._interim + 1 if interim else 0
-        self._answered = not interim
+        self._answered, self._passed = not interim, interim and data[0].code != 101
         if self._interim <= MOST_INTERIM:
             super().feed_data(data, size)
         elif self.exception() is None:

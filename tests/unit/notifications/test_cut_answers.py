@@ -24,6 +24,14 @@ ANSWERS = {
     "without one but in the last line": (200, b"HTTP/1.1 200 OK\ncontent-length: 2\n\r\nhello"),
     "without one, behind interim ones": (410, b"HTTP/1.1 100 x\n\nHTTP/1.1 103 x\na: b\n\nHTTP/1.1 410 x\n\n"),
     "empty lines in a body": (200, b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n\n\n\r\n\r\n\n\n\n"),
+    "behind one that says that the connection ends": (
+        410,
+        b"HTTP/1.1 100 x\r\nconnection: close\r\n\r\nHTTP/1.1 410 x\r\ncontent-length: 2\r\n\r\nhello",
+    ),
+    "behind two of HTTP/1.0": (
+        200,
+        b"HTTP/1.0 100 x\r\n\r\nHTTP/1.0 103 x\r\n\r\nHTTP/1.1 200 x\r\ncontent-length: 0\r\n\r\n",
+    ),
     "behind an interim one": (410, b"HTTP/1.1 100 x\r\n\r\nHTTP/1.1 410 x\r\ncontent-length: 2\r\n\r\nhello"),
 }
 
@@ -38,6 +46,7 @@ async def code_of(*pieces: bytes) -> int:
     while True:
         message, _ = await protocol.read()
         if message.code >= 200:
+            assert protocol.should_close or b"close" not in b"".join(pieces), "an interim answer may say so, too"
             return int(message.code)
 
 
