@@ -45,9 +45,16 @@ class Answers(ResponseHandler):
     An answer counts once its head is whole, whatever is wrong with what follows it: aiohttp forgets the head where both
     came together, so the same answer would be one or none by how the network cuts it.
 
-    What nobody asked for is no answer: bytes behind the end of the answer before, and those that came while the request
-    had not yet reached the other side. aiohttp knows whole answers alone: the half of one would be made whole by what
-    comes once the connection is used again.
+    What nobody asked for is no answer: bytes behind the end of the answer before, those that lay in the socket before
+    the request was written, and those that came while nothing of it had reached the other side (nothing is acknowledged
+    of what has left). aiohttp knows whole answers alone: the half of one would be made whole by what comes once the
+    connection is used again.
+
+    As soon as some of the request has arrived, what comes is taken for an answer: a gateway may refuse by the headers
+    while the body is on its way. It is the last one of its connection, for the other side may take the rest of the body
+    for another request. What cannot be known: whether what was acknowledged was read, too, so a good-bye said in
+    between counts; how many bytes TLS adds, so as many must have arrived besides, which any packet brings; and what is
+    kept under TLS of a request that the socket does not take at once: ours are too small for that.
 
     Behind an interim answer that says ``connection: close`` (or HTTP/1.0) aiohttp's parser takes no other; the
     connection ends with the answer itself. So what comes behind one is read by a parser of its own.
@@ -57,13 +64,18 @@ class Answers(ResponseHandler):
     _passed = False  # the last head was of an interim answer
     _how: dict[str, Any]  # parameters of the parser, once there is one
     _before = b""  # the last bytes of what came before: a head's end may be cut anywhere
+    _length = 1  # of the request, as far as it is known; of another kind than ours all must have arrived
     _used = _answered = _heard = False  # ever asked; the last request has its answer; something came since it was sent
 
     def set_response_params(self, **how: Any) -> None:
         """A request is sent now."""
         self._used, self._answered, self._heard, self._before = True, False, False, b""
-        self._how = how
+        self._how, self._length = how, 1
         super().set_response_params(**how)
+
+    def asks(self, length: int) -> None:
+        """The request is so long."""
+        self._length = length
 
     def spoke_unasked(self) -> bool:
         """Whether something lies in the socket before the request is sent. A new connection with TLS is not asked: the
@@ -79,7 +91,10 @@ class Answers(ResponseHandler):
             return
         if self._used and not self._heard:
             self._heard = True
-            if self._queued(termios.TIOCOUTQ) > 0:  # an answer to it acknowledges all that it is one to
+            on_its_way = self._queued(termios.TIOCOUTQ) + self._unwritten()
+            if on_its_way > 0:
+                self.force_close()
+            if on_its_way >= self._length:
                 self.set_exception(HttpProcessingError(message="an answer that nobody asked for"))
                 self.close()
                 return
@@ -111,6 +126,9 @@ class Answers(ResponseHandler):
         elif self.exception() is None:
             self.set_exception(HttpProcessingError(message="interim answers without end"))
             self.close()
+
+    def _unwritten(self) -> int:
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()
 
     def _queued(self, which: int) -> int:
         """Bytes in one of the socket's two queues."""

@@ -112,6 +112,8 @@ class Poster:
         protocol.set_response_params(
             timer=_TIMER, read_until_eof=True, auto_decompress=False, read_bufsize=READ_BUFFER
         )  # a bomb stays small
+        if isinstance(protocol, Answers):
+            protocol.asks(len(sent))
         _write(protocol, sent)
         while True:
             message, content = await protocol.read()

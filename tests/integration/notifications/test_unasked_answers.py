@@ -75,6 +75,50 @@ async def test_what_came_before_the_request_arrived_is_no_answer_to_it(monkeypat
     assert second.possibly_sent
 
 
+@pytest.mark.parametrize(("arrived", "outcome"), [(0, "again"), (1, "delivered")])
+async def test_an_answer_counts_as_soon_as_some_of_its_request_has_arrived_and_is_the_last_of_its_connection(
+    monkeypatch: pytest.MonkeyPatch, arrived: int, outcome: str
+) -> None:
+    queued = Answers._queued
+
+    def on_its_way(self: Answers, which: int) -> int:
+        if which != termios.TIOCOUTQ or not partner.requests:
+            return queued(self, which)
+        head = sum(len(f"{name}: {value}\r\n") for name, value in partner.requests[0].headers.items())
+        return len("POST /hook HTTP/1.1\r\n\r\n") + head + len(BODY) - arrived
+
+    async with channel() as webhook, Partner() as partner:
+        monkeypatch.setattr(Answers, "_queued", on_its_way)
+        verdicts = [await sent(webhook, partner.url) for _ in range(2)]
+    assert ({verdict.outcome for verdict in verdicts}, partner.connections) == ({outcome}, 2)
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(413, "refused-413"), (503, "refused-503"), (200, None)])
+@pytest.mark.parametrize("reads_on", [False, True])
+async def test_a_gateway_that_answers_to_the_headers_while_the_body_is_on_its_way_is_heard(
+    status: int, outcome: str | None, reads_on: bool
+) -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer_of(status))
+        if reads_on:
+            await reader.read(-1)
+        else:
+            await asyncio.sleep(2)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    async with server, channel() as webhook:
+        for number in (1, 2):
+            verdict = await webhook.send(endpoint(url), NOTICE, b" " * 20_000_000, datetime.now(UTC))
+            assert (verdict.reason, verdict.possibly_sent, connections) == (outcome, True, number)
+
+
 async def test_an_answer_in_any_pieces_is_one_and_the_connection_is_kept() -> None:
     async def answer(request: Request) -> bytes:
         for byte in OK[:-1]:

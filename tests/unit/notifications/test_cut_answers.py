@@ -39,7 +39,8 @@ ANSWERS = {
 async def code_of(*pieces: bytes) -> int:
     """Of the first answer that is no interim one, when it comes in these pieces."""
     protocol = Answers(asyncio.get_running_loop())
-    protocol.connection_made(Mock(spec=asyncio.Transport, **{"get_extra_info.return_value": None}))
+    nothing = {"get_extra_info.return_value": None, "get_write_buffer_size.return_value": 0}
+    protocol.connection_made(Mock(spec=asyncio.Transport, **nothing))
     protocol.set_response_params(timer=TimerNoop(), read_until_eof=True, auto_decompress=False, read_bufsize=4_096)
     for piece in pieces:
         protocol.data_received(piece)
