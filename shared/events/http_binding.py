@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import codecs
+import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -22,7 +23,8 @@ from pydantic import ValidationError
 from shared.events.data_classification import Model
 from shared.events.envelope import parse_time, resolve_type
 from shared.events.limits import LARGEST_EVENT, LONGEST_ATTRIBUTE, MOST_ATTRIBUTES, SEQUENCE_DIGITS, bounded_sequence
-from shared.events.refusal import MOST_ENUMERATED, MOST_NAMED, Refusal, Refused, nearest, refusals_of
+from shared.events.named_twice import NamedTwice, marked, only_once, place_in
+from shared.events.refusal import MOST_ENUMERATED, MOST_NAMED, Refusal, Refused, names_at, nearest, refusals_of
 from shared.events.registry import EventType
 from shared.events.unicode_composed import composed
 
@@ -44,6 +46,7 @@ MOST_NAMES = 200  # fields of an event's data that are looked at once more when 
 # what a rule reckons with besides the field that it is about: without it nothing can be said
 _HOURS = frozenset({"hours_per_week", "hours_per_day"})
 _RECKONED_WITH = {"wage-below-minimum": _HOURS, "wage-too-high": _HOURS}
+MOST_STEPS = 20  # of a pointer to a name that stands twice
 _NEAR = 10  # characters: the longest word of JSON is shorter
 
 
@@ -127,7 +130,8 @@ def split(content_type: str, headers: Iterable[tuple[str, str]], body: bytes) ->
     attributes = [(name.lower()[3:], value) for name, value in headers if name.lower().startswith("ce-")]
     if media not in ("application/json", "") or all(name != "specversion" for name, _ in attributes):
         raise Refused(Refusal("unsupported-media-type", "/datacontenttype"))
-    return [{**_binary(attributes), "data": _json(body)}]
+    headers_say = _binary(attributes)
+    return [{**headers_say, "data": _json(body, headers_say)}]
 
 
 def with_data(item: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +142,7 @@ def with_data(item: dict[str, Any]) -> dict[str, Any]:
     if "data" in item or not isinstance(packed, str):
         raise Refused(Refusal("wrong-form", "/data_base64"))
     try:
-        return {**rest, "data": _json(base64.b64decode(packed, validate=True))}
+        return {**rest, "data": _json(base64.b64decode(packed, validate=True), rest)}
     except ValueError:
         raise Refused(Refusal("wrong-form", "/data_base64")) from None
 
@@ -237,10 +241,10 @@ def _text(body: bytes) -> str:
         raise Refused(Refusal("not-utf-8", "")) from None
 
 
-def _json(body: bytes) -> Any:
-    """The one JSON value that is the whole body."""
+def _json(body: bytes, attributes: Mapping[str, Any] | None = None) -> Any:
+    """The one JSON value that is the whole body. ``attributes``: it is the data of the event with these."""
     text = _text(body)
-    value, place = _one(text, _after_space(text, 0), "")
+    value, place = _one(text, _after_space(text, 0), "", attributes)
     if _after_space(text, place) != len(text):
         raise Refused(Refusal("not-json", ""))
     return value
@@ -314,11 +318,15 @@ def _after_space(text: str, place: int) -> int:
     return place if found is None else found.end()
 
 
-def _one(text: str, place: int, field: str) -> tuple[Any, int]:
+def _one(text: str, place: int, field: str, attributes: Mapping[str, Any] | None = None) -> tuple[Any, int]:
     """The JSON value that begins here, and where it ends. It sees no more than one event may have."""
     piece = text[place : place + LARGEST_EVENT]
+    twice = False
     try:
-        value, length = _DECODER.raw_decode(piece)
+        try:
+            value, length = _DECODER.raw_decode(piece)
+        except NamedTwice:  # is it JSON to its end, and where do they stand
+            twice, (value, length) = True, _MARKING.raw_decode(piece)
     except json.JSONDecodeError as error:
         at_the_end = error.pos >= len(piece) - _NEAR or error.msg.startswith("Unterminated string")
         if at_the_end and place + LARGEST_EVENT < len(text):
@@ -326,7 +334,35 @@ def _one(text: str, place: int, field: str) -> tuple[Any, int]:
         raise Refused(Refusal("not-json", field)) from None
     except (ValueError, RecursionError):
         raise Refused(Refusal("not-json", field)) from None
+    if twice:
+        raise Refused(Refusal("named-twice", field + _twice_at(value, attributes)))
     return value, place + length
+
+
+def _twice_at(value: Any, attributes: Mapping[str, Any] | None) -> str:
+    """Where a name stands twice, as far as names are known, and no further than MOST_STEPS: another name may be
+    anybody's."""
+    steps = place_in(value)
+    if attributes is None:
+        attributes = value if isinstance(value, dict) else {}
+    else:
+        steps = ("data", *steps)
+    door, shown = _door_of(attributes), 0
+    known: Collection[str] = ATTRIBUTES
+    while shown < min(len(steps), MOST_STEPS) and (isinstance(steps[shown], int) or steps[shown] in known):
+        shown += 1
+        known = names_at(steps[1:shown], door) if steps[0] == "data" and door is not None else ()
+    return "".join(f"/{step}" for step in steps[:shown])
+
+
+def _door_of(attributes: Mapping[str, Any]) -> type[Model] | None:
+    """The model of an event's data, if its attributes say which."""
+    name, schema = attributes.get("type"), attributes.get("dataschema")
+    if any(each is not None and (not isinstance(each, str) or len(each) > LONGEST_ID) for each in (name, schema)):
+        return None
+    with contextlib.suppress(Refused):
+        return resolve_type(name, schema).door
+    return None
 
 
 def _binary(attributes: list[tuple[str, str]]) -> dict[str, Any]:
@@ -362,13 +398,6 @@ def _number(text: str) -> float | int:
     return int(number) if number.is_integer() else number
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name twice in one object")
-    return found
-
-
 def _time(value: object, found: list[Refusal]) -> datetime | None:
     if not isinstance(value, str):
         found.append(Refusal("missing-field", "/time"))
@@ -396,4 +425,5 @@ def _sequence(value: object, found: list[Refusal]) -> int | None:
 
 # nothing that was parsed holds itself
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number, object_pairs_hook=_no_duplicates)
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number, object_pairs_hook=only_once)
+_MARKING = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number, object_pairs_hook=marked)

@@ -1,0 +1,65 @@
+"""Names that stand twice in a JSON object: all do not read it alike (RFC 8259, 4), so it is refused, and said where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+class NamedTwice(ValueError):
+    """Some object has a name twice."""
+
+
+class _Twice(dict[str, Any]):
+    """An object in which this name stands twice."""
+
+    name = ""
+
+
+def only_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs, for a decoder of JSON. Raises NamedTwice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise NamedTwice
+    return found
+
+
+def marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The same for who wants to know the place (`place_in`): one with a name twice is marked."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    twice, seen = _Twice(found), set[str]()
+    for name, _ in pairs:
+        if name in seen:
+            twice.name = name
+            break
+        seen.add(name)
+    return twice
+
+
+def place_in(value: Any) -> tuple[str | int, ...]:
+    """Of the first name that stands twice in this value of marked objects: the names and indexes that lead to it,
+    itself the last. One that was overwritten lies in what stands twice itself.
+
+    One path for all of the walk: a copy for each value would cost its depth times as much as reading it."""
+    path: list[str | int] = []
+    if isinstance(value, _Twice):
+        return (value.name,)
+    levels = [_inner(value)]
+    while levels:
+        for at, each in levels[-1]:
+            if isinstance(each, _Twice):
+                return (*path, at, each.name)
+            if isinstance(each, dict | list):
+                path.append(at)
+                levels.append(_inner(each))
+                break
+        else:
+            levels.pop()
+            path[-1:] = []
+    raise AssertionError("nothing stands twice")
+
+
+def _inner(value: Any) -> Iterator[tuple[str | int, Any]]:
+    return iter(value.items()) if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else iter(())

@@ -1,0 +1,78 @@
+"""A name that stands twice in an event is refused with its place, as far as names are known."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from shared.events.http_binding import BATCH, MOST_STEPS, STRUCTURED, split, with_data
+from shared.events.limits import LARGEST_EVENT
+from shared.events.refusal import Refusal, Refused
+
+pytestmark = pytest.mark.unit
+NAME = "kimchulsoo"
+UPDATED = '"type": "person-updated"'
+EVENTS = [
+    ('{"id": "a", "id": "b"}', "/id"),
+    ('{"id": "a", "id": "a"}', "/id"),
+    (r'{"id": "a", "\u0069d": "b"}', "/id"),
+    (f'{{{UPDATED}, "data": {{"wants": {{"wage_min": 1, "wage_min": 2}}}}}}', "/data/wants/wage_min"),
+    (f'{{"data": {{"wants": {{"wage_min": 1, "wage_min": 2}}}}, {UPDATED}}}', "/data/wants/wage_min"),
+    (f'{{{UPDATED}, "data": {{"wants": {{"{NAME}": 1, "{NAME}": 2}}}}}}', "/data/wants"),
+    (f'{{{UPDATED}, "data": {{"{NAME}": {{"wage_min": 1, "wage_min": 2}}}}}}', "/data"),
+    (f'{{{UPDATED}, "data": {{"reference": "a"}}, "data": {{"reference": "a", "reference": "b"}}}}', "/data"),
+    ('{"data": {"reference": "a", "reference": "b"}}', "/data"),  # of no type
+    ('{"type": "unknown", "data": {"reference": "a", "reference": "b"}}', "/data"),
+    ('{"type": 7, "data": {"reference": "a", "reference": "b"}}', "/data"),
+    (f'{{"type": "{"x" * 9_000}", "data": {{"reference": "a", "reference": "b"}}}}', "/data"),
+    (f'{{"{NAME}": 1, "{NAME}": 2}}', ""),
+    (f'{{"{NAME}": {{"id": 1, "id": 2}}}}', ""),
+    ('{"id": {"id": 1, "id": 2}}', "/id"),
+    ('[{"id": 1, "id": 2}]', "/0"),
+    ("[" * 300 + '{"id": 1, "id": 2}' + "]" * 300, "/0" * MOST_STEPS),
+    (f'{{{UPDATED}, "data": {"[" * 300}{{"id": 1, "id": 2}}{"]" * 300}}}', "/data" + "/0" * (MOST_STEPS - 1)),
+]
+
+
+def read(media: str, body: str, headers: Any) -> None:
+    for item in split(media, headers, body.encode()):
+        assert isinstance(item, dict)
+        with_data(item)
+
+
+def refusal_of(media: str, body: str, headers: Any = ()) -> Refusal:
+    with pytest.raises(Refused) as refused:
+        read(media, body, headers)
+    (found,) = refused.value.refusals
+    return found
+
+
+@pytest.mark.parametrize(("event", "field"), EVENTS)
+def test_by_itself_and_in_a_batch(event: str, field: str) -> None:
+    assert refusal_of(STRUCTURED, event) == Refusal("named-twice", field)
+    assert refusal_of(BATCH, f"[{{}}, {event}, {{}}]") == Refusal("named-twice", f"/1{field}")
+
+
+@pytest.mark.parametrize(
+    ("event", "field"), [each for each in EVENTS if UPDATED in each[0] and '"data": {"' in each[0]]
+)
+def test_in_data_whose_event_is_in_headers_or_which_is_packed(event: str, field: str) -> None:
+    data = event.removeprefix(f"{{{UPDATED}, ").removesuffix("}").removeprefix('"data": ')
+    if data.startswith("{") and '"data"' not in data:
+        headers = [("ce-specversion", "1.0"), ("ce-type", "person-updated")]
+        assert refusal_of("application/json", data, headers) == Refusal("named-twice", field)
+        packed = base64.b64encode(data.encode()).decode()
+        assert refusal_of(STRUCTURED, f'{{{UPDATED}, "data_base64": "{packed}"}}') == Refusal("named-twice", field)
+
+
+@pytest.mark.parametrize("rest", ["", "}", ', "b": NaN}', ', "b": tru}', "} x"])
+def test_what_is_no_json_besides_is_no_json(rest: str) -> None:
+    event = '{"id": 1, "id": 2' + rest
+    assert refusal_of(STRUCTURED, event).rule == ("named-twice" if rest in ("}", "} x") else "not-json")
+
+
+def test_what_is_too_large_besides_is_too_large() -> None:
+    event = '{"a": {"id": 1, "id": 2}, "b": "' + "x" * LARGEST_EVENT + '"}'
+    assert refusal_of(STRUCTURED, event).rule == "event-too-large"
