@@ -35,7 +35,7 @@ def make_recovery_router(endpoints: Endpoints) -> APIRouter:
     @router.get("/deliveries", responses=errors(403))
     async def deliveries(
         caller: Calling,
-        state: DeliveryState | Literal["undelivered"] | None = None,
+        state: Literal[DeliveryState, "undelivered"] | None = None,
         subscription: Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$")] = None,
         after: Annotated[str, Query(pattern=r"^[0-9a-f]{0,32}$")] = "",
         limit: Annotated[int, Query(ge=1, le=500)] = 100,

@@ -24,9 +24,12 @@ from services.notifications.subscriptions import subscription_options
 
 Url = Annotated[str, StringConstraints(min_length=8, max_length=500)]
 Secret = Annotated[str, StringConstraints(max_length=100)]
-PerSecond = Annotated[float, Field(ge=0.1, le=1_000, allow_inf_nan=False)]
-BlockedHeadSeconds = Annotated[int, Field(ge=60, le=30 * 86_400)]
-RetryWaits = Annotated[tuple[Annotated[float, Field(ge=1, le=86_400)], ...], Field(min_length=1, max_length=20)]
+# strict, as events are: true is no number, and "yes" is nothing that we should guess at
+PerSecond = Annotated[float, Field(ge=0.1, le=1_000, allow_inf_nan=False, strict=True)]
+BlockedHeadSeconds = Annotated[int, Field(ge=60, le=30 * 86_400, strict=True)]
+RetryWait = Annotated[float, Field(ge=1, le=86_400, strict=True)]
+RetryWaits = Annotated[tuple[RetryWait, ...], Field(min_length=1, max_length=20)]
+RecallsOnly = Annotated[bool, Field(strict=True)]
 AlertsTo = Annotated[str, StringConstraints(min_length=8, max_length=300)]
 
 
@@ -70,7 +73,7 @@ class SubscriptionChanges(Schema):
     headers: Headers | None = Field(default=None, repr=False)
     tls: TlsWanted | None = Field(default=None, repr=False)
     filter: dict[str, Any] | None = None
-    recalls_only: bool | None = None
+    recalls_only: RecallsOnly | None = None
     per_second: PerSecond | None = None
     order: Order | None = None
     blocked_head_seconds: BlockedHeadSeconds | None = None

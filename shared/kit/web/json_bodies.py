@@ -2,17 +2,21 @@
 
 A name that stands twice in an object has no meaning that all agree on (RFC 8259, 4): Python takes the last one, others
 the first, so a gateway may have looked at one address and we would call the other. ``NaN`` and ``Infinity`` are not
-JSON.
+JSON. A body that is packed, or in another charset than JSON's, is said to be that: "check the brackets" helps nobody.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
+
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.ASCII | re.IGNORECASE)
+_JSONS_OWN = ("utf", "us-ascii")  # how the name of a charset begins that JSON is read in
 
 
 class NamedTwice(HTTPException):
@@ -24,17 +28,31 @@ class NamedTwice(HTTPException):
         self.place = tuple(place)
 
 
+class NotPlain(HTTPException):
+    """The body is packed, or not in a charset of JSON: ``rule`` says which."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(415)
+        self.rule = rule
+
+
 class JsonRequest(Request):
     """A request whose `json` is ours; FastAPI reads bodies by it."""
 
     async def json(self) -> Any:
-        """The body. Raises NamedTwice, JSONDecodeError."""
+        """The body. Raises NamedTwice, NotPlain, JSONDecodeError."""
+        coding = ",".join(self.headers.getlist("content-encoding")).strip().lower()
+        charset = _CHARSET.search(self.headers.get("content-type", ""))
+        if coding not in ("", "identity") or (charset and not charset[1].lower().startswith(_JSONS_OWN)):
+            raise NotPlain("plain-utf-8")
         body = await self.body()
         try:
             return parsed(body)
         except json.JSONDecodeError:
             raise
-        except (ValueError, RecursionError):  # no UTF-8, a number of thousands of digits, depth
+        except UnicodeDecodeError:
+            raise NotPlain("not-utf-8") from None
+        except (ValueError, RecursionError):  # a number of thousands of digits, depth
             raise json.JSONDecodeError("no JSON that can be read", "", 0) from None
 
 

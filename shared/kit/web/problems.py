@@ -21,7 +21,7 @@ from starlette.routing import compile_path
 
 from shared.events.data_classification import models_in
 from shared.events.refusal import MOST, MOST_NAMED, Refusal, Refused, known_beside, names_at, refusal_of, status_of
-from shared.kit.web.json_bodies import NamedTwice
+from shared.kit.web.json_bodies import NamedTwice, NotPlain
 from shared.kit.web.response_model import Answer
 
 MEDIA_TYPE = "application/problem+json"
@@ -208,7 +208,8 @@ def install(
     async def does_not_fit(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         if isinstance(error.body, bytes):  # it was not read, because it did not say that it is JSON
-            return _of_status(415).response(app)
+            phrase = HTTPStatus(415).phrase
+            return Problem(415, "unsupported-media-type", phrase, name="json-wanted").response(app)
         body, items = _body_of(request), error.errors()[:MOST]
         found = [_finding(item, body if number < MOST_NAMED else None) for number, item in enumerate(items)]
         return refused(found, remedies, sayings).response()
@@ -220,6 +221,12 @@ def install(
         return refused([_twice(error.place, request)], remedies, sayings).response()
 
     app.add_exception_handler(NamedTwice, twice)
+
+    async def not_plain(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, NotPlain)
+        return refused([Refusal(error.rule, "")], remedies, sayings).response()
+
+    app.add_exception_handler(NotPlain, not_plain)
 
     async def answered(request: Request, error: Exception) -> JSONResponse:
         if isinstance(error, HTTPException) and error.status_code == 405:
@@ -239,6 +246,8 @@ def _finding(item: Mapping[str, Any], body: type[BaseModel] | None) -> Refusal:
     at = "" if place == "body" else f"/{place}" if place in _PLACES else ""
     if item["type"] == "json_invalid":
         rest = []
+    elif place in ("query", "header") and rest:  # a declared name: nobody is told what else is there
+        at, rest = f"{at}/{rest[0]}", rest[1:]
     found = refusal_of({**item, "loc": rest}, at)
     if found.rule == "unknown-field" and place == "body" and body is not None:
         return Refusal(found.rule, found.field, known_beside(rest, body))

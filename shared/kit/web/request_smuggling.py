@@ -14,6 +14,7 @@ import h11
 
 LONGEST_HEAD = 16_384
 MOST_HEADERS = 64
+_TOO_LARGE = frozenset({"too-long", "headers"})  # no two ways to read it: it has to become smaller, and is told so
 # A body may come in so many chunks, and in more if they are so large each; so much framing and extensions likewise.
 FREE_CHUNKS, BYTES_PER_CHUNK = 1_024, 512
 FREE_FRAMING, BYTES_PER_FRAMING = 16_384, 8
@@ -58,11 +59,13 @@ def flaw(head: bytes) -> str | None:
 
 
 class StrictConnection(h11.Connection):
-    """h11's connection of a server, with our rules. ``pipelined``: more came before the answer to what came before."""
+    """h11's connection of a server, with our rules. ``pipelined``: more came before the answer to what came before.
+    ``refused_with``: the status of what is refused."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
         self.pipelined = False
+        self.refused_with = 400
         self._came = self._data = self._chunks = 0
 
     def receive_data(self, data: bytes) -> None:
@@ -75,7 +78,8 @@ class StrictConnection(h11.Connection):
             came, _ = self.trailing_data
             end = came.find(b"\r\n\r\n")
             if (found := flaw(came if end < 0 else came[: end + 4])) is not None:
-                raise h11.RemoteProtocolError(found, error_status_hint=400)
+                self.refused_with = 431 if found in _TOO_LARGE else 400
+                raise h11.RemoteProtocolError(found, error_status_hint=self.refused_with)
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._came = self._data = self._chunks = 0

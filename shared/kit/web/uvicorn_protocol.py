@@ -25,6 +25,7 @@ LINGER_BYTES = 65_536  # ... read as HTTP up to here, unread from here on
 _ANSWERS = {
     400: Problem(400, "malformed", "This is no HTTP request that we take"),
     408: Problem(408, "too-slow", "This came too slowly"),
+    431: Problem(431, "head-too-large", "The head is too large"),
 }
 
 
@@ -107,9 +108,9 @@ class EdgeProtocol(H11Protocol):
         self._stuck_since = None
 
     def send_400_response(self, msg: str) -> None:
-        """No request, or one that two readers could take for different ones."""
+        """No request, one that two readers could take for different ones, or one whose head is too large."""
         metrics.connections_cut.of(reason="malformed").inc()
-        self._end_with(400)
+        self._end_with(self.conn.refused_with)
 
     def overdue(self, now: float) -> str | None:
         limits = self.edge.limits

@@ -174,7 +174,6 @@ class TestMalformed:
             b"GET /live HTTP/1.1\nHost: x\n\n",
             b"GET /live HTTP/1.1\r\n\r\n",
             b"GET /live HTTP/9.1\r\nHost: x\r\n\r\n",
-            b"GET /live" + HEAD + b"A: " + b"x" * 20_000 + b"\r\n\r\n",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         ],
@@ -185,6 +184,21 @@ class TestMalformed:
         assert head.startswith(b"HTTP/1.1 400 ")
         assert b"connection: close" in head.lower()
         assert json.loads(body)["title"], "one problem, and nothing behind it"
+        assert usual.begun == 0
+
+    @pytest.mark.parametrize(
+        "request_",
+        [
+            b"GET /live" + HEAD + b"A: " + b"x" * 20_000 + b"\r\n\r\n",
+            b"GET /live" + HEAD + b"A: b\r\n" * 64 + b"\r\n",
+            b"GET /live?" + b"x" * 20_000 + HEAD + b"\r\n",
+        ],
+    )
+    async def test_heads_that_are_too_large_are_told_so(self, usual: World, request_: bytes) -> None:
+        answer = await usual.say(request_, LIVE)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 431 ")
+        assert json.loads(body)["type"].endswith("/head-too-large")
         assert usual.begun == 0
 
     @pytest.mark.parametrize(

@@ -52,6 +52,16 @@ async def test_whatever_is_odd_is_refused_and_neither_stored_nor_repeated(setup:
             assert await app.state.database.subscriptions.find().to_list(None) == kept
 
 
+async def test_what_does_not_say_that_it_is_json_is_told_what_to_say(setup: Setup) -> None:
+    async with setup.running() as app:
+        await setup.publish(setup.agency("gjf"))
+        async with Client(app, setup.tokens["gjf"]) as gjf:
+            await gjf.subscribed("feed")
+            answer = await gjf.post("/subscriptions", content=json.dumps(FEED).encode())
+            assert answer.status_code == 415
+            assert "application/json" in answer.json()["remedy"]["en"]
+
+
 async def test_as_much_as_may_be_said_is_heard_and_one_byte_more_is_not(setup: Setup) -> None:
     async with setup.running() as app:
         await setup.publish(setup.agency("gjf"))

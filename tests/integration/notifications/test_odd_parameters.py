@@ -30,3 +30,5 @@ class TestOddParameters:
                 cursor = base64.urlsafe_b64encode(bytes(36)).decode()
                 answer = await http.get("/feed", params={"after": cursor})
                 assert (answer.status_code, answer.json()["field"]) == (422, "/query/after")
+                answer = await http.get("/deliveries", params={"state": "undeliverd"})
+                assert "undelivered" in answer.json()["remedy"]["en"]

@@ -1,4 +1,5 @@
-"""A name that stands twice in a body is refused on every route, wherever it stands, and said where names are known."""
+"""What stands twice, in a body or beside it, is refused on every route, and said where names are known; a body that is
+packed or no UTF-8 is told so."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Body, FastAPI
-from pydantic import BaseModel, ConfigDict
+from fastapi import Body, FastAPI, Header, Query
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.kit.web import problems
 from shared.kit.web.edge_settings import EdgeSettings
@@ -52,6 +53,15 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     @router.post("/two")
     async def two(one: Annotated[str, Body()], other: Annotated[str, Body()]) -> str:
         return one + other
+
+    @router.get("/asked")
+    async def asked(
+        one: int | None = None,
+        several: Annotated[list[int] | None, Query(max_length=3)] = None,
+        last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+        if_none_match: Annotated[list[Annotated[str, Field(max_length=9)]] | None, Header()] = None,
+    ) -> list[int | None]:
+        return [one, len(several or ()), len(if_none_match or ())]
 
     app.add_middleware(Outermost)
     problems.install(app)
@@ -96,7 +106,6 @@ async def test_is_refused_with_its_place(
 
 
 UNREADABLE = [
-    b'{"url": "\xe9"}',
     b'{"filter": {"a": 1' + b"0" * 5_000 + b"}}",
     b"[" * 100_000 + b"]" * 100_000,
     b"{'url': 1}",
@@ -108,6 +117,71 @@ UNREADABLE = [
 async def test_what_cannot_be_read_has_a_rule(client: httpx.AsyncClient, body: bytes) -> None:
     answer = await client.post("/wanted/1", content=body, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["rule"]) == (400, "not-json")
+
+
+NOT_PLAIN = [
+    ("application/json", "gzip", b"\x1f\x8b\x08", 415, "plain-utf-8"),
+    ("application/json", "identity, br", b"{}", 415, "plain-utf-8"),
+    ("application/json; charset=euc-kr", "", '{"url": "가"}'.encode("euc-kr"), 415, "plain-utf-8"),
+    ('application/json;CHARSET="latin1"', "", b"{}", 415, "plain-utf-8"),
+    ("application/json", "", '{"url": "가"}'.encode("cp949"), 400, "not-utf-8"),
+]
+
+
+@pytest.mark.parametrize(("media", "coding", "body", "status", "rule"), NOT_PLAIN)
+async def test_what_is_packed_or_in_another_charset_is_told_so(
+    client: httpx.AsyncClient, media: str, coding: str, body: bytes, status: int, rule: str
+) -> None:
+    headers = {"content-type": media} | ({"content-encoding": coding} if coding else {})
+    answer = await client.post("/wanted/1", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["rule"]) == (status, rule)
+
+
+@pytest.mark.parametrize(
+    "media", ["application/json;charset=UTF-8", "application/json; charset=utf8", "application/x+json"]
+)
+async def test_what_says_that_it_is_plain_is_read(client: httpx.AsyncClient, media: str) -> None:
+    answer = await client.post(
+        "/wanted/1", content='{"url": "가"}'.encode(), headers={"content-type": media, "content-encoding": "identity"}
+    )
+    assert (answer.status_code, answer.json()) == (200, "가")
+
+
+@pytest.mark.parametrize(
+    ("asked", "headers", "field"),
+    [
+        ("?one=1&one=2", [], "/query/one"),
+        ("?one=1&one=1", [], "/query/one"),
+        ("?one=1&%6Fne=", [], "/query/one"),
+        ("?several=1&one=1&several=2&one=3", [], "/query/one"),
+        ("?one=1", [("last-event-id", "a"), ("Last-Event-ID", "b")], "/header/last-event-id"),
+    ],
+)
+async def test_a_parameter_that_stands_twice_is_refused(
+    client: httpx.AsyncClient, asked: str, headers: list[tuple[str, str]], field: str
+) -> None:
+    answer = await client.get(f"/asked{asked}", headers=headers)
+    assert (answer.status_code, answer.json()["rule"], answer.json()["field"]) == (400, "named-twice", field)
+
+
+@pytest.mark.parametrize(
+    ("headers", "field"),
+    [
+        ([("last-event-id", "a" * 21)], "/header/last-event-id"),
+        ([("if-none-match", "a"), ("if-none-match", "a" * 10)], "/header/if-none-match/1"),
+    ],
+)
+async def test_a_header_that_is_wrong_is_named(
+    client: httpx.AsyncClient, headers: list[tuple[str, str]], field: str
+) -> None:
+    answer = await client.get("/asked", headers=headers)
+    assert (answer.status_code, answer.json()["rule"], answer.json()["field"]) == (422, "too-long", field)
+
+
+async def test_what_may_be_said_several_times_is_taken(client: httpx.AsyncClient) -> None:
+    tags = [("if-none-match", "a"), ("if-none-match", "b")]
+    answer = await client.get("/asked?several=1&several=2&other=1&other=2&one=5", headers=tags)
+    assert (answer.status_code, answer.json()) == (200, [5, 2, 2])
 
 
 @pytest.mark.parametrize("media", [None, "text/plain", "application/x-www-form-urlencoded", "text/json", "application"])

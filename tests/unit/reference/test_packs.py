@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 PROBLEMS = {
     "unauthorised", "wrong-hash", "key-in-address", "right", "not-found", "method-not-allowed", "too-much",
     "unsupported-media-type", "uri-too-long", "head-too-large", "unavailable", "connections", "internal", "no-file",
-    "malformed", "too-slow",
+    "malformed", "too-slow", "json-wanted",
     "bad-request", "round-once", "round-person", "round-opening", "round-nobody", "round-no-opening",
     "too-many-rounds", "round-changed", "round-outdated", "range-not-satisfiable", "not-subscribed",
     "unknown-cursor", "url-refused", "url-not-expected", "no-topics-here", "topic-not-ready", "no-mail-here",

@@ -1,0 +1,45 @@
+"""What a subscription says is of the type that its schema names: nothing is guessed at, as with events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from services.notifications.subscriptions.schemas import SubscriptionChanges
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("per_second", True, "float_type"),
+        ("per_second", "5", "float_type"),
+        ("recalls_only", "yes", "bool_type"),
+        ("recalls_only", 1, "bool_type"),
+        ("blocked_head_seconds", "600", "int_type"),
+        ("blocked_head_seconds", 600.0, "int_type"),
+        ("retry_schedule", [True], "float_type"),
+        ("retry_schedule", ["5"], "float_type"),
+    ],
+)
+def test_what_is_of_another_type_is_refused(name: str, value: Any, wrong: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        SubscriptionChanges.model_validate({name: value})
+    assert refused.value.errors()[0]["type"] == wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("per_second", 5),
+        ("per_second", 0.5),
+        ("recalls_only", False),
+        ("retry_schedule", [1, 2.5]),
+        ("per_second", None),
+    ],
+)
+def test_whole_numbers_are_numbers(name: str, value: Any) -> None:
+    assert SubscriptionChanges.model_validate({name: value}).model_fields_set == {name}
