@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -218,8 +219,11 @@ def started_command(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
 
 
 def children_of(pid: int) -> list[int]:
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    found = list[int]()
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since they were listed
+            found += map(int, (thread / "children").read_text().split())
+    return found
 
 
 def runs_in(folder: Path, child: int) -> bool:
