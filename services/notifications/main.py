@@ -251,7 +251,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             *(() if relay is None else (send_digests, tell_owners)),
             *((hear_bounces,) if settings.bounces_listen else ()),
         ),
-        on_stop=(end_mail, webhook.close, topic.close),
+        on_stop=(dispatcher.end, end_mail, webhook.close, topic.close),
     )
 
 

@@ -70,6 +70,8 @@ class Dispatcher:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._polls = 0
         self._ending: set[str] = set()  # notices that are in a recall's way, until that is written down
+        self._too_late: dict[str, list[str]] = {}  # claimed by transactions that were committed after it had ended
+        self._letting_go: asyncio.Task[None] | None = None
 
     def due(self, work: UnitOfWork, delivery: DeliveryDocument, channel: ChannelName) -> None:
         """Send this as soon as the transaction is committed, if it is due then and nothing in it takes that back."""
@@ -102,9 +104,10 @@ class Dispatcher:
             },
         )
         DELIVERIES.save(work, cast(DeliveryDocument, claimed))
-        assert self._deps is not None
-        allowed, endpoint = found_allowed(work, delivery, self._deps.today), endpoint_of(work, subscription)
-        work.after_commit(lambda: self._take(claimed, allowed, endpoint))
+        deps = self._deps
+        assert deps is not None
+        allowed, endpoint = found_allowed(work, delivery, deps.today), endpoint_of(work, subscription)
+        work.after_commit(lambda: self._take(deps, claimed, allowed, endpoint))
 
     def _owner(self, subscription: str, channel: ChannelName, turn: Turn, born: Counter[str]) -> str | None:
         """As whom to claim one more for this subscription; None when its worker may not hold more."""
@@ -114,11 +117,28 @@ class Dispatcher:
         room = HELD_LIMIT * deps.slots if worker is None else worker.room(turn)
         return deps.lease.owner_for(channel) if room > born[subscription] else None
 
-    def _take(self, claimed: ClaimedDelivery, allowed: FoundAllowed | None, endpoint: EndpointRead | None) -> None:
-        """It is committed. When the dispatcher has ended meanwhile, its lease has, too, and it is due again."""
-        if (deps := self._deps) is not None:
+    def _take(
+        self, deps: Dependencies, claimed: ClaimedDelivery, allowed: FoundAllowed | None, endpoint: EndpointRead | None
+    ) -> None:
+        """It is committed. When the dispatcher has ended meanwhile, it is let go of for another replica."""
+        if self._deps is not None:
             self._worker(claimed["subscription"], deps, look=False).give(claimed, allowed, endpoint)
             self._start(claimed["subscription"], deps)
+            return
+        self._too_late.setdefault(claimed["claim"], []).append(claimed["_id"])
+        if self._letting_go is None or self._letting_go.done():
+            self._letting_go = asyncio.create_task(self._let_go(deps.lease), name="letting go")
+
+    async def _let_go(self, lease: DispatcherLease) -> None:
+        """Of all that came too late; what cannot be let go of now is due with the lease, which has ended."""
+        while self._too_late:
+            claims, self._too_late = self._too_late, {}
+            await lease.release_unsent(claims)
+
+    async def end(self) -> None:
+        """Once nothing is committed any more: what came too late has been let go of."""
+        if self._letting_go is not None:
+            await self._letting_go
 
     def waits(self, work: UnitOfWork, queue: str) -> None:
         """Something in this queue waits for what is under way there: that is written down as soon as it is answered,
@@ -224,9 +244,12 @@ class Dispatcher:
             self._start(subscription, self._deps)
 
     async def _stop(self, deps: Dependencies) -> None:
-        workers, running = list(self._workers.values()), set(self._running.values())
-        for worker in workers:
+        workers = list(self._workers.values())
+        for subscription, worker in self._workers.items():
             worker.stop()
+            if worker.holds:  # one that does not run lets go of it
+                self._start(subscription, deps)
+        running = set(self._running.values())
         if running:
             _, late = await asyncio.wait(running, timeout=self._stop_within)
             for worker in workers:

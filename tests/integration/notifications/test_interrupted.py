@@ -18,6 +18,9 @@ from deploy.local.apache.broker import ApacheBroker
 from deploy.local.errors import StartError
 from deploy.local.ports import free_port
 from deploy.local.stack import LocalStack
+from services.notifications.delivery.dependencies import Dependencies
+from services.notifications.delivery.dispatcher import Dispatcher
+from shared.kit.store.unit_of_work import UnitOfWork
 from tests.integration.notifications.parts import (
     OK,
     Client,
@@ -185,6 +188,37 @@ class TestSigterm:
                 await setup.publish(match("a", "y"))
                 await eventually(lambda: stored(app, 2, state="delivered"))
         assert len({event["id"] for event in partner.told}) == len(partner.told) == 2
+
+    async def test_what_a_transaction_claimed_as_it_ended_is_left_to_others_at_once(
+        self, setup: Setup, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It was committed when nobody was there any more to send it."""
+        claims, run = Dispatcher._claim_at_birth, Dispatcher.run
+        ends: list[asyncio.Event] = []
+
+        async def runs(self: Dispatcher, deps: Dependencies, stopping: asyncio.Event) -> None:
+            ends.append(stopping)
+            await run(self, deps, stopping)
+
+        def claims_and_ends(self: Dispatcher, work: UnitOfWork, *given: Any) -> None:
+            claims(self, work, *given)
+            ends[0].set()
+
+        monkeypatch.setattr(Dispatcher, "run", runs)
+        monkeypatch.setattr(Dispatcher, "_claim_at_birth", claims_and_ends)
+        async with Partner() as partner:
+            async with setup.running() as app:
+                await setup.publish(setup.agency("gjf"), person("a", "gjf"))
+                async with Client(app, setup.tokens["gjf"]) as gjf:
+                    await gjf.subscribed("webhook", partner.url)
+                    await setup.publish(match("a", "x"))
+                    await eventually(lambda: stored(app, 1))
+            client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(setup.mongo_url)
+            (delivery,) = await client[setup.database].deliveries.find().to_list(None)
+            client.close()
+        assert partner.requests == []
+        assert "claim" in delivery, "it had been claimed"
+        assert (delivery["state"], delivery["owner"], delivery["possibly_sent"]) == ("due", None, False)
 
 
 async def _not_ready(client: Client) -> bool:

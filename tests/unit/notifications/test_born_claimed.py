@@ -312,3 +312,43 @@ async def test_what_is_held_under_a_lease_that_was_lost_is_not_sent_behind_what_
     await until(lambda: partner.released)
     assert recall["_id"] in partner.released, "it is claimed again with all else that is due"
     assert set(partner.sent) == under_way
+
+
+class TestWhenItEnds:
+    @staticmethod
+    async def ended(dispatcher: Dispatcher, partner: Partner, meanwhile: Callable[[], None]) -> None:
+        """A dispatcher runs, and ends behind this."""
+        stopping = asyncio.Event()
+        running = asyncio.create_task(dispatcher.run(partner.dependencies(partner), stopping))
+        await until(lambda: partner.polls)
+        meanwhile()
+        stopping.set()
+        await running
+
+    async def test_what_is_committed_behind_it_is_let_go_of_and_not_sent(self, partner: Partner) -> None:
+        dispatcher, commits = Dispatcher(timedelta(seconds=1)), list[Callable[[], None]]()
+        world = Told(dispatcher)
+        with pytest.MonkeyPatch.context() as patch:
+
+            def commits_later(work: UnitOfWork, call: Callable[[], None]) -> None:
+                commits.append(call)
+
+            patch.setattr(UnitOfWork, "after_commit", commits_later)
+            await self.ended(dispatcher, partner, lambda: world.at_once(*(world.match(f"job-{n}") for n in range(5))))
+        assert world.states() == {SENDING: 5}
+        for call in commits:
+            call()
+        await dispatcher.end()
+        assert sorted(partner.released) == sorted(each["_id"] for each in world.all(DELIVERIES))
+        assert partner.sent == []
+
+    async def test_what_was_given_to_a_worker_that_does_not_run_is_let_go_of(self, partner: Partner) -> None:
+        dispatcher = Dispatcher(timedelta(seconds=1))
+        held: Any = {**delivery(1), "owner": "test-1/1", "claim": "c"}
+
+        def given() -> None:
+            assert dispatcher._deps is not None
+            dispatcher._worker("s", dispatcher._deps, look=False).give(held, None)
+
+        await self.ended(dispatcher, partner, given)
+        assert (partner.released, partner.sent) == ([held["_id"]], [])
