@@ -153,6 +153,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             heard=heard,
             channels=push,
             transitions=DeliveryTransitions(queues, settings.retry_schedule, resync_requested.set, settings.breaker),
+            brought_up_to_date=reconciler.brought_up_to_date,
             recorder=AttemptRecorder(store),
             lease=_dispatcher_lease(settings, channels.values(), runtime.database, repository),
             messages=messages,

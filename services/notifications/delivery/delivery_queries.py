@@ -17,6 +17,7 @@ from services.notifications.documents import (
     RECALLED,
     SENDING,
     SUBSCRIPTIONS,
+    TAKING_PART,
     About,
     ClaimedDelivery,
     DeliveryReference,
@@ -41,7 +42,7 @@ from shared.kit.store.mongo import Database, Document
 LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/dispatcher_lease.py
 SLOW = "/slow"  # behind the instance: its lease of slow channels
 BROUGHT_FORWARD = 1_000
-MOST_RECALLED = 100
+MOST_RECALLED = MOST_LEFT = 100
 MOST_DOWN = 1_000  # endpoints in an outage that are looked at
 ROUNDS = 8  # of one change that transactions come in the way of: with their waits about half a second
 ROUNDS_AT_ONCE = 2  # those of them before the first wait
@@ -135,6 +136,18 @@ class DeliveryQueries:
         fields = {"thread": 1, "opportunity": 1}
         found = DELIVERIES.of(self._database).find(query, fields, hint=LATER, max_time_ms=TIME_LIMIT_MS)
         return cast(list[DeliveryReference], await found.limit(MOST_RECALLED).to_list(MOST_RECALLED))
+
+    async def left_behind(self, about: About, subscriptions: Sequence[str]) -> set[tuple[str, str]]:
+        """Of whom (person) which recipients have something due at those of these subscriptions that have ended."""
+        found = SUBSCRIPTIONS.of(self._database).find({"_id": {"$in": list(subscriptions)}}, {"state": 1})
+        states = {each["_id"]: each["state"] async for each in found.max_time_ms(TIME_LIMIT_MS)}
+        ended = [each for each in subscriptions if states.get(each) not in TAKING_PART]
+        if not ended:
+            return set()
+        query = {"state": DUE, "about": about, "subscription": {"$in": ended}}
+        fields = {"person": 1, "recipient": 1}
+        left = DELIVERIES.of(self._database).find(query, fields, hint=NEXT, max_time_ms=TIME_LIMIT_MS)
+        return {(each["person"], each["recipient"]) for each in await left.limit(MOST_LEFT).to_list(MOST_LEFT)}
 
     async def down(self) -> list[SubscriptionDocument]:
         """Endpoints in an outage, those whose wait is over first."""

@@ -15,19 +15,22 @@ from services.notifications.delivery.pre_send_check import PreSendReads
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
+from shared.kit.store.store import Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
     """What every worker works with. ``reads``, ``heard``: what is looked at before something is sent. ``channels``:
     those on which we call the partner, by name. ``slots``: the most attempts at once to one endpoint, of all replicas.
-    ``jitter``: the largest share that is added to a wait before a retry."""
+    ``jitter``: the largest share that is added to a wait before a retry. ``brought_up_to_date``: what a recipient is
+    told of a person, after its subscriptions have changed."""
 
     repository: Repository
     reads: PreSendReads
     heard: HeardProhibitions
     channels: Mapping[str, PushChannel]
     transitions: DeliveryTransitions
+    brought_up_to_date: Callable[[str, str], Operation[None]]
     recorder: AttemptRecorder
     lease: DispatcherLease
     messages: Messages

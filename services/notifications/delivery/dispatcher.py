@@ -38,6 +38,7 @@ from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.ids import random_bytes
 from shared.kit.base.logs import logger
 from shared.kit.base.supervise import end_all
+from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import UnitOfWork
 
 POLL_SECONDS = 1.0
@@ -69,7 +70,7 @@ class Dispatcher:
         self._workers: dict[str, EndpointWorker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._polls = 0
-        self._ending: set[str] = set()  # notices that are in a recall's way, until that is written down
+        self._ending: set[str] = set()  # what nobody sends any more, until that is written down
         self._too_late: dict[str, list[str]] = {}  # claimed by transactions that were committed after it had ended
         self._letting_go: asyncio.Task[None] | None = None
 
@@ -199,8 +200,10 @@ class Dispatcher:
             waiting = await deps.repository.waiting_endpoints(about, deps.clock.calendar())
             for subscription in waiting:
                 self._woken.setdefault(subscription, set()).update(TURNS_OF[about])
-            if about == "notice" and waiting and self._polls % POLLS_PER_ORPHAN_CHECK == 1:
-                await self._end_recalled(deps, waiting)
+            if waiting and self._polls % POLLS_PER_ORPHAN_CHECK == 1:
+                if about == "notice":
+                    await self._end_recalled(deps, waiting)
+                await self._end_left_behind(deps, about, waiting)
 
     async def _end_recalled(self, deps: Dependencies, subscriptions: Sequence[str]) -> None:
         """Notices that nobody sends any more and a recall waits for. Each is written down once, however long that
@@ -208,10 +211,20 @@ class Dispatcher:
         if not deps.recorder.capacity:
             return
         for notice in await deps.repository.recalled_and_let_go(subscriptions):
-            if (id := notice["_id"]) not in self._ending:
-                self._ending.add(id)
-                recorded = deps.recorder.record(deps.transitions.recalled(notice))
-                recorded.add_done_callback(partial(self._ending_recorded, id))
+            self._end_once(deps, notice["_id"], deps.transitions.recalled(notice))
+
+    async def _end_left_behind(self, deps: Dependencies, about: About, subscriptions: Sequence[str]) -> None:
+        """What was held when its subscription ended, by a replica that was killed: nobody sends it, and who ended the
+        subscription had to leave it. It ends as the others did then."""
+        if not deps.recorder.capacity:
+            return
+        for person, recipient in await deps.repository.left_behind(about, subscriptions):
+            self._end_once(deps, f"{person}/{recipient}", deps.brought_up_to_date(person, recipient))
+
+    def _end_once(self, deps: Dependencies, id: str, operation: Operation[None]) -> None:
+        if id not in self._ending:
+            self._ending.add(id)
+            deps.recorder.record(operation).add_done_callback(partial(self._ending_recorded, id))
 
     def _ending_recorded(self, id: str, _: asyncio.Future[None]) -> None:
         self._ending.discard(id)

@@ -45,6 +45,7 @@ from services.notifications.subscriptions.subscription_options import wants
 from shared.access.prohibition_floors import the_floors
 from shared.events.topics.matches import Match
 from shared.kit.base.ids import Ids
+from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 MOST_SEEN = 20_000  # people whose recipients are remembered
@@ -127,6 +128,13 @@ class Reconciler:
                 del self._recipients_seen[next(iter(self._recipients_seen))]
         for recipient in sorted(recipients):
             self._bring_up_to_date(work, kept, threads.get(recipient), person, recipient, matches, match is None, cause)
+
+    def brought_up_to_date(self, person: str, recipient: str) -> Operation[None]:
+        """One recipient about one person."""
+        return Operation(
+            lambda work: self.needs(work, person, only=recipient, named=(recipient,)),
+            lambda work: self.reconcile(work, person, None, only=recipient),
+        )
 
     @staticmethod
     def _threads(work: UnitOfWork, person: str) -> dict[str, ThreadDocument]:

@@ -180,6 +180,33 @@ class TestRetries:
                 assert await stored(app, 1, about="notice", state="dropped", reason="superseded")
                 assert await stored(app, 1, about="notice", state="due"), "the other is held"
 
+    async def test_what_was_left_behind_at_a_subscription_that_has_ended_does_not_stay_due(self, setup: Setup) -> None:
+        """A killed replica held it while the subscription ended, until every look at its people was over."""
+        async with Partner() as partner, setup.running() as app:
+            database = app.state.database
+            killed = Lease(database, f"{LEASES_OF_DISPATCHERS}killed-1", "killed-1", seconds=300)
+            assert await killed.acquire()
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                made = await gjf.subscribed("webhook", partner.url)
+                address = f"/subscriptions/{made['subscription']}"
+                await database.subscriptions.update_one(
+                    {}, {"$set": {"held_until": datetime.now(UTC) + timedelta(days=1)}}
+                )
+                await asyncio.sleep(scaled(2 * NOBODY_BELIEVES_SECONDS))
+                await setup.publish(match("a", "x"))
+                await until(lambda: stored(app, 1, state="due", possibly_sent=False))
+                left = {"state": "sending", "owner": f"killed-1/{killed.epoch}", "claim": "c", "possibly_sent": True}
+                await database.deliveries.update_one({}, {"$set": left | {"possibly_sent_before": False}})
+                assert (await gjf.delete(address)).status_code == 204
+                await until(lambda: stored(app, 1, "resyncs", second_pass=True))
+                await database.resyncs.delete_many({})
+                await killed.release()
+                await until(lambda: stored(app, 1, state="dropped", reason="unsubscribed"))
+                shown = (await gjf.get("/deliveries", params={"state": "undelivered"})).json()["deliveries"]
+                assert shown == []
+        assert partner.requests == []
+
     async def test_410_disables_at_once_and_a_new_subscription_is_told_everything(self, setup: Setup) -> None:
         async def gone(request: Request) -> bytes:
             return answer_of(410)

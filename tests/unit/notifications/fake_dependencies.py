@@ -111,6 +111,9 @@ class FakeDependencies(AlongStore):
     async def recalled_and_let_go(self, _: Any) -> list[Any]:
         return []
 
+    async def left_behind(self, *_: Any) -> set[tuple[str, str]]:
+        return set()
+
     async def release_unsent(self, claims: Mapping[str, Sequence[str]]) -> None:
         self.released.extend(id for ids in claims.values() for id in ids)
 
@@ -171,6 +174,7 @@ class FakeDependencies(AlongStore):
         return Dependencies(
             repository=anything, reads=anything, heard=HeardProhibitions(),
             channels={each.name: each for each in others}, transitions=anything, recorder=self.recorder,
+            brought_up_to_date=anything,
             lease=anything, messages=Messages(), slots=SLOTS, jitter=0.2,
             today=lambda now: now.date(), clock=Clock(wall=lambda: START),
         )  # fmt: skip

@@ -199,6 +199,7 @@ class Replicas:
 
     def end_recalled(self) -> None:
         self.world.end_recalled()
+        self.world.end_left_behind()
 
     def wait(self) -> None:
         self.world.now += timedelta(seconds=self.one(WAITS))

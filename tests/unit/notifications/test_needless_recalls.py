@@ -236,3 +236,27 @@ def test_only_what_is_under_way_is_marked_and_only_for_a_recall() -> None:
     assert [each["opportunity"] for each in case.world.all(DELIVERIES, waits="recalled")] == [
         case.held[0]["opportunity"]
     ]
+
+
+@pytest.mark.parametrize("ends", ["while it is held", "and another one is there"])
+def test_what_a_killed_dispatcher_held_at_a_subscription_that_has_ended_ends_once_it_is_released(ends: str) -> None:
+    world = World()
+    for event in (
+        world.event("agency-registered", agency_of("gjf"), "gjf", 1),
+        world.event("person-updated", person_of("a", ("gjf",)), PERSON, 1),
+    ):
+        world.hear(event)
+    ended = world.subscribe("gjf", "webhook")
+    if ends == "and another one is there":
+        world.subscribe("gjf", "webhook")
+    world.hear(world.event("match-found", match_of("a", "o"), PERSON, 1))
+    (held,) = (world.claim(each["_id"]) for each in world.due() if each["subscription"] == ended)
+    world.unsubscribe(ended)
+    world.resync()
+    world.end_left_behind()
+    assert world.all(DELIVERIES, subscription=ended)[0]["state"] == "sending", "it may still be under way"
+    world.release(held["_id"])
+    world.end_left_behind()
+    (left,) = world.all(DELIVERIES, subscription=ended)
+    assert (left["state"], left["reason"]) == ("dropped", "unsubscribed")
+    assert {each["subscription"] for each in world.due()} == {each["_id"] for each in world.all(SUBSCRIPTIONS)}

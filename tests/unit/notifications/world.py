@@ -31,6 +31,7 @@ from services.notifications.documents import (
     RUNNING,
     SENDING,
     SUBSCRIPTIONS,
+    TAKING_PART,
     THREADS,
 )
 from services.notifications.domain.attempt_verdict import Verdict
@@ -266,6 +267,13 @@ class World:
         for document in found:
             self.perform(self.transitions.recalled(document))
         return [document["_id"] for document in found]
+
+    def end_left_behind(self) -> None:
+        """As the dispatcher does with what is due at subscriptions that have ended."""
+        taking_part = {each["_id"] for each in self.all(SUBSCRIPTIONS) if each["state"] in TAKING_PART}
+        found = [each for each in self.all(DELIVERIES, state=DUE) if each["subscription"] not in taking_part]
+        for person, recipient in sorted({(each["person"], each["recipient"]) for each in found}):
+            self.perform(self.reconciler.brought_up_to_date(person, recipient))
 
     def attempt(
         self, delivery: str, verdict: Verdict = Verdict("delivered"), *, reaches: bool = True, dies: bool = False
