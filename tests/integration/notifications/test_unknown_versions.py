@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from shared.events import Event
 from shared.events.envelope import to_kafka
 from tests.integration.notifications.parts import Client, Partner, Setup, eventually, match, person, stored
-from tests.integration.notifications.test_prohibitions import NOTICE_GJF, floor, held, holds
+from tests.integration.notifications.test_prohibitions import NOTICE_GJF, floor, holds
 from tests.unit.notifications.world import hexid, holding
 
 pytestmark = pytest.mark.integration
@@ -25,7 +25,7 @@ async def test_on_every_stream_it_is_apart_once_and_holds_up_nothing(setup: Setu
             await gjf.subscribed("webhook", partner.url)
             await eventually(lambda: stored(app, 1, state="delivered"))
             await eventually(lambda: stored(app, 3, "quarantine"))
-            assert holding(partner.told) == held("x")
+            assert holding(partner.told) == {(hexid("alias", "a", "gjf"), hexid("opportunity", "x"))}
             # what forbids, too
             await _published_as_version(99, setup, strange_floor := floor("a", 3, NOTICE_GJF))
             await setup.publish(floor("a", 4, NOTICE_GJF))
