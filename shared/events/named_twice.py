@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+MOST_OPENED = 2_000  # objects and lists on the way to a place: all of an event's take several times what reading takes
+
 
 class NamedTwice(ValueError):
     """Some object has a name twice."""
@@ -40,10 +42,12 @@ def marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def place_in(value: Any) -> tuple[str | int, ...]:
     """Of the first name that stands twice in this value of marked objects: the names and indexes that lead to it,
-    itself the last. One that was overwritten lies in what stands twice itself.
+    itself the last. One that was overwritten lies in what stands twice itself. Nothing, if it is not among the first
+    MOST_OPENED that are looked into.
 
     One path for all of the walk: a copy for each value would cost its depth times as much as reading it."""
     path: list[str | int] = []
+    opened = 0
     if isinstance(value, _Twice):
         return (value.name,)
     levels = [_inner(value)]
@@ -51,7 +55,9 @@ def place_in(value: Any) -> tuple[str | int, ...]:
         for at, each in levels[-1]:
             if isinstance(each, _Twice):
                 return (*path, at, each.name)
-            if isinstance(each, dict | list):
+            if each and isinstance(each, dict | list):
+                if (opened := opened + 1) > MOST_OPENED:
+                    return ()
                 path.append(at)
                 levels.append(_inner(each))
                 break

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.ASCII | re.IGNORECASE)
-_JSONS_OWN = ("utf", "us-ascii")  # how the name of a charset begins that JSON is read in
+from shared.events import named_twice
+
+_CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s;\"']+)", re.ASCII | re.IGNORECASE)
+_JSONS_OWN = ("utf", "us-ascii", "ascii")  # how the name of a charset begins that JSON is read in
 
 
 class NamedTwice(HTTPException):
@@ -56,60 +58,14 @@ class JsonRequest(Request):
             raise json.JSONDecodeError("no JSON that can be read", "", 0) from None
 
 
-class _Twice(dict[str, Any]):
-    """An object in which this name stands twice."""
-
-    name = ""
-
-
 def parsed(body: bytes) -> Any:
     """What it says. Raises NamedTwice, ValueError (of which JSONDecodeError is one)."""
-    found_twice = False
-
-    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal found_twice
-        found = dict(pairs)
-        if len(found) == len(pairs):
-            return found
-        found_twice, marked, seen = True, _Twice(found), set[str]()
-        for name, _ in pairs:
-            if name in seen:
-                marked.name = name
-                break
-            seen.add(name)
-        return marked
-
-    value = json.loads(body, object_pairs_hook=object_of, parse_constant=_no_constant)
-    if found_twice:
-        raise NamedTwice(_place_in(value))
-    return value
+    try:
+        return json.loads(body, object_pairs_hook=named_twice.only_once, parse_constant=_no_constant)
+    except named_twice.NamedTwice:  # is it JSON to its end, and where do they stand
+        value = json.loads(body, object_pairs_hook=named_twice.marked, parse_constant=_no_constant)
+    raise NamedTwice(named_twice.place_in(value))
 
 
 def _no_constant(name: str) -> NoReturn:
     raise json.JSONDecodeError("no JSON", name, 0)
-
-
-def _place_in(value: Any) -> tuple[str | int, ...]:
-    """Of the first name that stands twice. One that was overwritten lies in what stands twice itself.
-
-    One path for all of the walk: a copy for each value would cost its depth times as much as reading it."""
-    path: list[str | int] = []
-    if isinstance(value, _Twice):
-        return (value.name,)
-    levels = [_inner(value)]
-    while levels:
-        for at, each in levels[-1]:
-            if isinstance(each, _Twice):
-                return (*path, at, each.name)
-            if isinstance(each, dict | list):
-                path.append(at)
-                levels.append(_inner(each))
-                break
-        else:
-            levels.pop()
-            path[-1:] = []
-    raise AssertionError("nothing stands twice")
-
-
-def _inner(value: Any) -> Iterator[tuple[str | int, Any]]:
-    return iter(value.items()) if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else iter(())

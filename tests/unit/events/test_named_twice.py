@@ -9,6 +9,7 @@ import pytest
 
 from shared.events.http_binding import BATCH, MOST_STEPS, STRUCTURED, split, with_data
 from shared.events.limits import LARGEST_EVENT
+from shared.events.named_twice import MOST_OPENED
 from shared.events.refusal import Refusal, Refused
 
 pytestmark = pytest.mark.unit
@@ -76,3 +77,16 @@ def test_what_is_no_json_besides_is_no_json(rest: str) -> None:
 def test_what_is_too_large_besides_is_too_large() -> None:
     event = '{"a": {"id": 1, "id": 2}, "b": "' + "x" * LARGEST_EVENT + '"}'
     assert refusal_of(STRUCTURED, event).rule == "event-too-large"
+
+
+@pytest.mark.parametrize(
+    ("before", "field"),
+    [
+        ("[0]," * (MOST_OPENED - 1), f"/data/{MOST_OPENED - 1}"),
+        ("[0]," * MOST_OPENED, ""),
+        ("[]," * 9_000, "/data/9000"),
+    ],
+)
+def test_a_place_is_not_looked_for_without_end(before: str, field: str) -> None:
+    event = f'{{"data": [{before}{{"id": 1, "id": 2}}]}}'
+    assert refusal_of(STRUCTURED, event) == Refusal("named-twice", field)

@@ -138,8 +138,13 @@ async def test_what_is_packed_or_in_another_charset_is_told_so(
 
 
 @pytest.mark.parametrize(
-    "media", ["application/json;charset=UTF-8", "application/json; charset=utf8", "application/x+json"]
-)
+    "media",
+    [
+        "application/json;charset=UTF-8", "application/json; charset=utf8", "application/x+json",
+        'application/json; charset="UTF-8"', "application/json; charset='utf-8'", "application/json; charset=utf-8;",
+        "application/json; charset=", "application/json; charset=ascii", "application/json; charset=US-ASCII",
+    ],
+)  # fmt: skip
 async def test_what_says_that_it_is_plain_is_read(client: httpx.AsyncClient, media: str) -> None:
     answer = await client.post(
         "/wanted/1", content='{"url": "가"}'.encode(), headers={"content-type": media, "content-encoding": "identity"}

@@ -282,3 +282,7 @@ class TestSentences:
             pack.sentence("condition.places.no", "tlh")
         with pytest.raises(PackError, match="minutes"):
             pack.sentence("condition.commute.yes", pack.languages[0])
+
+    def test_brackets_are_not_blamed_for_a_name_that_stands_twice(self, pack: Pack) -> None:
+        assert "twice" in pack.sentence("remedy.named_twice", "en")
+        assert "twice" not in pack.sentence("remedy.not_json", "en")
