@@ -152,7 +152,9 @@ def build(settings: NotificationsSettings) -> FastAPI:
             reads=PreSendReads(repository),
             heard=heard,
             channels=push,
-            transitions=DeliveryTransitions(queues, settings.retry_schedule, resync_requested.set, settings.breaker),
+            transitions=DeliveryTransitions(
+                queues, settings.retry_schedule, resync_requested.set, settings.breaker, reconciler.told_after_all
+            ),
             brought_up_to_date=reconciler.brought_up_to_date,
             recorder=AttemptRecorder(store),
             lease=_dispatcher_lease(settings, channels.values(), runtime.database, repository),

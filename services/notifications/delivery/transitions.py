@@ -60,7 +60,8 @@ class _Retrying:
 class DeliveryTransitions:
     """State transitions of a delivery, each an operation of a transaction. ``schedule``: waits before attempt 1, 2, ...
     in seconds, of subscriptions without one of their own. ``resync_requested`` wakes the resync of a recipient whose
-    subscription has ended. ``breaker``: when an endpoint that fails is asked again."""
+    subscription has ended. ``breaker``: when an endpoint that fails is asked again. ``told_after_all``: what follows
+    for a person and a recipient when something was dropped that may be allowed again."""
 
     def __init__(
         self,
@@ -68,11 +69,13 @@ class DeliveryTransitions:
         schedule: Sequence[float],
         resync_requested: Callable[[], None],
         breaker: Breaker = Breaker(),
+        told_after_all: Callable[[str, str], Operation[None]] | None = None,
     ) -> None:
         self._queues = queues
         self._schedule = schedule
         self._recall_schedule = recall_schedule(schedule)
         self._breaker = breaker
+        self._told_after_all = told_after_all
         self._resync_requested = resync_requested
 
     def after_attempt(
@@ -159,7 +162,9 @@ class DeliveryTransitions:
         return Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do)
 
     def drop(self, held: ClaimedDelivery, reason: str) -> Operation[None]:
-        """Found at the moment of sending that it must not be sent: nothing left us."""
+        """Found at the moment of sending that it must not be sent: nothing left us. What allows it again may have come
+        while this waited to be written down: nobody else would look at it then."""
+        follow = None if self._told_after_all is None else self._told_after_all(held["person"], held["recipient"])
 
         def do(work: UnitOfWork) -> None:
             delivery, thread = DELIVERIES.get(work, held["_id"]), THREADS.get(work, held["thread"])
@@ -168,8 +173,15 @@ class DeliveryTransitions:
                 self._queues.drop_claimed(work, thread, delivery, reason)
                 leave_untold(thread, delivery)
                 THREADS.save(work, thread)
+                if follow is not None:
+                    follow.do(work)
 
-        return Operation(lambda work: self._needs(work, held), do)
+        def needs(work: UnitOfWork) -> Iterator[Need]:
+            yield from self._needs(work, held)
+            if follow is not None:
+                yield from follow.needs(work)
+
+        return Operation(needs, do)
 
     def postpone(self, held: ClaimedDelivery) -> Operation[None]:
         """Found at the moment of sending that two clocks differ about whether it may be sent: it waits a minute. No

@@ -136,6 +136,18 @@ class Reconciler:
             lambda work: self.reconcile(work, person, None, only=recipient),
         )
 
+    def told_after_all(self, person: str, recipient: str) -> Operation[None]:
+        """What was left untold, if nothing forbids it any more: what allowed it again may have been heard before."""
+
+        def do(work: UnitOfWork) -> None:
+            thread = self._threads(work, person).get(recipient)
+            if thread is None or not thread.get("untold"):
+                return
+            if self._alias(work, PEOPLE.get(work, person, shared=True), recipient) is not None:
+                self.reconcile(work, person, None, only=recipient)
+
+        return Operation(lambda work: self.needs(work, person, only=recipient, named=(recipient,)), do)
+
     @staticmethod
     def _threads(work: UnitOfWork, person: str) -> dict[str, ThreadDocument]:
         return {thread["recipient"]: thread for thread in THREADS.find(work, "person", person, shared=True)}

@@ -74,6 +74,19 @@ def test_what_a_dispatcher_dropped() -> None:
     assert holding(desk.partners["gjf"]) == HELD
 
 
+def test_what_a_dispatcher_dropped_when_it_was_allowed_again_before_that_was_written_down() -> None:
+    desk = Desk("webhook")
+    claimed: list[Any] = [desk.claim(each["_id"]) for each in desk.due()]
+    desk.agency(2, receives=False)  # as the look just before sending saw it
+    desk.agency(3)
+    desk.resync()
+    for each in claimed:
+        desk.perform(desk.transitions.drop(each, "consent-ended"))
+    desk.deliver_all()
+    assert [event["type"] for event in desk.partners["gjf"]] == ["notice"] * 2
+    assert holding(desk.partners["gjf"]) == HELD
+
+
 def test_what_a_snapshot_left_out() -> None:
     desk = Desk("feed")
     nothing: Any = None  # only the operation is asked of it

@@ -100,7 +100,9 @@ class World:
             TOPICS: notifications_stream(self.reconciler),
             FORBIDDING: prohibitions_stream(lambda: None, lambda: None),
         }
-        self.transitions = DeliveryTransitions(self.reconciler.queues, schedule, lambda: None)
+        self.transitions = DeliveryTransitions(
+            self.reconciler.queues, schedule, lambda: None, told_after_all=self.reconciler.told_after_all
+        )
         nothing: Any = None  # only tasks are asked of these two, which need neither store nor repository
         self.resync_job = ResyncJob(nothing, nothing, self.reconciler, asyncio.Event())
         self.following = floor_follow_up(self.reconciler, {FLOORS.name: None}, nothing, asyncio.Event(), nothing)  # type: ignore[arg-type]  # as above
