@@ -45,10 +45,10 @@ class Answers(ResponseHandler):
     An answer counts once its head is whole, whatever is wrong with what follows it: aiohttp forgets the head where both
     came together, so the same answer would be one or none by how the network cuts it.
 
-    What nobody asked for is no answer: bytes behind the end of the answer before, those that lay in the socket before
-    the request was written, and those that came while nothing of it had reached the other side (nothing is acknowledged
-    of what has left). aiohttp knows whole answers alone: the half of one would be made whole by what comes once the
-    connection is used again.
+    What nobody asked for is no answer: bytes behind the end of the answer before, also those that came with it, those
+    that lay in the socket before the request was written, and those that came while nothing of it had reached the other
+    side (nothing is acknowledged of what has left). aiohttp knows whole answers alone: the half of one would be made
+    whole by what comes once the connection is used again.
 
     As soon as some of the request has arrived, what comes is taken for an answer: a gateway may refuse by the headers
     while the body is on its way. It is the last one of its connection, for the other side may take the rest of the body
@@ -86,7 +86,7 @@ class Answers(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """What came over the connection: each head by itself."""
-        if self._answered and (self._payload is None or self._payload.is_eof()):
+        if self._over:
             self.force_close()
             return
         if self._used and not self._heard:
@@ -110,7 +110,18 @@ class Answers(ResponseHandler):
             data = data[end:]
         self._parse(data)
 
+    @property
+    def _over(self) -> bool:
+        """Whether the answer has come to its end."""
+        return self._answered and (self._payload is None or self._payload.is_eof())
+
     def _parse(self, data: bytes) -> None:
+        if self._answered and len(data) > 1 and not self._over:
+            super().data_received(data[:-1])  # aiohttp does not say that something is left: it ends before, or with it
+            data = data[-1:]
+        if self._over and data:
+            self.force_close()
+            return
         super().data_received(data)
         if self._passed and self.exception() is None:
             super().set_response_params(**self._how)

@@ -36,14 +36,30 @@ ANSWERS = {
 }
 
 
-async def code_of(*pieces: bytes) -> int:
-    """Of the first answer that is no interim one, when it comes in these pieces."""
+BEHIND = [b"\r\n", b"H", b"HTTP/1.1 2", b"HTTP/1.1 410 x\r\ncontent-length: 0\r\n\r\n"]
+BEFORE = [
+    b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+    b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+    b"HTTP/1.1 204 x\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    b"HTTP/1.1 100 x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n\n",
+]
+
+
+def answered(*pieces: bytes) -> Answers:
+    """A connection on which a request was answered in these pieces."""
     protocol = Answers(asyncio.get_running_loop())
     nothing = {"get_extra_info.return_value": None, "get_write_buffer_size.return_value": 0}
     protocol.connection_made(Mock(spec=asyncio.Transport, **nothing))
     protocol.set_response_params(timer=TimerNoop(), read_until_eof=True, auto_decompress=False, read_bufsize=4_096)
     for piece in pieces:
         protocol.data_received(piece)
+    return protocol
+
+
+async def code_of(*pieces: bytes) -> int:
+    """Of the first answer that is no interim one, when it comes in these pieces."""
+    protocol = answered(*pieces)
     while True:
         message, _ = await protocol.read()
         if message.code >= 200:
@@ -57,3 +73,15 @@ async def test_in_one_piece_in_two_and_byte_by_byte(name: str) -> None:
     cuts = [(said[:at], said[at:]) for at in range(len(said))]
     each_byte = [said[at : at + 1] for at in range(len(said))]
     assert {await code_of(*pieces) for pieces in (*cuts, each_byte)} == {code}
+
+
+@pytest.mark.parametrize("said", BEFORE)
+async def test_what_came_with_an_answer_and_is_none_of_it_ends_the_connection_however_it_is_cut(said: bytes) -> None:
+    whole = len(said)
+    for behind in (b"", *BEHIND):
+        all_of_it = said + behind
+        for at in range(len(all_of_it)):
+            protocol = answered(all_of_it[:at], all_of_it[at:])
+            while (await protocol.read())[0].code < 200:
+                pass
+            assert protocol.should_close is bool(behind), (behind, at - whole)
