@@ -142,9 +142,11 @@ class DispatcherLease:
         return await self._repository.release_orphaned({owner for owner, count in self.unrecorded.items() if count})
 
     async def end(self) -> None:
-        """Let go of them: what is still held is due again for whoever tries next. Raises PyMongoError."""
-        for each in self._leases:
-            await each.end()
+        """Let go of them, of each whatever becomes of the other: what is still held is due again for whoever tries
+        next. Raises PyMongoError."""
+        for error in await asyncio.gather(*(each.end() for each in self._leases), return_exceptions=True):
+            if error is not None:
+                raise error
 
     async def release_unsent(self, claims: Mapping[str, Sequence[str]]) -> None:
         """Let go of what was claimed and not sent, by claim. When the database does not take it, or transactions are in

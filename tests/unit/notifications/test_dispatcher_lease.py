@@ -113,6 +113,23 @@ async def test_it_has_a_name_while_the_lease_outlasts_an_attempt(
     assert not lease.is_ours("n-1/slow/1")
 
 
+async def test_at_the_end_each_is_let_go_of_also_when_the_database_does_not_take_that_of_the_other(
+    lease: DispatcherLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[int] = []
+
+    async def release(_: Leases) -> None:
+        released.append(1)
+        if len(released) == 1:
+            raise AutoReconnect
+
+    monkeypatch.setattr(Leases, "release", release)
+    await lease.renew()
+    with pytest.raises(AutoReconnect):
+        await lease.end()
+    assert len(released) == 2
+
+
 async def test_a_channel_whose_attempts_take_longer_keeps_its_name_longer(
     lease: DispatcherLease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
