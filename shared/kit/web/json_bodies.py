@@ -45,9 +45,10 @@ class JsonRequest(Request):
         """The body. Raises NamedTwice, NotPlain, JSONDecodeError."""
         coding = ",".join(self.headers.getlist("content-encoding")).strip().lower()
         charset = _CHARSET.search(self.headers.get("content-type", ""))
-        if coding not in ("", "identity") or (charset and not charset[1].lower().startswith(_JSONS_OWN)):
-            raise NotPlain("plain-utf-8")
         body = await self.body()
+        another = charset is not None and not charset[1].lower().startswith(_JSONS_OWN)
+        if coding not in ("", "identity") or (another and not body.isascii()):  # ASCII is the same in all of them
+            raise NotPlain("plain-utf-8")
         try:
             return parsed(body)
         except json.JSONDecodeError:

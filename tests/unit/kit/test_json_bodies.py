@@ -123,7 +123,7 @@ NOT_PLAIN = [
     ("application/json", "gzip", b"\x1f\x8b\x08", 415, "plain-utf-8"),
     ("application/json", "identity, br", b"{}", 415, "plain-utf-8"),
     ("application/json; charset=euc-kr", "", '{"url": "가"}'.encode("euc-kr"), 415, "plain-utf-8"),
-    ('application/json;CHARSET="latin1"', "", b"{}", 415, "plain-utf-8"),
+    ('application/json;CHARSET="latin1"', "", b'{"url": "\xe9"}', 415, "plain-utf-8"),
     ("application/json", "", '{"url": "가"}'.encode("cp949"), 400, "not-utf-8"),
 ]
 
@@ -150,6 +150,14 @@ async def test_what_says_that_it_is_plain_is_read(client: httpx.AsyncClient, med
         "/wanted/1", content='{"url": "가"}'.encode(), headers={"content-type": media, "content-encoding": "identity"}
     )
     assert (answer.status_code, answer.json()) == (200, "가")
+
+
+@pytest.mark.parametrize("charset", ["euc-kr", "CP949", "ISO-8859-1"])
+async def test_what_is_the_same_in_the_charset_that_it_says_is_read(client: httpx.AsyncClient, charset: str) -> None:
+    """Whoever sends events in EUC-KR, which intake takes, says so in all requests."""
+    headers = {"content-type": f"application/json; charset={charset}"}
+    answer = await client.post("/wanted/1", content=b'{"url": "a"}', headers=headers)
+    assert (answer.status_code, answer.json()) == (200, "a")
 
 
 @pytest.mark.parametrize(
