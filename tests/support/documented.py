@@ -112,6 +112,11 @@ class Documented:
             await self.ask(operation, 401, headers={"authorization": "Bearer x"})
             with _instead(runtime, "authenticator", _Failing(AutoReconnect())):
                 await self.ask(operation, 503)
+        if route.dependant.body_params:
+            await self.ask(operation, 415, content=b"{}")
+        if route.dependant.query_params:
+            name = route.dependant.query_params[0].alias
+            await self.ask(operation, 400, params=[(name, "1"), (name, "1")])
         one: dict[str, Any] = {f"limit_{name}": "1/1" for name in ("requests", "lookups", "events", "anonymous")}
         with _instead(runtime, "quotas", Quotas(EdgeSettings(**one))):
             method, path = operation.split()

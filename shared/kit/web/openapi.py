@@ -30,6 +30,7 @@ _WITH_A_KEY = {
     "401": "No valid key",
     "503": "Something that is needed is away; send the same again",
 }
+_WITH_JSON = {"415": "A body that does not say that it is JSON, or is packed or not in UTF-8"}
 
 
 def describe_problems(app: FastAPI) -> None:
@@ -46,8 +47,8 @@ def describe_problems(app: FastAPI) -> None:
         schemas |= found["$defs"]
         for path, route in bounded_routes(app):
             operations = made["paths"].get(_CONVERTER.sub("}", path), {})
-            for operation in operations.values():
-                _mend(operation["responses"], route)
+            for method in (route.methods or set()) & {each.upper() for each in operations}:
+                _mend(operations[method.lower()]["responses"], route)
         return made
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to change the document
@@ -56,6 +57,9 @@ def describe_problems(app: FastAPI) -> None:
 def _mend(responses: dict[str, Any], route: BoundedRoute) -> None:
     """Every error is ``application/problem+json``."""
     general = _TO_ANYBODY | ({} if route.bounds.probe else _UNLESS_A_PROBE) | (_WITH_A_KEY if route.needs_key else {})
+    general |= _WITH_JSON if route.dependant.body_params else {}
+    if route.dependant.query_params:
+        general.setdefault("400", "A parameter that stands twice")
     for status, description in general.items():
         responses.setdefault(status, {"description": description})
     if "422" in responses and responses["422"].get("description") == "Validation Error":
