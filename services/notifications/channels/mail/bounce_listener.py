@@ -11,6 +11,7 @@ alone. With one nothing is heard before STARTTLS (451: the mail server keeps it 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -197,7 +198,8 @@ class _Session(SMTP):
         """At once, whatever was to be written still."""
         transport: Any = self.transport
         if transport is not None:
-            transport.abort()
+            with contextlib.suppress(AttributeError):  # asyncio's of Python before 3.11.3, where it is lost already
+                transport.abort()
         below: Any = self._original_transport
         if below is not None and self.session is not None and self.session.ssl is None:
             below.abort()  # a handshake that is not over tells nobody above it that it was lost
