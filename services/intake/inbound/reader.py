@@ -33,7 +33,7 @@ from shared.kit.base.backoff import Backoff
 from shared.kit.base.ids import random_id
 from shared.kit.base.logs import logger
 from shared.kit.base.observer import Observer
-from shared.kit.kafka.aiokafka_internals import abandon, close, consumer_of
+from shared.kit.kafka.aiokafka_internals import abandon, close, consumer_of, fetched
 from shared.kit.kafka.client import KAFKA_ERRORS, connection
 from shared.kit.kafka.producer import producer_of
 from shared.kit.kafka.records import Origin, Partition, Record
@@ -111,8 +111,7 @@ class Reader:
             checkpoints = await self._claimed(consumer)
             await self._publish_left(producer)
             while True:
-                polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=PORTION_RECORDS)
-                if records := [record for of_one in polled.values() for record in of_one]:
+                if records := await fetched(consumer, wait_ms=POLL_MS, most=PORTION_RECORDS):
                     await self._within_quota(len(records))
                     answers = await self._take(records, checkpoints)
                     await self._publish(producer, answers)

@@ -10,8 +10,10 @@ NEW_OBJECTS = 50_000  # about what a batch of 500 events makes; the default of 7
 def tune_gc() -> None:
     """Call once, when the modules are loaded. What exists now is never searched again, the rest less often.
 
-    Objects without cycles are freed at once, as always; a cycle lives a little longer.
+    Objects without cycles are freed at once, as always; a cycle lives a little longer. While its modules were loaded, a
+    service's `__main__` had turned the search off.
     """
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS, 10, 10)

@@ -23,6 +23,7 @@ from shared.kit.base.clock import machine_time
 from shared.kit.kafka.aiokafka_internals import (
     close,
     consumer_of,
+    fetched,
     heard,
     hold_fetches,
     leave_group,
@@ -32,6 +33,7 @@ from shared.kit.kafka.aiokafka_internals import (
 )
 from shared.kit.kafka.client import KAFKA_ERRORS, faststream_security
 from shared.kit.kafka.cluster_state import assigned_in, log_ends
+from shared.kit.kafka.records import Record
 from shared.kit.kafka.settings import KafkaSettings
 
 Batch = Callable[[Sequence[Any]], Awaitable[None]]
@@ -185,16 +187,14 @@ class Consumer:
         """Which offset is read next, as far as is known without asking anybody."""
         return None if self.kafka is None else next_offset(self.kafka, partition)
 
-    async def read_on(self, most: int, wait_ms: int = 0) -> Sequence[Any]:
+    async def read_on(self, most: int, wait_ms: int = 0) -> Sequence[Record]:
         """Records that were fetched meanwhile, at most so many, while a batch is in hand. They are of that batch: when
         it fails, they come again only because its reader asks for what is missing. Where none are there it waits for
         the broker's next answer, at most so long."""
         if self.kafka is None:
             return ()
         resume_fetches(self.kafka)
-        # not ours, which waits until there are some
-        polled = await AIOKafkaConsumer.getmany(self.kafka, timeout_ms=wait_ms, max_records=most)
-        return [record for records in polled.values() for record in records]
+        return await fetched(self.kafka, wait_ms=wait_ms, most=most)
 
     def is_done(self, ends: Mapping[TopicPartition, int]) -> bool:
         """Whether everything before these offsets was taken in, and nothing is in hand."""

@@ -7,6 +7,7 @@ takes it over, within about 20 seconds. A command has to be safe to interrupt, t
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ AdminCommand = Callable[[Store, S], Awaitable[str]]  # what was done, as one lin
 
 def run_command(settings: S, command: AdminCommand[S]) -> int:
     """0 and what was done, or 4 and one line when MongoDB is missing."""
+    gc.enable()  # `__main__` has turned it off, and a command may go through millions of documents
     try:
         done = asyncio.run(_run(settings, command))
     except CannotStart as failure:

@@ -58,7 +58,7 @@ class Backlog:
         self._since_others = STILL_BESIDE_OTHERS + 1  # transactions
         self._flows: OrderedDict[Hashable, deque[Item]] = OrderedDict()  # the one in front is next
         self._flow_of: dict[Hashable, Hashable] = {}  # of the keys of which something waits
-        self._waiting: Counter[Hashable] = Counter()  # how much of each of them
+        self._waiting: dict[Hashable, int] = {}  # how much of each of them
         self._pending: dict[Partition, dict[int, None]] = {}  # what is not done, in the order of the log
         self._ahead: dict[Partition, frozenset[int]] = {}
         self._reached: dict[Partition, int] = {}
@@ -84,17 +84,25 @@ class Backlog:
 
     def add(self, partition: Partition, items: Sequence[Item], flows: Mapping[bytes, Hashable]) -> None:
         """Records of a partition that `begin` has named, in the order of the log. ``flows``: by key, if known."""
-        for origin, record in items:
-            self._reached[partition] = origin.offset
-            if origin.offset in self._ahead[partition]:
-                continue
+        ahead, pending = self._ahead[partition], self._pending[partition]
+        fresh = [item for item in items if item[0].offset not in ahead] if ahead else items
+        for item in fresh:  # a few steps each: who is behind adds some ten thousand between two transactions
+            origin, record = item
             key = record.key if record.key is not None else partition
-            flow = self._flow_of.setdefault(key, flows.get(record.key) if record.key is not None else None)
-            self._waiting[key] += 1
-            self._flows.setdefault(flow, deque()).append((origin, record))
-            self._pending[partition][origin.offset] = None
-            self._records += 1
-            self._bytes += _size(record)
+            if (waiting := self._waiting.get(key)) is None:
+                self._waiting[key] = 1
+                self._flow_of[key] = flow = flows.get(record.key) if record.key is not None else None
+            else:
+                self._waiting[key] = waiting + 1
+                flow = self._flow_of[key]
+            if (queue := self._flows.get(flow)) is None:
+                self._flows[flow] = queue = deque()
+            queue.append(item)
+            pending[origin.offset] = None
+        if items:
+            self._reached[partition] = items[-1][0].offset
+        self._records += len(fresh)
+        self._bytes += sum(_size(record) for _, record in fresh)
 
     def take(self, most: int) -> list[Item]:
         """What is done next, one of each flow in turn."""

@@ -14,7 +14,7 @@ import bson
 from pymongo import ASCENDING, IndexModel
 
 from shared.kit.base.sealing import Sealer
-from shared.kit.kafka.records import Bad, DeadLetter, EventCodec, KeptRecord, Origin, Record
+from shared.kit.kafka.records import Bad, DeadLetter, EventCodec, Origin, Record
 from shared.kit.store.mongo import Database, Document
 from shared.kit.store.unit_of_work import LARGEST_DOCUMENT, UnitOfWork
 
@@ -67,10 +67,10 @@ class Quarantine:
         topic = dead_topic(origin.partition.topic)
         work.emit_record(self._codec.dead_letter(DeadLetter(topic, self._service, origin, bad, work.now)))
 
-    def taken_out(self, document: Document) -> KeptRecord:
+    def taken_out(self, document: Document) -> Record:
         """The record of a quarantine document that has one (``sealed``). Raises SealBroken."""
         content = bson.decode(self._sealer.open(document["sealed"], COLLECTION, document["_id"]))
-        return KeptRecord(
+        return Record(
             topic=document["topic"],
             partition=document["partition"],
             offset=document["offset"],

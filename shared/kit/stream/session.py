@@ -11,6 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 
 from aiokafka import TopicPartition
 
@@ -258,9 +260,8 @@ class Session:
     async def _take_in(self, backlog: Backlog, records: Sequence[Record]) -> None:
         """Put what was not done yet into the backlog; in flows when it is more than one of them may have at once."""
         by_partition: dict[Partition, list[Record]] = {}
-        for record in records:
-            partition = Partition(self._kafka.logical(record.topic), record.partition)
-            by_partition.setdefault(partition, []).append(record)
+        for (topic, number), those in groupby(records, attrgetter("topic", "partition")):
+            by_partition.setdefault(Partition(self._kafka.logical(topic), number), []).extend(those)
         fresh = {partition: await self._fresh(backlog, partition, those) for partition, those in by_partition.items()}
         flows: Mapping[bytes, Hashable] = {}
         if self._parts.flows is not None and len(backlog) + sum(map(len, fresh.values())) > SHARE:

@@ -52,6 +52,7 @@ from shared.kit.kafka.aiokafka_internals import (
     topic_ids,
     wait_at_most,
 )
+from shared.kit.kafka.records import Record
 from tests.support.poison import OddName
 
 pytestmark = pytest.mark.unit
@@ -163,6 +164,21 @@ async def fetched(consumer: Any, data: bytes, *, take: bool = True) -> list[Any]
 
 async def test_a_consumer_of_the_kit_reads_any_header_name(consumer: Any) -> None:
     assert [record.offset for record in await fetched(consumer, batch(0, odd=True))] == [0, 1, 2]
+
+
+async def test_a_consumer_of_the_kit_reads_records_of_the_kit(consumer: Any) -> None:
+    headers = [("x", b"1"), ("none", None)]
+    expected = [Record("people", 0, n, b"key", b"value %d" % n, headers) for n in range(3)]
+    assert await fetched(consumer, batch(0, odd=False)) == expected
+
+
+async def test_what_was_not_taken_yet_comes_next(consumer: Any) -> None:
+    await fetched(consumer, batch(0, odd=False), take=False)
+    consumer._coordinator = GroupCoordinator(
+        consumer._client, consumer._subscription, group_id="g", group_instance_id="one", enable_auto_commit=False
+    )
+    found = [await internals.fetched(consumer, wait_ms=0, most=most) for most in (2, 2, 2)]
+    assert [[record.offset for record in each] for each in found] == [[0, 1], [2], []]
 
 
 async def test_a_fetch_of_others_waits_while_records_of_one_partition_lie_ready(consumer: Any) -> None:

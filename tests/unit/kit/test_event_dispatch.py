@@ -13,7 +13,7 @@ from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.deliveries import NOTICE_DELIVERED, Delivery
 from shared.kit.base.sealing import Sealer
-from shared.kit.kafka.records import Bad, KeptRecord, Origin, Partition
+from shared.kit.kafka.records import Bad, Origin, Partition, Record
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store.unit_of_work import UnitOfWork
 from shared.kit.stream.event_dispatch import Routes
@@ -48,7 +48,7 @@ class Again:
 
     def apart(self, event: Event[Any], topic: str = "deliveries", value: bytes | None = None) -> str:
         key, said, headers = to_kafka(event)
-        record = KeptRecord(topic, 0, 7, key, value or said, list(headers))
+        record = Record(topic, 0, 7, key, value or said, list(headers))
         origin = Origin(Partition(topic, 0), "t" * 8, 7)
         self.routes.quarantine.set_apart(self.work, record, origin, Bad("handler-failed", "KeyError", event.type))
         return origin.id

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +20,7 @@ def _as_before() -> Iterator[None]:
     yield
     gc.set_threshold(*before)
     gc.unfreeze()
+    gc.enable()
 
 
 class TestSettle:
@@ -25,6 +28,14 @@ class TestSettle:
         tune_gc()
         assert gc.get_freeze_count() > 1_000
         assert gc.get_threshold()[0] == NEW_OBJECTS
+        assert gc.isenabled()
+
+    def test_searches_again_once_all_is_loaded(self) -> None:
+        loaded = "import gc, services.notifications.__main__ as main; print(gc.isenabled())"
+        found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+        assert found.stdout == "False\n"
+        gc.disable()
+        tune_gc()
         assert gc.isenabled()
 
     def test_a_cycle_made_afterwards_is_found(self) -> None:

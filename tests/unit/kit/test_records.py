@@ -9,7 +9,7 @@ from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.agencies import AGENCY_CHANGED
 from shared.events.topics.deliveries import NOTICE_DELIVERED
-from shared.kit.kafka.records import LARGEST_RECORD, Bad, KeptRecord, Origin, Partition
+from shared.kit.kafka.records import LARGEST_RECORD, Bad, Origin, Partition, Record
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec, type_of
 from shared.kit.stream.event_dispatch import Routes, bad_of
 from shared.kit.stream.stream import Stream
@@ -20,13 +20,13 @@ CODEC = CloudEventCodec()
 ORIGIN = Origin(Partition("deliveries", 2), "ab" * 16, 7)
 
 
-def record(event: Event[Any] | None = None, *, value: Any = ..., headers: dict[str, Any] | None = None) -> KeptRecord:
+def record(event: Event[Any] | None = None, *, value: Any = ..., headers: dict[str, Any] | None = None) -> Record:
     key, content, found = to_kafka(event or delivery(1))
     changed = {**dict(found), **(headers or {})}
-    return KeptRecord("deliveries", 2, 7, key, content if value is ... else value, list(changed.items()))
+    return Record("deliveries", 2, 7, key, content if value is ... else value, list(changed.items()))
 
 
-def read_record(record: KeptRecord, topic: str = "deliveries") -> Any:
+def read_record(record: Record, topic: str = "deliveries") -> Any:
     return CODEC.decode(record, topic)
 
 
@@ -38,7 +38,7 @@ class TestDecode:
         ("broken", "reason"),
         [
             (record(value=None), "missing-field"),
-            (replace(record(value=None), key=None), "missing-field"),
+            (record(value=None)._replace(key=None), "missing-field"),
             (record(value=b"{not json"), "not-json"),
             (record(value=b"\xff\xfe"), "not-json"),
             (record(value=b"{}"), "missing-field"),
@@ -52,14 +52,14 @@ class TestDecode:
             (record(headers={"ce_time": b"yesterday"}), "wrong-form"),
         ],
     )
-    def test_says_what_is_wrong_and_never_raises(self, broken: KeptRecord, reason: str) -> None:
+    def test_says_what_is_wrong_and_never_raises(self, broken: Record, reason: str) -> None:
         bad = read_record(broken)
         assert isinstance(bad, Bad)
         assert bad.reason == reason
 
     @pytest.mark.parametrize("key", [None, b"", b"another"])
     def test_a_record_under_another_key_may_be_out_of_order(self, key: bytes | None) -> None:
-        assert read_record(replace(record(), key=key)) == Bad("wrong-key", "/partitionkey", NOTICE_DELIVERED.name)
+        assert read_record(record()._replace(key=key)) == Bad("wrong-key", "/partitionkey", NOTICE_DELIVERED.name)
 
     @pytest.mark.parametrize("value", [None, b"\xff"])
     def test_names_an_unreadable_header_only_when_it_is_one_of_the_contract(self, value: bytes | None) -> None:
