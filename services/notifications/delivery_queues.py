@@ -22,11 +22,13 @@ from services.notifications.documents import (
     DUE,
     ENDED,
     FAILED,
+    PEOPLE,
     POSTED,
     RECALLED,
     SENDING,
     WAITING,
     DeliveryDocument,
+    DeliveryFields,
     QueueEntry,
     ThreadDocument,
 )
@@ -52,14 +54,30 @@ def may_be_held(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
     return delivery["about"] == "notice" and delivery["possibly_sent"] and delivery["version"] > recalled
 
 
-def leave_untold(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
-    """This was found forbidden as it was to be told. If nothing was said of that yet (fan_out/reconcile.py will), and
-    what forbids it passes before, it would stay untold for ever: fan-out counts it as told. Whether that is new."""
+def nothing_of_it_left(recall: DeliveryFields, possibly_sent: Mapping[str, bool]) -> bool:
+    """Whether all that a recall is for is known not to have left, by what is known of each. What nobody knows of any
+    more may have."""
+    doubted = recall.get("if_sent", ())
+    return bool(doubted) and not any(possibly_sent.get(id, True) for id in doubted)
+
+
+def leave_untold(work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
+    """This was found forbidden as it was to be told (`mark_untold`). Whether that is new."""
     recalled = thread["recall"]["version"] if thread["recall"] else 0
     of_now = delivery["alias"] == thread["alias"] and delivery["version"] > recalled
-    if delivery["about"] != "notice" or not of_now or thread.get("untold"):
+    return delivery["about"] == "notice" and of_now and mark_untold(work, thread)
+
+
+def mark_untold(work: UnitOfWork, thread: ThreadDocument) -> bool:
+    """Something was found forbidden as it was to be told. If nothing was said of that yet (fan_out/reconcile.py will),
+    and what forbids it passes before, it would stay untold for ever: fan-out counts it as told. Whether that is new.
+    The thread is not saved; needs the person."""
+    if thread.get("untold"):
         return False
     thread["untold"] = True
+    # whoever allows it at this moment does not see the mark, and may write nothing that we do: so one of us starts over
+    if (person := PEOPLE.get(work, thread["person"])) is not None:
+        PEOPLE.save(work, person)
     return True
 
 
@@ -267,6 +285,41 @@ class Queues:
             return False
         return delivery["state"] == DELIVERED or "unacknowledged_since" in delivery
 
+    @staticmethod
+    def needs_of_recall(delivery: DeliveryFields) -> Iterable[Need]:
+        """What `is_needless` looks at."""
+        return [DELIVERIES.by_id(id) for id in delivery.get("if_sent", ())]
+
+    @staticmethod
+    def is_needless(work: UnitOfWork, delivery: DeliveryFields) -> bool:
+        """Whether nothing of what this recall is for has left, or may have, by now: it would tell of somebody who was
+        never named. What has not ended may still be sent; then it is needed."""
+        found = (DELIVERIES.get(work, id) for id in delivery.get("if_sent", ()))
+        return nothing_of_it_left(delivery, {each["_id"]: each["possibly_sent"] for each in found if each is not None})
+
+    def end_let_go(self, work: UnitOfWork, thread: ThreadDocument) -> bool:
+        """End all that the last recall is for, and so the recall itself, if all of that was let go of unsent and waits
+        to be taken out of the recall's way: until then it might leave elsewhere. Whether it was."""
+        ids = thread["recall"]["if_sent"] if thread["recall"] else ()
+        doubtful = [each for each in self.open(work, thread) if each["_id"] in ids] if ids else []
+        if not doubtful or not all(each["state"] == DUE and not each["possibly_sent"] for each in doubtful):
+            return False
+        self._end(work, thread, doubtful[0], DROPPED, "superseded")  # which ends the others
+        return True
+
+    def end_needless(self, work: UnitOfWork, thread: ThreadDocument, recall: DeliveryDocument) -> bool:
+        """End this recall, and what it is for, if it `is_needless`; whether it is. Nobody has it under way."""
+        if not self.is_needless(work, recall):
+            return False
+        for id in recall["if_sent"]:
+            let_go = DELIVERIES.get(work, id)
+            if let_go is not None and let_go["state"] == DUE:
+                self._end(work, thread, let_go, DROPPED, "superseded")
+        again = DELIVERIES.get(work, recall["_id"])
+        if again is not None and again["state"] not in ENDED:  # an older one than the last of its thread
+            self._end(work, thread, again, DROPPED, NOTHING_LEFT)
+        return True
+
     def _settle_recall(self, work: UnitOfWork, thread: ThreadDocument, ended: DeliveryDocument) -> None:
         """What was claimed when the recall was said has ended: when nothing of it has left, there is nothing to recall,
         and whoever is not told yet is not told."""
@@ -276,12 +329,7 @@ class Queues:
         recall["if_sent"] = [] if ended["possibly_sent"] else [d for d in recall["if_sent"] if d != ended["_id"]]
         if ended["possibly_sent"]:
             return
-        doubtful = [each for each in self.open(work, thread) if each["_id"] in recall["if_sent"]]
-        if doubtful and all(each["state"] == DUE and not each["possibly_sent"] for each in doubtful):
-            # all were let go of, and wait to be taken out of the recall's way: until then it might leave elsewhere
-            self._end(work, thread, doubtful[0], DROPPED, "superseded")  # which ends the others
-            return
-        if recall["if_sent"]:
+        if self.end_let_go(work, thread) or recall["if_sent"]:
             return
         recall["taken"] = True
         for each in self.open(work, thread):

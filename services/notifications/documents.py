@@ -274,7 +274,8 @@ class DeliveryFields(OutcomeFields):
     ``log``: how its last attempts went, oldest first. ``ended``: by the clock of MongoDB's TTL, also the next.
     ``unacknowledged_since``: only of a recall that has arrived and was not acknowledged, when it first did; such a one
     has no ``ended``, whatever its state. ``settled``: of a recall that had not ended when a later one under the same
-    alias was acknowledged: nobody is asked for it when it arrives."""
+    alias was acknowledged: nobody is asked for it when it arrives. ``if_sent``: of a recall that is for nothing but
+    these deliveries, which were under way when it was said."""
 
     notice: str
     thread: str
@@ -307,6 +308,7 @@ class DeliveryFields(OutcomeFields):
     ended: NotRequired[datetime]
     unacknowledged_since: NotRequired[datetime]
     settled: NotRequired[bool]
+    if_sent: NotRequired[list[str]]
 
 
 class DeliveryDocument(DeliveryFields):

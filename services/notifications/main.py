@@ -142,7 +142,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         endpoints.deliveries = Deliveries(store, repository, queues, outcomes)
         reader = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
         feed_endpoints.repository, feed_endpoints.reader = repository, reader
-        feed_endpoints.snapshot = FeedSnapshot(reader, store, repository, messages, ids, sealer, today)
+        feed_endpoints.snapshot = FeedSnapshot(reader, store, repository, queues, messages, ids, sealer, today)
         feed_endpoints.files = FeedFiles(reader, store, repository, endpoints.deliveries, ids, today)
         feed_endpoints.stream = FeedStream(reader, runtime.stopping)
 

@@ -322,16 +322,25 @@ class FeedReader:
                 yield PEOPLE.by_id(entry["person"])
                 yield the_floors(entry["person"])
                 yield THREADS.by_id(entry["thread"])
+                if entry["state"] == POSTED and entry.get("if_sent"):
+                    yield from self._queues.needs_of_recall(entry)
+                    yield from self._queues.needs(THREADS.get(work, entry["thread"]))
 
         def do(work: UnitOfWork) -> ServedPage:
             found = [d for entry in entries if (d := DELIVERIES.get(work, entry["_id"])) is not None]
             if len(found) < len(entries):
                 raise _NotYetVisible
+            if give:
+                found = [self._unless_needless(work, each) for each in found]
             doubted = next((n for n, d in enumerate(found) if self._in_doubt(work, d)), len(found))
             given = [d for d in found[:doubted] if self._may_be_given(work, d, work.latest)]
             if give and len(given) < doubted:
                 self._leave_untold(work, found[:doubted], {d["_id"] for d in given})
-            given += [d for d in found[doubted:] if d["about"] == "recall" and d["state"] == POSTED]
+            given += [
+                d
+                for d in found[doubted:]
+                if d["about"] == "recall" and d["state"] == POSTED and self._may_be_given(work, d, work.latest)
+            ]
             until = found[doubted]["position"] - 1 if doubted < len(found) else None
             # by alias, and in order under it: the order of what happened would be the same for two partners
             given.sort(key=lambda d: (d["alias"], d["position"]))
@@ -341,6 +350,14 @@ class FeedReader:
 
         return Operation(needs, do)
 
+    def _unless_needless(self, work: UnitOfWork, delivery: DeliveryDocument) -> DeliveryDocument:
+        """As it is then: a recall of what never left ends instead of being given, for a cursor passes it."""
+        thread = THREADS.get(work, delivery["thread"]) if delivery["state"] == POSTED else None
+        if thread is None or not self._queues.end_needless(work, thread, delivery):
+            return delivery
+        THREADS.save(work, thread)
+        return DELIVERIES.get(work, delivery["_id"]) or delivery
+
     @staticmethod
     def _leave_untold(work: UnitOfWork, passed: Sequence[DeliveryDocument], given: Set[str]) -> None:
         """A cursor passes these; what is not given is forbidden now and may not be tomorrow."""
@@ -348,7 +365,7 @@ class FeedReader:
             if delivery["state"] not in _GIVEN or delivery["_id"] in given:
                 continue
             thread = THREADS.get(work, delivery["thread"])
-            if thread is not None and leave_untold(thread, delivery):
+            if thread is not None and leave_untold(work, thread, delivery):
                 THREADS.save(work, thread)
 
     def _in_doubt(self, work: UnitOfWork, delivery: DeliveryDocument) -> bool:
@@ -359,7 +376,7 @@ class FeedReader:
         if delivery["state"] not in _GIVEN:
             return False
         if delivery["about"] == "recall":
-            return True
+            return delivery["state"] != POSTED or not self._queues.is_needless(work, delivery)
         subject = subject_of(PEOPLE.get(work, delivery["person"]), FLOORS.get(work, delivery["person"]))
         alias = alias_to_tell(subject, delivery["recipient"], self._today(now))
         return agency_receives(AGENCIES.get(work, delivery["recipient"])) and alias == delivery["alias"]

@@ -101,7 +101,8 @@ class FeedFiles:
         hashes, pieces, lines = {kind: sha256() for kind in kinds}, {kind: list[Piece]() for kind in kinds}, 0
         async with self._turn[recipient]:
             for kind in kinds:
-                _add(hashes[kind], pieces[kind], 0, -1, head_of(kind))
+                if head := head_of(kind):
+                    _add(hashes[kind], pieces[kind], 0, -1, head)
             for first in range(stretch.first, stretch.last + 1, PIECE):
                 last = min(first + PIECE - 1, stretch.last)
                 events = await self._events(recipient, first, last, self._reader.looked_at)
@@ -123,14 +124,16 @@ class FeedFiles:
     async def give(
         self, recipient: str, file: FileSeen, begin: int, end: int, still: Callable[[], Awaitable[object]]
     ) -> AsyncIterator[bytes]:
-        """The bytes from ``begin`` to before ``end``; what is in them counts as given. ``still`` is asked before every
-        piece, and raises when the key that asked opens nothing any more. Raises FileChanged."""
+        """The bytes from ``begin`` to before ``end``; what is in them counts as given, what is left out of them, also
+        where that is a whole piece, as passed over. ``still`` is asked before every piece, and raises when the key that
+        asked opens nothing any more. Raises FileChanged."""
         at = 0
         for piece in file.pieces:
-            if at < end and at + piece.size > begin:
+            if (at < end and at + piece.size > begin) or (not piece.size and begin <= at <= end):
                 await still()
                 data = await self._bytes(recipient, file.kind, piece)
-                yield data[max(0, begin - at) : end - at]
+                if data:
+                    yield data[max(0, begin - at) : end - at]
             at += piece.size
 
     async def arrived(self, recipient: str, file: FileSeen) -> None:
@@ -203,6 +206,5 @@ class FeedFiles:
 
 
 def _add(hashed: Any, pieces: list[Piece], first: int, last: int, data: bytes) -> None:
-    if data:
-        hashed.update(data)
-        pieces.append(Piece(first, last, len(data), sha256(data).digest()))
+    hashed.update(data)
+    pieces.append(Piece(first, last, len(data), sha256(data).digest()))

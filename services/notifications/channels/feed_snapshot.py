@@ -17,6 +17,7 @@ from typing import Any
 
 from services.notifications.channels.feed import FeedReader, UnknownCursor, given
 from services.notifications.delivery.notice_content import Messages
+from services.notifications.delivery_queues import Queues, mark_untold
 from services.notifications.documents import (
     AGENCIES,
     DELIVERIES,
@@ -60,6 +61,7 @@ class FeedSnapshot:
         reader: FeedReader,
         store: Store,
         repository: Repository,
+        queues: Queues,
         messages: Messages,
         ids: Ids,
         sealer: Sealer,
@@ -68,6 +70,7 @@ class FeedSnapshot:
         self._reader = reader
         self._store = store
         self._repository = repository
+        self._queues = queues
         self._messages = messages
         self._ids = ids
         self._sealer = sealer
@@ -101,6 +104,13 @@ class FeedSnapshot:
                 found = THREADS.get(work, thread["_id"])
                 for entry in found["queues"].get(feed, ()) if found else ():
                     yield DELIVERIES.by_id(entry["delivery"])
+                if found is None:
+                    continue
+                doubted = [d for d in self._queues.recalls(work, found, feed) if d.get("if_sent")]
+                for recall in doubted:
+                    yield from self._queues.needs_of_recall(recall)
+                if doubted or (found["recall"] and found["recall"]["if_sent"]):
+                    yield from self._queues.needs(found)
 
         def do(work: UnitOfWork) -> list[dict[str, Any]]:
             feed, events = self._subscription(work, recipient), list[dict[str, Any]]()
@@ -113,12 +123,14 @@ class FeedSnapshot:
         return Operation(needs, do)
 
     def _told(self, work: UnitOfWork, thread: ThreadDocument, feed: str) -> list[dict[str, Any]]:
+        self._end_needless(work, thread, feed)
         recipient, recall, events = thread["recipient"], thread["recall"], list[dict[str, Any]]()
         if recall is not None and not recall["taken"]:
             notice = self._notice(recipient, recall["alias"], recall["version"])
             events.append(self._messages.recall(notice, recall["alias"], recall["version"], recall["month"]))
         allowed = self._allowed(work, thread)
-        held = {o: h for o, h in thread["held"].items() if feed in h["sent_via"]} if allowed else {}
+        by_feed = {o: h for o, h in thread["held"].items() if feed in h["sent_via"]}
+        held = by_feed if allowed else {}
         for opportunity in sorted(held, key=lambda each: self._ids.derived("order", recipient, thread["_id"], each)):
             told, alias = held[opportunity], thread["alias"]
             summary = MatchSummary(opportunity, told["kind"], told["band"])
@@ -127,14 +139,22 @@ class FeedSnapshot:
         if held and not thread["recall_required"]:
             thread["recall_required"] = True
             THREADS.save(work, thread)
-        if thread["held"] and not allowed and not thread.get("untold"):  # as where the feed passes something over
-            thread["untold"] = True
+        if by_feed and not allowed and mark_untold(work, thread):  # as where the feed passes something over
             THREADS.save(work, thread)
         for entry in thread["queues"].get(feed, ()):
             waiting = DELIVERIES.get(work, entry["delivery"])
             if waiting is not None and waiting["state"] == POSTED and (allowed or waiting["about"] == "recall"):
                 given(work, waiting)
         return events
+
+    def _end_needless(self, work: UnitOfWork, thread: ThreadDocument, feed: str) -> None:
+        """What was never told is not recalled, as where the feed is read."""
+        ended = self._queues.end_let_go(work, thread)
+        for recall in self._queues.recalls(work, thread, feed):
+            if recall["state"] == POSTED:
+                ended |= self._queues.end_needless(work, thread, recall)
+        if ended:
+            THREADS.save(work, thread)
 
     def _allowed(self, work: UnitOfWork, thread: ThreadDocument) -> bool:
         subject = subject_of(PEOPLE.get(work, thread["person"]), FLOORS.get(work, thread["person"]))

@@ -130,6 +130,13 @@ class DeliveryQueries:
                 return True
         return some_left
 
+    async def possibly_sent(self, deliveries: Sequence[str]) -> dict[str, bool]:
+        """Of these deliveries, whether they may have left by now."""
+        found = DELIVERIES.of(self._database).find(
+            {"_id": {"$in": list(deliveries)}}, {"possibly_sent": 1}, hint=BY_ID, max_time_ms=TIME_LIMIT_MS
+        )
+        return {each["_id"]: each["possibly_sent"] for each in await found.to_list(len(deliveries))}
+
     async def recalled_and_let_go(self, subscriptions: Sequence[str]) -> list[DeliveryReference]:
         """Notices of these subscriptions that are due and for whose end a recall waits."""
         query = {"state": DUE, "about": "notice", "waits": RECALLED, "subscription": {"$in": list(subscriptions)}}
@@ -137,14 +144,14 @@ class DeliveryQueries:
         found = DELIVERIES.of(self._database).find(query, fields, hint=LATER, max_time_ms=TIME_LIMIT_MS)
         return cast(list[DeliveryReference], await found.limit(MOST_RECALLED).to_list(MOST_RECALLED))
 
-    async def left_behind(self, about: About, subscriptions: Sequence[str]) -> set[tuple[str, str]]:
+    async def left_behind(self, subscriptions: Sequence[str]) -> set[tuple[str, str]]:
         """Of whom (person) which recipients have something due at those of these subscriptions that have ended."""
         found = SUBSCRIPTIONS.of(self._database).find({"_id": {"$in": list(subscriptions)}}, {"state": 1})
         states = {each["_id"]: each["state"] async for each in found.max_time_ms(TIME_LIMIT_MS)}
         ended = [each for each in subscriptions if states.get(each) not in TAKING_PART]
         if not ended:
             return set()
-        query = {"state": DUE, "about": about, "subscription": {"$in": ended}}
+        query = {"state": DUE, "about": {"$in": ["recall", "notice"]}, "subscription": {"$in": ended}}
         fields = {"person": 1, "recipient": 1}
         left = DELIVERIES.of(self._database).find(query, fields, hint=NEXT, max_time_ms=TIME_LIMIT_MS)
         return {(each["person"], each["recipient"]) for each in await left.limit(MOST_LEFT).to_list(MOST_LEFT)}
@@ -154,6 +161,12 @@ class DeliveryQueries:
         query = {"state": "active", "failures": {"$gte": OUTAGE}}
         found = SUBSCRIPTIONS.of(self._database).find(query, hint=DOWN, max_time_ms=TIME_LIMIT_MS)
         return await found.sort("held_until", ASCENDING).limit(MOST_DOWN).to_list(MOST_DOWN)
+
+    async def anything_due(self, subscription: str) -> bool:
+        """Whether anything is to be sent to this endpoint, now or later."""
+        query = {"state": DUE, "about": {"$in": ["recall", "notice"]}, "subscription": subscription}
+        first = DELIVERIES.of(self._database).find(query, {"_id": 1}, hint=NEXT, max_time_ms=TIME_LIMIT_MS)
+        return bool(await first.limit(1).to_list(1))
 
     async def end_breaker_wait(self, endpoint: SubscriptionDocument, since: datetime) -> bool:
         """The wait of its breaker is over ``since`` then, if nothing was answered since it was read. What its partner

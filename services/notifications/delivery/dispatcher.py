@@ -134,7 +134,10 @@ class Dispatcher:
         """Of all that came too late; what cannot be let go of now is due with the lease, which has ended."""
         while self._too_late:
             claims, self._too_late = self._too_late, {}
-            await lease.release_unsent(claims)
+            try:
+                await lease.release_unsent(claims)
+            except Exception as error:  # whatever it is: what ends behind us must end, too
+                _log.error("not_let_go_of", exc_info=error)
 
     async def end(self) -> None:
         """Once nothing is committed any more: what came too late has been let go of."""
@@ -196,29 +199,29 @@ class Dispatcher:
         if self._polls % POLLS_PER_ORPHAN_CHECK == 1 and (released := await deps.lease.release_orphaned()):
             _log.info("released", count=released)
         await deps.lease.release_pending()
+        waiting: dict[About, list[str]] = {}
         for about in ABOUT:
-            waiting = await deps.repository.waiting_endpoints(about, deps.clock.calendar())
-            for subscription in waiting:
+            waiting[about] = await deps.repository.waiting_endpoints(about, deps.clock.calendar())
+            for subscription in waiting[about]:
                 self._woken.setdefault(subscription, set()).update(TURNS_OF[about])
-            if waiting and self._polls % POLLS_PER_ORPHAN_CHECK == 1:
-                if about == "notice":
-                    await self._end_recalled(deps, waiting)
-                await self._end_left_behind(deps, about, waiting)
+        if self._polls % POLLS_PER_ORPHAN_CHECK == 1:
+            await self._end_recalled(deps, waiting["notice"])
+            await self._end_left_behind(deps, sorted({each for some in waiting.values() for each in some}))
 
     async def _end_recalled(self, deps: Dependencies, subscriptions: Sequence[str]) -> None:
         """Notices that nobody sends any more and a recall waits for. Each is written down once, however long that
         takes, and none while nothing is written: they would wait in front of all attempts."""
-        if not deps.recorder.capacity:
+        if not subscriptions or not deps.recorder.capacity:
             return
         for notice in await deps.repository.recalled_and_let_go(subscriptions):
             self._end_once(deps, notice["_id"], deps.transitions.recalled(notice))
 
-    async def _end_left_behind(self, deps: Dependencies, about: About, subscriptions: Sequence[str]) -> None:
+    async def _end_left_behind(self, deps: Dependencies, subscriptions: Sequence[str]) -> None:
         """What was held when its subscription ended, by a replica that was killed: nobody sends it, and who ended the
         subscription had to leave it. It ends as the others did then."""
-        if not deps.recorder.capacity:
+        if not subscriptions or not deps.recorder.capacity:
             return
-        for person, recipient in await deps.repository.left_behind(about, subscriptions):
+        for person, recipient in await deps.repository.left_behind(subscriptions):
             self._end_once(deps, f"{person}/{recipient}", deps.brought_up_to_date(person, recipient))
 
     def _end_once(self, deps: Dependencies, id: str, operation: Operation[None]) -> None:

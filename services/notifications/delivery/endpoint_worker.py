@@ -217,6 +217,8 @@ class EndpointWorker:
             deps.recorder.record(deps.transitions.drop(delivery, "consent-ended"))
         for delivery in check.in_doubt:
             deps.recorder.record(deps.transitions.postpone(delivery))
+        for delivery in check.needless:
+            deps.recorder.record(deps.transitions.needless(delivery))
         # what was heard while others were read; read in full next
         forgotten = known - still_allowed(found, batch, deps.heard, deps.clock, deps.today)
         again = [each for each in check.sendable if each["_id"] in forgotten and each["about"] == "notice"]

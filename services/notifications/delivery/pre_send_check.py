@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from services.notifications.delivery.data_loader import DataLoader
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions
+from services.notifications.delivery_queues import nothing_of_it_left
 from services.notifications.documents import (
     AGENCIES,
     SUBSCRIPTIONS,
@@ -86,13 +87,14 @@ class FoundAllowed(NamedTuple):
 class PreSendCheck:
     """``endpoint`` None: nothing may be sent there now. ``forbidden``: these may not be sent at all. ``in_doubt``: two
     clocks differ, and only by the earlier one they might be sent; they wait. ``held``: notices that would be sendable
-    if the endpoint were not held for them; recalls may go."""
+    if the endpoint were not held for them; recalls may go. ``needless``: recalls of what has not left."""
 
     endpoint: SubscriptionDocument | None
     sendable: tuple[ClaimedDelivery, ...] = ()
     forbidden: tuple[ClaimedDelivery, ...] = ()
     in_doubt: tuple[ClaimedDelivery, ...] = ()
     held: tuple[ClaimedDelivery, ...] = ()
+    needless: tuple[ClaimedDelivery, ...] = ()
     closed: bool = False  # it is there, and disabled or held back, if only for notices
 
 
@@ -104,6 +106,7 @@ class PreSendReads:
         self._agencies = DataLoader(repository.agencies)
         self._people = DataLoader(repository.people)
         self._floors = DataLoader(repository.floors)
+        self._possibly_sent = DataLoader(repository.possibly_sent)
 
     async def subscription(self, subscription: str) -> SubscriptionDocument | None:
         """One subscription as it is now."""
@@ -121,6 +124,10 @@ class PreSendReads:
         """What is forbidden of these people now."""
         return await self._floors.load(people)
 
+    async def possibly_sent(self, deliveries: Sequence[str]) -> Mapping[str, bool]:
+        """Which of these may have left by now."""
+        return await self._possibly_sent.load(deliveries)
+
 
 async def recheck_before_send(
     reads: PreSendReads,
@@ -132,20 +139,28 @@ async def recheck_before_send(
     believed: SubscriptionDocument | None = None,
 ) -> PreSendCheck:
     """Is the endpoint open, may its agency receive, and does each person still allow it? Recalls need no consent, and
-    of those that are ``known`` it is known (heard_prohibitions.py). ``believed``: the endpoint, if it need not be read;
-    with nothing to read this waits for nothing."""
+    of those that are ``known`` it is known (heard_prohibitions.py); of a recall that is for what was under way, did any
+    of that leave? ``believed``: the endpoint, if it need not be read; with nothing to read this waits for nothing."""
     recipient = deliveries[0]["recipient"]
     told_of = sorted({d["person"] for d in deliveries if d["about"] == "notice" and d["_id"] not in known})
     endpoint: SubscriptionDocument | None = believed
     agency: Document | None = None
     people: Mapping[str, PersonDocument] = {}
     floors: Mapping[str, Document] = {}
-    if told_of:
-        endpoint, agency, people, floors = await asyncio.gather(
-            reads.subscription(subscription), reads.agency(recipient), reads.people(told_of), reads.floors(told_of)
+    left: Mapping[str, bool] = {}
+    # a recall that may have left before is sent again, whatever became of what it is for
+    doubtful = [d for d in deliveries if d.get("if_sent") and not d["possibly_sent_before"]]
+    if told_of or doubtful:
+        endpoint, agency, people, floors, left = await asyncio.gather(
+            reads.subscription(subscription),
+            reads.agency(recipient),
+            reads.people(told_of),
+            reads.floors(told_of),
+            reads.possibly_sent(sorted({id for d in doubtful for id in d["if_sent"]})),
         )
     elif believed is None:
         endpoint = await reads.subscription(subscription)
+    needless = {d["_id"] for d in doubtful if nothing_of_it_left(d, left)}
     now = clock.calendar()
     if endpoint is None or not is_open(endpoint, now, "recall"):
         return PreSendCheck(None, closed=endpoint is not None)
@@ -159,13 +174,14 @@ async def recheck_before_send(
         subject = subject_of(people.get(delivery["person"]), floors.get(delivery["person"]))
         return may and alias_to_tell(subject, recipient, day) == delivery["alias"]
 
-    sendable = [d for d in deliveries if allowed(d, latest)]
+    sendable = [d for d in deliveries if d["_id"] not in needless and allowed(d, latest)]
     return PreSendCheck(
         endpoint,
         tuple(d for d in sendable if not (closed and d["about"] == "notice")),
         tuple(d for d in deliveries if not allowed(d, earliest)),
         tuple(d for d in deliveries if allowed(d, earliest) and not allowed(d, latest)),
         tuple(d for d in sendable if closed and d["about"] == "notice"),
+        tuple(d for d in deliveries if d["_id"] in needless),
         closed,
     )
 

@@ -12,6 +12,7 @@ from services.notifications.delivery_queues import Queues, forget_retry, leave_u
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
+    PEOPLE,
     RECALLED,
     RESYNCS,
     SENDING,
@@ -171,13 +172,14 @@ class DeliveryTransitions:
             if delivery and thread and delivery["state"] == SENDING and delivery["claim"] == held["claim"]:
                 self._claim_undone(delivery)
                 self._queues.drop_claimed(work, thread, delivery, reason)
-                leave_untold(thread, delivery)
+                leave_untold(work, thread, delivery)
                 THREADS.save(work, thread)
                 if follow is not None:
                     follow.do(work)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield from self._needs(work, held)
+            yield PEOPLE.by_id(held["person"])
             if follow is not None:
                 yield from follow.needs(work)
 
@@ -217,6 +219,26 @@ class DeliveryTransitions:
                 DELIVERIES.save(work, delivery)
 
         return Operation(lambda work: self._needs(work, notice), do)
+
+    def needless(self, held: ClaimedDelivery) -> Operation[None]:
+        """Found at the moment of sending that nothing of what this recall is for has left, as far as is known: it ends,
+        with what was let go of. When some of that was taken again meanwhile, the recall waits for its turn as before.
+        """
+
+        def do(work: UnitOfWork) -> None:
+            delivery, thread = DELIVERIES.get(work, held["_id"]), THREADS.get(work, held["thread"])
+            if delivery and thread and delivery["state"] == SENDING and delivery["claim"] == held["claim"]:
+                self._claim_undone(delivery)
+                delivery.update({"state": DUE, "owner": None})
+                DELIVERIES.save(work, delivery)
+                self._queues.end_needless(work, thread, delivery)
+                THREADS.save(work, thread)
+
+        def needs(work: UnitOfWork) -> Iterator[Need]:
+            yield from self._needs(work, held)
+            yield from self._queues.needs_of_recall(held)
+
+        return Operation(needs, do)
 
     @staticmethod
     def _claim_undone(delivery: DeliveryDocument) -> None:

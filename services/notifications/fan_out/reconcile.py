@@ -278,6 +278,8 @@ class Reconciler:
         for subscription in message.subscriptions:
             id = self._ids.derived("delivery", notice, subscription)
             delivery = delivery_document(id, notice, thread, message, active[subscription], cause)
+            if message.summary is None and thread["recall"] and thread["recall"]["if_sent"]:
+                delivery["if_sent"] = thread["recall"]["if_sent"]
             self.queues.enqueue(work, thread, delivery)
 
 

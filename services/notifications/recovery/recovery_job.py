@@ -3,7 +3,8 @@
 A job is a document. A piece makes some deliveries due and moves the job's place in one transaction, so a kill repeats
 and leaves out nothing, and of two replicas one does it. It is slow on purpose: so many a second, and none while a
 delivery of the piece before is still to be sent, so what happens meanwhile stands behind one piece at most. While the
-endpoint is down, held or closed it waits.
+endpoint is down, held or closed it waits; where nothing else waits that could show that it is back, its next piece is
+to.
 
 ``failed`` walks over what was given up or waits for a retry. ``all`` goes by what the recipient should hold (its
 threads), not by what was sent: also what is older than any delivery that is kept comes again, and what was said and is
@@ -16,6 +17,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from services.notifications.delivery.pre_send_check import is_open
 from services.notifications.delivery_queues import Queues
 from services.notifications.documents import (
     DELIVERIES,
@@ -104,7 +106,7 @@ class RecoveryJob:
         endpoint = await self._repository.subscription(subscription)
         if endpoint is None:
             return await self._store.submit(self.stop(recovery))
-        if not takes_more(endpoint, now):
+        if not takes_more(endpoint, now) and not await self._probes(endpoint, now):
             return await self._store.submit(self.wait(recovery))
         if recovery["pending"] and await self._repository.any_open(recovery["pending"], now):
             return await self._store.submit(self.wait(recovery, LOOK_AGAIN_FOR_PENDING))
@@ -116,6 +118,13 @@ class RecoveryJob:
             return await self._store.submit(self.retry(recovery, page))
         threads = await self._repository.threads_of(recovery["agency"], recovery["after"], THREADS_A_PIECE)
         return await self._store.submit(self.tell_all(recovery, threads))
+
+    async def _probes(self, endpoint: SubscriptionDocument, now: datetime) -> bool:
+        """Whether a piece is to find out if an endpoint that was down is back: nothing else waits there that could
+        (subscriptions/half_open_probe.py), and it would be waited for for ever."""
+        if not is_open(endpoint, now):
+            return False
+        return not await self._repository.anything_due(endpoint["_id"])
 
     def stop(self, recovery: RecoveryDocument) -> Operation[timedelta | None]:
         """There is nobody to tell any more."""

@@ -88,7 +88,7 @@ async def app() -> AsyncIterator[FastAPI]:
         feed, store, repository, queues, Messages("/ask"), SEALER, lambda now: now.date(), asyncio.Event()
     )
     feed_endpoints.snapshot = FeedSnapshot(
-        reader, store, repository, Messages("/ask"), Ids(bytes(32)), SEALER, lambda now: now.date()
+        reader, store, repository, queues, Messages("/ask"), Ids(bytes(32)), SEALER, lambda now: now.date()
     )
     feed_endpoints.stream = FeedStream(reader, asyncio.Event())
     made = FastAPI()

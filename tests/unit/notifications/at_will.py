@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from services.notifications.acknowledgements import Deliveries
+from services.notifications.channels import feed_files, feed_snapshot
 from services.notifications.channels.channel import Configuration
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed
@@ -47,6 +48,7 @@ from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
 from tests.support.memory_store import at_once
+from tests.unit.notifications.feeds_at_will import Feeds
 from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.replicas_at_will import TAKEN, Held, Replicas
 from tests.unit.notifications.world import World, agency_of, floors_of, hexid, match_of, model, person_of
@@ -68,6 +70,7 @@ SOMETIMES = {
     "hear_again": 1, "person": 4, "match": 5, "agency": 1, "let_go": 2, "die": 1, "lose_lease": 1, "end_recalled": 2,
     "probe": 2, "begin": 2, "end": 1, "pause": 2, "resume": 3, "change": 3, "rotate": 1, "send_again": 3, "recover": 2,
     "recovery": 5, "stop_recovery": 1, "acknowledge": 5, "pull": 2,
+    "lose_cursor": 1, "snapshot": 2, "file": 2, "lapse": 2,
 }  # fmt: skip
 
 
@@ -80,6 +83,8 @@ def a_life(seed: int, *, patient: bool) -> Iterator[Life]:
             patch.setattr(module, "random_id", lambda: f"{random.getrandbits(128):032x}")
         patch.setattr(recovery_job, "DELIVERIES_A_PIECE", PIECE)
         patch.setattr(recovery_job, "THREADS_A_PIECE", 1)
+        patch.setattr(feed_files, "PIECE", PIECE)
+        patch.setattr(feed_snapshot, "MOST_THREADS", 1)
         yield Life(random, patient=patient)
 
 
@@ -127,7 +132,7 @@ class Life(Replicas):
         self.matches: dict[tuple[str, str], dict[str, Any]] = {}
         self.receives: dict[str, bool] = {}
         self.renamed = Counter[tuple[str, str]]()
-        self.cursors = Counter[str]()
+        self.feeds = Feeds(random, world, tuple(AGENCIES))
         self.log: list[str] = []
         for agency in AGENCIES:
             self._say_agency(agency, True)
@@ -168,9 +173,21 @@ class Life(Replicas):
         else:
             named = tuple(agency for agency in AGENCIES if self.random.random() < 0.6)
             state = {"notice": named, "matching": self.random.random() < 0.85, "active": True}
+            if self.random.random() < 0.2:
+                state["until"] = self.world.now.date() + timedelta(days=self.one((0, 1)))
         if self.random.random() < 0.1:
             self.renamed[name, self.one(list(AGENCIES))] += 1
         self._say_person(name, state)
+
+    def lapse(self) -> None:
+        """As the clock of intake does the day after: what has ended is taken away."""
+        for name in self.people:
+            if "until" in self.states[name][-1] and not self._holds(name):
+                self._say_person(name, {"notice": (), "matching": False, "active": True})
+
+    def _holds(self, name: str) -> bool:
+        until = self.states[name][-1].get("until")
+        return until is None or until >= self.world.now.date()
 
     def alias(self, name: str, agency: str) -> str:
         return hexid("alias", name, agency, self.renamed[name, agency])
@@ -305,14 +322,23 @@ class Life(Replicas):
             self.asked(self.acknowledgements.acknowledge(agency, list(dict.fromkeys(some))))
 
     def pull(self) -> None:
-        agency = self.one(list(AGENCIES))
-        _, self.cursors[agency] = self.world.pull(agency, self.cursors[agency], PIECE)
+        self.feeds.read(self.one(list(AGENCIES)))
+
+    def lose_cursor(self) -> None:
+        self.feeds.lose_cursor(self.one(list(AGENCIES)))
+
+    def snapshot(self) -> None:
+        self.feeds.read_snapshot(self.one(list(AGENCIES)))
+
+    def file(self) -> None:
+        self.feeds.read_file(self.one(list(AGENCIES)))
 
     # --- the end
 
     def drain(self) -> None:
         """From now on all goes well: everything is heard and answered, every replica lives, and time passes, until
         nothing moves any more. What was disabled stays so, but each agency has something by which it can be told."""
+        self.lapse()
         while self.said:
             self.hear()
         self.follow()
@@ -335,6 +361,10 @@ class Life(Replicas):
         raise AssertionError("stuck", [(each, self._endpoint(each)) for each in self.open()])
 
     def _round(self) -> None:
+        self.lapse()
+        while self.said:
+            self.hear()
+        self.follow()
         self.release()
         for _ in range(2 * len(PEOPLE_KNOWN)):
             self.resync()
@@ -350,10 +380,8 @@ class Life(Replicas):
             self._all_taken()
         self._all_taken()
         for agency in AGENCIES:
-            position = -1
-            while position != self.cursors[agency]:
-                position = self.cursors[agency]
-                _, self.cursors[agency] = self.world.pull(agency, position, PIECE)
+            while self.feeds.read(agency):
+                pass
 
     def _all_taken(self) -> None:
         while self.under_way:
@@ -384,4 +412,5 @@ class Life(Replicas):
 
     def may(self, agency: str, name: str) -> bool:
         state = self.states[name][-1]
-        return self.receives[agency] and state["active"] and state["matching"] and agency in state["notice"]
+        named = state["matching"] and agency in state["notice"] and self._holds(name)
+        return bool(self.receives[agency] and state["active"] and named)

@@ -108,6 +108,9 @@ class FakeDependencies(AlongStore):
     async def floors(self, _: Any) -> dict[str, Any]:
         return {}
 
+    async def possibly_sent(self, _: Any) -> dict[str, bool]:
+        return {}
+
     async def recalled_and_let_go(self, _: Any) -> list[Any]:
         return []
 

@@ -342,6 +342,20 @@ class TestWhenItEnds:
         assert sorted(partner.released) == sorted(each["_id"] for each in world.all(DELIVERIES))
         assert partner.sent == []
 
+    async def test_whatever_keeps_it_from_letting_go_what_ends_behind_it_ends_too(self, partner: Partner) -> None:
+        dispatcher, tried = Dispatcher(timedelta(seconds=1)), list[Any]()
+
+        async def fails(claims: Any) -> None:
+            tried.append(claims)
+            raise RuntimeError
+
+        await self.ended(dispatcher, partner, lambda: None)
+        partner.release_unsent = fails  # type: ignore[method-assign]  # from now on
+        held: Any = {**delivery(1), "owner": "test-1/1", "claim": "c"}
+        dispatcher._take(partner.dependencies(partner), held, None, None)
+        await dispatcher.end()
+        assert tried == [{"c": [held["_id"]]}]
+
     async def test_what_was_given_to_a_worker_that_does_not_run_is_let_go_of(self, partner: Partner) -> None:
         dispatcher = Dispatcher(timedelta(seconds=1))
         held: Any = {**delivery(1), "owner": "test-1/1", "claim": "c"}

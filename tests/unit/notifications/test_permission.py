@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.notifications.delivery.pre_send_check import recheck_before_send
-from services.notifications.documents import AGENCIES, FLOORS, PEOPLE, SUBSCRIPTIONS
+from services.notifications.documents import AGENCIES, DELIVERIES, FLOORS, PEOPLE, SUBSCRIPTIONS
 from services.notifications.domain.permission import (
     MATCHING,
     NOTICE,
@@ -87,6 +87,9 @@ class Database:
 
     async def floors(self, people: list[str]) -> dict[str, Any]:
         return {person: found for person in people if (found := self._one(FLOORS, person)) is not None}
+
+    async def possibly_sent(self, deliveries: list[str]) -> dict[str, bool]:
+        return {id: found["possibly_sent"] for id in deliveries if (found := self._one(DELIVERIES, id)) is not None}
 
 
 class TestAConsentThatLapsedWhileNobodySaidSo:

@@ -270,6 +270,8 @@ class TestPace:
     async def test_it_waits_for_an_endpoint_that_takes_nothing(self, trouble: dict[str, Any]) -> None:
         case = Recovering()
         case.deliver()
+        case.hear("match-found", match_of(case.people[0], "y"), hexid("person", case.people[0]))
+        case.deliver(Verdict("again", "refused-500"))  # waits for its retry, and will show that it is back
         await case.start("all")
         (endpoint,) = case.world.all(SUBSCRIPTIONS)
         case.world.store.put(SUBSCRIPTIONS.name, {**endpoint, **trouble})
@@ -277,6 +279,20 @@ class TestPace:
         await case.job.step(step)
         assert (case.world.due(), case.recovery["state"]) == ([], "running")
         assert (await case.requests.shown("gjf", case.subscription, case.world.now))[1]
+
+    async def test_where_nothing_waits_that_could_show_that_an_endpoint_is_back_its_own_next_piece_does(self) -> None:
+        case = Recovering(people=2 * recovery_job.THREADS_A_PIECE)
+        case.deliver()
+        await case.start("all")
+        (endpoint,) = case.world.all(SUBSCRIPTIONS)
+        held = {"failures": 5, "held_until": case.world.now + timedelta(seconds=3)}
+        case.world.store.put(SUBSCRIPTIONS.name, {**endpoint, **held})
+        for due in (0, recovery_job.THREADS_A_PIECE, recovery_job.THREADS_A_PIECE):  # not before its breaker's wait
+            step: Any = case.recovery
+            await case.job.step(step)
+            assert len(case.world.due()) == due
+            case.world.now += timedelta(seconds=3)
+        assert case.recovery["again"] == recovery_job.THREADS_A_PIECE, "no more until that was answered"
 
     async def test_it_ends_with_its_subscription(self) -> None:
         case = Recovering()

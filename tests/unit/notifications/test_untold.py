@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from services.notifications.channels import feed_files
+from services.notifications.channels.feed import FeedReader
+from services.notifications.channels.feed_files import FeedFiles
 from services.notifications.channels.feed_snapshot import FeedSnapshot
-from services.notifications.documents import DELIVERIES, THREADS
+from services.notifications.documents import DELIVERIES, PEOPLE, THREADS
+from services.notifications.domain.feed_file_format import Kind, head_of
+from shared.events.topics.prohibitions import Floor, Floors
+from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import UnitOfWork
+from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
 HELD = {(hexid("alias", "a", "gjf"), hexid("opportunity", opportunity)) for opportunity in "xy"}
+
+
+FORBIDDEN = Floors(person=hexid("person", "a"), whole=0, consents=(Floor(purpose="notice", recipient="gjf", below=2),))
 
 
 class Desk(World):
@@ -42,6 +54,26 @@ class Desk(World):
     def thread(self) -> Any:
         (thread,) = self.all(THREADS)
         return thread
+
+    def snapshot(self) -> Any:
+        """What one read gives."""
+        nothing: Any = None  # only the operation is asked of it
+        today, queues = self.now.date(), self.reconciler.queues
+        snapshot = FeedSnapshot(
+            *(self.reader, nothing, nothing, queues, self.messages, self.ids, self.sealer), lambda now: today
+        )
+        return self.perform(snapshot.serve("gjf", [self.thread()]))
+
+    def files(self) -> FeedFiles:
+        """Of this world."""
+        over, today, queues = OverTheWorld(self), self.now.date(), self.reconciler.queues
+        nothing: Any = None
+        reader = FeedReader(
+            *(self.feed, over.store, over.repository, queues, self.messages, self.sealer),
+            lambda now: today,
+            asyncio.Event(),
+        )
+        return FeedFiles(reader, over.store, over.repository, nothing, self.ids, lambda now: today)
 
 
 @pytest.mark.parametrize("read_before", [False, True])
@@ -89,17 +121,78 @@ def test_what_a_dispatcher_dropped_when_it_was_allowed_again_before_that_was_wri
 
 def test_what_a_snapshot_left_out() -> None:
     desk = Desk("feed")
-    nothing: Any = None  # only the operation is asked of it
-    today = desk.now.date()
-    snapshot = FeedSnapshot(desk.reader, nothing, nothing, desk.messages, desk.ids, desk.sealer, lambda now: today)
     _, cursor = desk.pull("gjf")
     desk.agency(2, receives=False)
-    assert desk.perform(snapshot.serve("gjf", [desk.thread()])) == []
+    assert desk.snapshot() == []
     desk.agency(3)
     desk.resync()
     desk.partners.clear()
     desk.pull("gjf", cursor)
     assert holding(desk.partners["gjf"]) == HELD
+
+
+def test_what_a_snapshot_would_not_have_told_in_any_case_is_not_left_out_and_recalled_by_others() -> None:
+    desk = Desk("webhook")
+    desk.deliver_all()
+    desk.subscribe("gjf", "feed")
+    desk.agency(2, receives=False)
+    assert desk.snapshot() == []
+    desk.agency(3)
+    desk.resync()
+    desk.deliver_all()
+    assert [event["type"] for event in desk.partners["gjf"]] == ["notice"] * 2
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+@pytest.mark.parametrize("piece", [1, 2, 3])
+async def test_what_a_file_left_out_also_where_that_was_whole_pieces_of_it(
+    monkeypatch: pytest.MonkeyPatch, kind: Kind, piece: int
+) -> None:
+    monkeypatch.setattr(feed_files, "PIECE", piece)
+    desk = Desk("feed")
+    desk.agency(2, receives=False)
+    files = desk.files()
+    (day,) = await files.days("gjf")
+    (file,) = await files.look("gjf", day, [kind])
+    assert "untold" not in desk.thread(), "looking gives nothing"
+
+    async def still() -> None:
+        pass
+
+    given = b"".join([each async for each in files.give("gjf", file, 0, file.size, still)])
+    assert (given, file.lines) == (head_of(kind), 0)
+    assert desk.thread()["untold"]
+    desk.agency(3)
+    desk.resync()
+    desk.pull("gjf", day.last)
+    assert holding(desk.partners["gjf"]) == HELD
+
+
+@pytest.mark.parametrize("how", ["feed", "snapshot", "webhook"])
+def test_whoever_leaves_something_untold_meets_whoever_allows_it_at_this_moment(how: str) -> None:
+    desk = Desk("webhook" if how == "webhook" else "feed")
+    if how == "snapshot":
+        desk.pull("gjf")
+    claimed: list[Any] = [desk.claim(each["_id"]) for each in desk.due()]
+    desk.hear(desk.event("floor-raised", FORBIDDEN, hexid("person", "a"), 2))
+    written, perform = list[bool](), desk.store.submit_now
+
+    def watched(operation: Operation[Any]) -> Any:
+        def do(work: UnitOfWork) -> Any:
+            result = operation.do(work)
+            written.append(work.writes(PEOPLE.name, hexid("person", "a")))
+            return result
+
+        return perform(Operation(operation.needs, do))
+
+    desk.store.submit_now = watched  # type: ignore[method-assign]  # looks at what is written
+    if how == "feed":
+        desk.pull("gjf")
+    elif how == "snapshot":
+        desk.snapshot()
+    for each in claimed:
+        desk.perform(desk.transitions.drop(each, "consent-ended"))
+    assert (written[0], desk.thread()["untold"]) == (True, True)
 
 
 def test_one_match_that_changes_meanwhile_does_not_stand_for_the_others() -> None:

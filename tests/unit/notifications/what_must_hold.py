@@ -18,6 +18,7 @@ from services.notifications.documents import (
     RECIPIENTS,
     RECOVERIES,
     SENDING,
+    SERVED,
     THREADS,
     WAITING,
 )
@@ -61,7 +62,8 @@ class WhatMustHold:
         self._left: dict[tuple[str, str], list[Left]] = defaultdict(list)
         self._before: dict[str, tuple[str, dict[str, int]]] = {}
         self._decoded: dict[str, dict[str, tuple[bytes, Any]]] = {}
-        self._had_reason = set[str]()  # recalls for which something may have left when they were first under way
+        self._given = set[str]()  # recalls of feeds that were given
+        self._obeyed: dict[str, int] = {}  # by recall: up to which version all was recalled and obeyed as it was said
         life.sent = self.leaves
         perform = life.world.perform
 
@@ -97,7 +99,8 @@ class WhatMustHold:
             if claimed["about"] == "notice" and other.entry["opportunity"] is None and other.alias == this.alias:
                 assert other.version < this.version, ("a notice behind its recall", claimed, other)
         if claimed["about"] == "recall":
-            assert claimed["notice"] in self._had_reason, ("nothing had left", claimed)
+            own = [d for d in self._all(DELIVERIES).values() if d["thread"] == claimed["thread"]]
+            assert claimed["possibly_sent_before"] or self._has_reason(claimed, own), ("nothing had left", claimed)
         self._left[queue].append(this)
 
     @staticmethod
@@ -150,13 +153,15 @@ class WhatMustHold:
 
     def _recalls(self, thread: Any, own: list[Any]) -> None:
         """Whatever may have left and was not recalled since is known, and a recall is not settled by itself."""
+        obeyed_now = [d["version"] for d in own if d["about"] == "recall" and d["acknowledged"]]
         for each in own:
+            if each["about"] == "recall":
+                self._obeyed.setdefault(each["notice"], max(obeyed_now, default=0))
             if each["state"] in ENDED and may_be_held(thread, each):
                 assert thread["recall_required"], ("forgotten", each)
-            if each["about"] == "recall" and each["state"] == SENDING:
-                left = [d["version"] for d in own if d["about"] == "notice" and d["possibly_sent"]]
-                if min(left, default=each["version"]) < each["version"]:
-                    self._had_reason.add(each["notice"])
+            if each["about"] == "recall" and each["state"] == SERVED and each["_id"] not in self._given:
+                self._given.add(each["_id"])
+                assert self._has_reason(each, own), ("nothing had left", each)
         recall = thread["recall"]
         if recall is None or not recall["taken"]:
             return
@@ -168,6 +173,13 @@ class WhatMustHold:
                 data = event["data"]
                 if data["alias"] == recall["alias"] and "state" in data and data["version"] < recall["version"]:
                     assert any(version > data["version"] for version in obeyed), ("never to be recalled", thread, data)
+
+    def _has_reason(self, recall: Any, own: list[Any]) -> bool:
+        """Whether something may have left that was not recalled and obeyed before it was said."""
+        after = self._obeyed[recall["notice"]]
+        return any(
+            d["about"] == "notice" and d["possibly_sent"] and after < d["version"] < recall["version"] for d in own
+        )
 
     def _counters(self, deliveries: dict[str, Any]) -> None:
         now: dict[str, tuple[str, dict[str, int]]] = {}
@@ -202,7 +214,11 @@ class WhatMustHold:
         assert all(not thread["queues"] for thread in world.all(THREADS))
         held = {agency: holding(world.partners[agency]) for agency in AGENCIES}
         if life.patient:
-            assert held == life.desired()
+            desired = life.desired()
+            assert held == desired
+            for agency in AGENCIES:
+                if life.feeds.feed_of(agency) is not None:
+                    assert holding(life.feeds.told[agency]) == desired[agency], ("by its feed alone", agency)
             return
         for agency in AGENCIES:
             allowed = {life.alias(name, agency) for name in life.people if life.may(agency, name)}

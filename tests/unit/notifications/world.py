@@ -15,6 +15,7 @@ from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.transitions import DeliveryTransitions
+from services.notifications.delivery_queues import nothing_of_it_left
 from services.notifications.documents import (
     DELIVERED,
     DELIVERIES,
@@ -291,12 +292,20 @@ class World:
         if held["about"] == "notice" and not self.allowed(held):
             self.perform(self.transitions.drop(held, "consent-ended"))
             return
+        if self.is_needless(held):
+            self.perform(self.transitions.needless(held))
+            return
         if reaches:
             self.partners[held["recipient"]].append(self.messages.of(held))
         if dies:
             self.release(delivery)
             return
         self.perform(self.transitions.after_attempt(held, verdict, timedelta(0), 0.0, endpoints[0]))
+
+    def is_needless(self, recall: Stored) -> bool:
+        """As the check before sending finds of one that is claimed."""
+        sent = {each["_id"]: each["possibly_sent"] for each in self.all(DELIVERIES)}
+        return not recall["possibly_sent_before"] and nothing_of_it_left(recall, sent)
 
     def allowed(self, delivery: Stored) -> bool:
         found = self.all(PEOPLE, _id=delivery["person"])

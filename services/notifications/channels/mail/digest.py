@@ -136,6 +136,7 @@ class DigestSender:
             return 0
         written = [deps.recorder.record(deps.transitions.drop(each, "consent-ended")) for each in check.forbidden]
         written += [deps.recorder.record(deps.transitions.postpone(each)) for each in check.in_doubt]
+        written += [deps.recorder.record(deps.transitions.needless(each)) for each in check.needless]
         taken = True
         if check.sendable:
             taken, attempted = await self._mail(check.endpoint, check.sendable, now)
