@@ -38,11 +38,7 @@ class MailServer:
         mechanisms: Sequence[str] = ("PLAIN", "LOGIN"),
     ) -> None:
         self.received: list[Received] = []
-        self.on_taken: Callable[[Received], None] | None = None
-        self.at_recipient: str | None = None
-        self.at_data: str | None = None
-        self.refused: dict[str, str] = {}
-        self.greylists = False
+        self.well()
         self.tried: Counter[str] = Counter()
         self.logins: list[str] = []  # by which mechanism each was tried
         self.quits = 0
@@ -58,6 +54,14 @@ class MailServer:
                 "auth_exclude_mechanism": {"PLAIN", "LOGIN"} - set(mechanisms),
             }
         self._controller = _AnyPort(self, **options)
+
+    def well(self) -> None:
+        """It takes everything."""
+        self.on_taken: Callable[[Received], None] | None = None
+        self.at_recipient: str | None = None
+        self.at_data: str | None = None
+        self.refused: dict[str, str] = {}
+        self.greylists = False
 
     def _authenticated(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         self.logins.append(mechanism)

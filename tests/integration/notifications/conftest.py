@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,8 +15,12 @@ from fastapi import FastAPI
 from deploy.local.apache.broker import ApacheBroker
 from deploy.local.errors import StartError
 from deploy.local.ports import free_port
+from services.notifications import main
+from services.notifications.channels.mail import digest, owner_alerts, smtp_relay
 from tests.integration.notifications.corner import Corner
+from tests.integration.notifications.mailed import OFTEN, Mailed, mailing
 from tests.integration.notifications.parts import Setup
+from tests.support.mail_server import MailServer
 from tests.support.missed import cannot_run_here
 from tests.support.profiler import collection_scans
 
@@ -69,6 +74,28 @@ async def shared_service(
 def corner(shared_service: tuple[Setup, FastAPI]) -> Corner:
     """A test's own part of it."""
     return Corner(*shared_service)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def mail_service(
+    setup_for_several: Callable[[], AbstractAsyncContextManager[Setup]],
+) -> AsyncIterator[tuple[Setup, FastAPI, MailServer]]:
+    """The same with a mail server, and whoever looks for mails that are due or are to be told looks often."""
+    with pytest.MonkeyPatch.context() as patch, MailServer() as server:
+        patch.setattr(smtp_relay, "REFUSED_AGAIN_AFTER", timedelta(seconds=0.1))
+        patch.setattr(digest, "LOOK_SECONDS", 0.1)
+        patch.setattr(owner_alerts, "LOOK_SECONDS", 0.1)
+        patch.setattr(main, "next_window", lambda after, zone, at: after)
+        async with setup_for_several() as setup, setup.running(retry_schedule=OFTEN, **mailing(server)) as app:
+            yield setup, app, server
+
+
+@pytest.fixture
+def mailed(mail_service: tuple[Setup, FastAPI, MailServer]) -> Iterator[Mailed]:
+    """A test's own part of it."""
+    corner = Mailed(*mail_service)
+    yield corner
+    corner.server.well()
 
 
 @pytest.fixture(scope="session")

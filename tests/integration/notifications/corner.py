@@ -53,10 +53,13 @@ class Corner:
     async def publish(self, *events: Event[Any]) -> None:
         await self.setup.publish(*events)
 
+    def kept(self, **query: Any) -> dict[str, Any]:
+        """How notices and recalls for its agencies are asked for."""
+        return {"recipient": {"$in": list(map(self.own, _ALIASED))}, **query}
+
     async def count(self, **query: Any) -> int:
-        """So many notices and recalls are kept for its agencies."""
-        recipients = {"$in": list(map(self.own, _ALIASED))}
-        found: int = await self.app.state.database.deliveries.count_documents({"recipient": recipients, **query})
+        """So many are kept."""
+        found: int = await self.app.state.database.deliveries.count_documents(self.kept(**query))
         return found
 
     async def stored(self, count: int, **query: Any) -> bool:

@@ -156,7 +156,7 @@ class Client(httpx.AsyncClient):
         super().__init__(transport=transport, base_url=base, headers=headers, timeout=60, trust_env=False)
 
     async def subscribed(self, channel: str, url: str | None = None, **options: Any) -> dict[str, Any]:
-        """Subscribe as soon as the key is known; a webhook with a secret of its own, so that it begins at once."""
+        """Subscribe as soon as key and topic are known; a webhook with a secret of its own: it begins at once."""
         secret = new_secret() if channel == "webhook" else None
         wanted = {"channel": channel} | ({"url": url} if url else {}) | ({"secret": secret} if secret else {})
         wanted |= options
@@ -166,7 +166,8 @@ class Client(httpx.AsyncClient):
                 answer = await self.post("/subscriptions", json=wanted)
             except httpx.ConnectError:  # the process is still starting
                 return None
-            return None if answer.status_code == 401 else answer
+            # a topic that was made just now is not yet known to all of Apache Kafka
+            return None if answer.status_code == 401 or "topic-not-ready" in answer.text else answer
 
         answer = await eventually(asked)
         assert answer.status_code == 201, answer.text

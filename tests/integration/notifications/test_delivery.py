@@ -17,6 +17,7 @@ from deploy.local.timeouts import scaled
 from services.notifications.delivery.delivery_queries import LEASES_OF_DISPATCHERS
 from services.notifications.delivery.pre_send_check import NOBODY_BELIEVES_SECONDS
 from shared.kit.store.lease import Lease
+from tests.integration.notifications.corner import Corner
 from tests.integration.notifications.parts import (
     OK,
     Client,
@@ -35,8 +36,8 @@ from tests.unit.notifications.world import hexid, holding
 pytestmark = pytest.mark.integration
 
 
-async def states(app: Any) -> Counter[str]:
-    return Counter([d["state"] async for d in app.state.database.deliveries.find({})])
+async def states(app: Any, **query: Any) -> Counter[str]:
+    return Counter([d["state"] async for d in app.state.database.deliveries.find(query)])
 
 
 async def until(condition: Any) -> None:
@@ -48,18 +49,18 @@ async def until(condition: Any) -> None:
 
 
 class TestRetries:
-    async def test_a_partner_that_fails_is_tried_again_with_the_same_id_until_it_takes_it(self, setup: Setup) -> None:
+    async def test_a_partner_that_fails_is_tried_again_with_the_same_id_until_it_takes_it(self, corner: Corner) -> None:
         answers = [answer_of(500), answer_of(404), None, answer_of(302, "location: /x"), OK]
 
         async def flapping(request: Request) -> bytes | None:
             return answers[min(len(partner.requests), len(answers)) - 1]
 
-        async with setup.running() as app, Partner(flapping) as partner:
-            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+        async with Partner(flapping) as partner:
+            await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"), corner.match("a", "x"))
+            async with corner.client("gjf") as gjf:
                 made = await gjf.subscribed("webhook", partner.url)
                 await until(lambda: len(partner.requests) == 5)
-                await until(lambda: _all_ended(app))
+                await until(lambda: _ended(corner))
                 assert len({request.body for request in partner.requests}) == 1
                 assert len({request.headers["webhook-id"] for request in partner.requests}) == 1
                 partner.verify(made["secret"])
@@ -104,20 +105,20 @@ class TestRetries:
                 assert len(partner.requests) == 3
                 assert (await gjf.post(f"/deliveries/{failed['delivery']}/retry")).json()["state"] == "delivered"
 
-    async def test_retry_after_holds_the_notices_of_the_whole_endpoint(self, setup: Setup) -> None:
+    async def test_retry_after_holds_the_notices_of_the_whole_endpoint(self, corner: Corner) -> None:
         async def busy(request: Request) -> bytes:
             return answer_of(429, "Retry-After: 2") if len(partner.requests) == 1 else OK
 
-        async with setup.running() as app, Partner(busy) as partner:
-            await setup.publish(setup.agency("gjf"), person("a", "gjf"), person("b", "gjf"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+        async with Partner(busy) as partner:
+            await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"), corner.person("b", "gjf"))
+            async with corner.client("gjf") as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await setup.publish(match("a", "x"))
+                await corner.publish(corner.match("a", "x"))
                 await until(lambda: len(partner.requests) == 1)
-                await until(lambda: _held(app))
-                await setup.publish(match("b", "x"), match("a", "y"))
-                await until(lambda: _all_ended(app, 3))
-                assert await states(app) == {"delivered": 3}
+                await until(lambda: _held(corner.app, agency=corner.own("gjf")))
+                await corner.publish(corner.match("b", "x"), corner.match("a", "y"))
+                await until(lambda: _ended(corner, 3))
+                assert await states(corner.app, **corner.kept()) == {"delivered": 3}
                 first, *others = partner.requests
                 assert all(request.at - first.at >= 2.0 for request in others)
 
@@ -207,15 +208,16 @@ class TestRetries:
                 assert shown == []
         assert partner.requests == []
 
-    async def test_410_disables_at_once_and_a_new_subscription_is_told_everything(self, setup: Setup) -> None:
+    async def test_410_disables_at_once_and_a_new_subscription_is_told_everything(self, corner: Corner) -> None:
         async def gone(request: Request) -> bytes:
             return answer_of(410)
 
-        async with setup.running() as app, Partner(gone) as partner, Partner() as moved:
-            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"), match("a", "y"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+        async with Partner(gone) as partner, Partner() as moved:
+            await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"))
+            await corner.publish(corner.match("a", "x"), corner.match("a", "y"))
+            async with corner.client("gjf") as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await until(lambda: _all_ended(app, 2))
+                await until(lambda: _ended(corner, 2))
                 assert len(partner.requests) <= 2  # what was on its way when the first answer came
                 (shown,) = (await gjf.get("/subscriptions")).json()["subscriptions"]
                 assert (shown["state"], shown["reason"]) == ("disabled", "gone")
@@ -227,30 +229,32 @@ class TestRetries:
                     ("active", moved.url),
                 }
 
-    async def test_one_opening_is_told_in_order_and_nothing_overtakes_a_recall(self, setup: Setup) -> None:
+    async def test_one_opening_is_told_in_order_and_nothing_overtakes_a_recall(self, corner: Corner) -> None:
         async def slow(request: Request) -> bytes:
             await asyncio.sleep(0.05)
             return answer_of(500) if len(partner.requests) % 3 == 1 else OK
 
-        async with setup.running() as app, Partner(slow) as partner:
-            await setup.publish(setup.agency("gjf"), person("a", "gjf"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+        async with Partner(slow) as partner:
+            await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"))
+            async with corner.client("gjf") as gjf:
                 await gjf.subscribed("webhook", partner.url)
                 openings = [f"o{n}" for n in range(6)]
-                await setup.publish(*(match("a", opening) for opening in openings))
-                await until(lambda: _all_ended(app, 6))
-                await setup.publish(*(match("a", opening, band="low", sequence=2) for opening in openings))
-                await setup.publish(person("a", sequence=2), person("a", "gjf", sequence=3))
+                await corner.publish(*(corner.match("a", opening) for opening in openings))
+                await until(lambda: _ended(corner, 6))
+                await corner.publish(*(corner.match("a", opening, band="low", sequence=2) for opening in openings))
+                await corner.publish(corner.person("a", sequence=2), corner.person("a", "gjf", sequence=3))
                 await until(
                     lambda: any(e["type"] == "recall" for e in partner.told) and len(holding(partner.told)) == 6
                 )
-                await until(lambda: _all_ended(app))
+                await until(lambda: _ended(corner))
                 told = [(e["type"], e["data"].get("opportunity"), e["data"]["version"]) for e in partner.told]
                 recall = next(version for type, _, version in told if type == "recall")
                 newer = [version > recall for _, _, version in told]
                 assert newer == sorted(newer)
                 for opening in openings:
-                    versions = [v for _, opportunity, v in told if opportunity == hexid("opportunity", opening)]
+                    versions = [
+                        v for _, opportunity, v in told if opportunity == hexid("opportunity", corner.own(opening))
+                    ]
                     assert sorted(versions) == versions
                 assert len(holding(partner.told)) == 6
 
@@ -274,21 +278,23 @@ class TestConsentAtTheMomentOfSending:
                 await until(lambda: _all_ended(app, 2))
                 assert [told["type"] for told in partner.told] == ["notice", "recall"]
 
-    async def test_the_database_is_asked_and_not_the_event(self, setup: Setup) -> None:
+    async def test_the_database_is_asked_and_not_the_event(self, corner: Corner) -> None:
         """The consent is gone from the database although no event has been reconciled: nothing may leave."""
-        async with setup.running() as app, Partner() as partner:
-            await setup.publish(setup.agency("gjf"), person("a", "gjf"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
-                await gjf.subscribed("webhook", partner.url)
-                await setup.publish(match("hold", "x"), match("a", "x"))
+        async with Partner() as partner:
+            await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"))
+            async with corner.client("gjf") as gjf:
+                made = await gjf.subscribed("webhook", partner.url)
+                await corner.publish(corner.match("hold", "x"), corner.match("a", "x"))
                 await until(lambda: len(partner.requests) == 1)
-                database = app.state.database
-                await database.subscriptions.update_one({}, {"$set": {"held_until": _soon(1.5)}})
-                await setup.publish(match("a", "y"))
-                await until(lambda: stored(app, 2, "deliveries"))
-                await database.people.update_one({"_id": hexid("person", "a")}, {"$set": {"consents": []}})
-                await until(lambda: _all_ended(app, 2))
-                assert await database.deliveries.count_documents({"reason": "consent-ended"}) == 1
+                database = corner.app.state.database
+                this = {"_id": made["subscription"]}
+                await database.subscriptions.update_one(this, {"$set": {"held_until": _soon(1.5)}})
+                await corner.publish(corner.match("a", "y"))
+                await until(lambda: corner.stored(2))
+                a = {"_id": hexid("person", corner.own("a"))}
+                await database.people.update_one(a, {"$set": {"consents": []}})
+                await until(lambda: _ended(corner, 2))
+                assert await corner.count(reason="consent-ended") == 1
                 assert len(partner.requests) == 1
 
 
@@ -395,31 +401,35 @@ class TestTwoDispatchers:
 
 
 class TestRightsThatEnd:
-    async def test_an_agency_that_loses_its_right_is_told_to_forget_and_hears_no_more(self, setup: Setup) -> None:
-        async with setup.running() as app, Partner() as partner:
-            first = setup.agency("gjf")
-            await setup.publish(first, person("a", "gjf"), match("a", "x"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+    async def test_an_agency_that_loses_its_right_is_told_to_forget_and_hears_no_more(self, corner: Corner) -> None:
+        async with Partner() as partner:
+            first = corner.agency("gjf")
+            await corner.publish(first, corner.person("a", "gjf"), corner.match("a", "x"))
+            async with corner.client("gjf") as gjf:
                 await gjf.subscribed("webhook", partner.url)
                 await until(lambda: len(partner.requests) == 1)
                 data = first.data.model_copy(
                     update={"rights": first.data.rights.model_copy(update={"receives": False})}
                 )
-                await setup.publish(event("agency-changed", data, "gjf", 2))
+                await corner.publish(event("agency-changed", data, corner.own("gjf"), 2))
                 await until(lambda: len(partner.requests) == 2)
                 assert partner.told[-1]["type"] == "recall"
-                await setup.publish(match("a", "y"))
-                await until(lambda: stored(app, 2, "matches"))
+                await corner.publish(corner.match("a", "y"))
+                await until(lambda: stored(corner.app, 2, "matches", person=hexid("person", corner.own("a"))))
                 assert holding(partner.told) == set()
 
 
-async def _all_ended(app: Any, count: int = 1) -> bool:
-    found = await states(app)
+async def _all_ended(app: Any, count: int = 1, **query: Any) -> bool:
+    found = await states(app, **query)
     return sum(found.values()) >= count and set(found) <= {"delivered", "failed", "dropped"}
 
 
-async def _held(app: Any) -> bool:
-    return bool(await app.state.database.subscriptions.count_documents({"held_until": {"$ne": None}}))
+async def _ended(corner: Corner, count: int = 1) -> bool:
+    return await _all_ended(corner.app, count, **corner.kept())
+
+
+async def _held(app: Any, **query: Any) -> bool:
+    return bool(await app.state.database.subscriptions.count_documents({"held_until": {"$ne": None}, **query}))
 
 
 async def _delivered(client: Client) -> bool:

@@ -6,11 +6,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
+import pytest_asyncio
+from fastapi import FastAPI
 
 from services.notifications.domain.retry_schedule import OUTAGE
+from tests.integration.notifications.corner import Corner
 from tests.integration.notifications.parts import (
     OK,
     Client,
@@ -35,17 +40,33 @@ def _free_port() -> int:
         return int(found.getsockname()[1])
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def patient_service(
+    setup_for_several: Callable[[], AbstractAsyncContextManager[Setup]],
+) -> AsyncIterator[tuple[Setup, FastAPI]]:
+    """One that tries again after an hour, and waits long for an answer."""
+    waits = {"retry_schedule": (0.0, 3600.0, 3600.0), "deadline_seconds": 60}
+    async with setup_for_several() as setup, setup.running(**waits) as app:
+        yield setup, app
+
+
+@pytest.fixture
+def patient(patient_service: tuple[Setup, FastAPI]) -> Corner:
+    """A test's own part of it."""
+    return Corner(*patient_service)
+
+
 class TestExplained:
-    async def test_in_two_calls_what_failed_how_far_it_came_and_when_it_goes_on(self, setup: Setup) -> None:
+    async def test_in_two_calls_what_failed_how_far_it_came_and_when_it_goes_on(self, patient: Corner) -> None:
         async def busy(request: Request) -> bytes:
             return answer_of(503)
 
-        async with setup.running(retry_schedule=(0.0, 3600.0)) as app, Partner(busy) as partner:
-            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+        async with Partner(busy) as partner:
+            await patient.publish(patient.agency("gjf"), patient.person("a", "gjf"), patient.match("a", "x"))
+            async with patient.client("gjf") as gjf:
                 one = await gjf.subscribed("webhook", partner.url)
                 nobody = await gjf.subscribed("webhook", f"http://127.0.0.1:{_free_port()}/")
-                await eventually(lambda: stored(app, 2, attempts=1, state="due"))
+                await eventually(lambda: patient.stored(2, attempts=1, state="due"))
                 found = {}
                 for subscription in (one["subscription"], nobody["subscription"]):
                     query = {"state": "undelivered", "subscription": subscription}
@@ -62,7 +83,7 @@ class TestExplained:
         assert found[nobody["subscription"]][2][0]["milliseconds"] is None, "how long a dial took scans ports"
 
     async def test_whatever_keeps_a_notice_the_list_says_it_and_the_delivery_says_how_it_was_tried(
-        self, setup: Setup
+        self, patient: Corner
     ) -> None:
         looked = asyncio.Event()
 
@@ -79,15 +100,12 @@ class TestExplained:
         async def refusing(request: Request) -> bytes:
             return answer_of(200, "webhook-delivery: abort-message")
 
-        waits = {"retry_schedule": (0.0, 3600.0), "deadline_seconds": 60}
+        await patient.publish(patient.agency("gjf"), patient.person("a", "gjf"))
         async with (
-            setup.running(**waits) as app,
             Partner(busy) as one, Partner(silent) as two, Partner(later) as three, Partner(refusing) as four,
             Partner() as five,
-            Client(app, None) as gjf,
+            patient.client("gjf") as gjf,
         ):  # fmt: skip
-            await setup.publish(setup.agency("gjf"), person("a", "gjf"))
-            gjf.headers["Authorization"] = f"Bearer {setup.tokens['gjf']}"
             paused = (await gjf.subscribed("webhook", five.url))["subscription"]
             assert (await gjf.post(f"/subscriptions/{paused}/pause")).status_code == 200
             expected = {
@@ -101,7 +119,7 @@ class TestExplained:
                 (await gjf.subscribed("feed"))["subscription"]: {"to-be-fetched"},
                 paused: {"subscription-closed"},
             }
-            await setup.publish(match("a", "x"), match("a", "y"))
+            await patient.publish(patient.match("a", "x"), patient.match("a", "y"))
 
             async def explained() -> list[dict[str, Any]] | None:
                 found: list[dict[str, Any]] = (await gjf.get("/deliveries", params={"state": "undelivered"})).json()[
@@ -120,13 +138,13 @@ class TestExplained:
             assert tried == {"waits-for-retry", "endpoint-held", "given-up"}
             looked.set()
 
-    async def test_pages_are_bounded_and_go_on_to_the_end(self, setup: Setup) -> None:
-        async with setup.running() as app, Partner() as partner:
-            await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in PEOPLE))
-            await setup.publish(*(match(name, "x") for name in PEOPLE))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+    async def test_pages_are_bounded_and_go_on_to_the_end(self, corner: Corner) -> None:
+        async with Partner() as partner:
+            await corner.publish(corner.agency("gjf"), *(corner.person(name, "gjf") for name in PEOPLE))
+            await corner.publish(*(corner.match(name, "x") for name in PEOPLE))
+            async with corner.client("gjf") as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await eventually(lambda: stored(app, len(PEOPLE), state="delivered"))
+                await eventually(lambda: corner.stored(len(PEOPLE), state="delivered"))
                 seen, after, pages = [], "", 0
                 while after is not None:
                     page = (await gjf.get("/deliveries", params={"limit": 5, "after": after})).json()
@@ -175,7 +193,7 @@ class TestRecovery:
         assert shown["state"] == "running"
         assert 0 < behind <= shown["again"] < len(names)
 
-    async def test_failed_since_comes_again_and_nothing_else(self, setup: Setup) -> None:
+    async def test_failed_since_comes_again_and_nothing_else(self, corner: Corner) -> None:
         well: set[str] = set()
 
         async def answers(request: Request) -> bytes:
@@ -183,27 +201,27 @@ class TestRecovery:
                 return answer_of(200, "webhook-delivery: abort-message")
             return OK
 
-        async with setup.running() as app, Partner(answers) as partner:
-            await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in PEOPLE))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+        async with Partner(answers) as partner:
+            await corner.publish(corner.agency("gjf"), *(corner.person(name, "gjf") for name in PEOPLE))
+            async with corner.client("gjf") as gjf:
                 made = await gjf.subscribed("webhook", partner.url)
-                await setup.publish(*(match(name, "x") for name in PEOPLE))
-                await eventually(lambda: stored(app, len(PEOPLE), state={"$in": ["delivered", "failed"]}))
-                database = app.state.database
-                failed = [d["notice"] async for d in database.deliveries.find({"state": "failed"})]
+                await corner.publish(*(corner.match(name, "x") for name in PEOPLE))
+                await eventually(lambda: corner.stored(len(PEOPLE), state={"$in": ["delivered", "failed"]}))
+                database = corner.app.state.database
+                failed = [d["notice"] async for d in database.deliveries.find(corner.kept(state="failed"))]
                 well.add("now")
                 before = len(partner.requests)
                 recovery = f"/subscriptions/{made['subscription']}/recovery"
                 await gjf.post(recovery, json={"what": "failed"})
                 await eventually(lambda: _state(gjf, recovery, "done"))
-                await eventually(lambda: stored(app, len(PEOPLE), state="delivered"))
+                await eventually(lambda: corner.stored(len(PEOPLE), state="delivered"))
         assert failed
         assert sorted(event["id"] for event in partner.told[before:]) == sorted(failed)
 
 
 class TestReturn:
     async def test_with_every_retry_an_hour_away_a_recall_and_the_rest_come_soon_after_the_return(
-        self, setup: Setup
+        self, patient: Corner
     ) -> None:
         down = True
 
@@ -211,18 +229,18 @@ class TestReturn:
             return answer_of(503) if down else OK
 
         names = PEOPLE[: OUTAGE + 2]
-        async with Partner(answers) as partner, setup.running(retry_schedule=(0.0, 3600.0, 3600.0)) as app:
-            await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in names))
-            async with Client(app, setup.tokens["gjf"]) as gjf:
+        async with Partner(answers) as partner:
+            await patient.publish(patient.agency("gjf"), *(patient.person(name, "gjf") for name in names))
+            async with patient.client("gjf") as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await setup.publish(*(match(name, "x") for name in names))
-                await eventually(lambda: stored(app, len(names), attempts=1, state="due"))
-                await setup.publish(person(names[0], sequence=2))
-                await eventually(lambda: stored(app, 1, about="recall", attempts=1, state="due"))
+                await patient.publish(*(patient.match(name, "x") for name in names))
+                await eventually(lambda: patient.stored(len(names), attempts=1, state="due"))
+                await patient.publish(patient.person(names[0], sequence=2))
+                await eventually(lambda: patient.stored(1, about="recall", attempts=1, state="due"))
                 # a notice that had left as the probe when the recall came
-                await eventually(lambda: _none(app, about="notice", state="sending"))
+                await eventually(lambda: _none(patient, about="notice", state="sending"))
                 down, before = False, len(partner.requests)
-                await eventually(lambda: stored(app, len(names), state="delivered"))
+                await eventually(lambda: patient.stored(len(names), state="delivered"))
         told = partner.told[before:]
         assert len(told) == len({event["id"] for event in told}) == len(names), (
             "each once, and no notice that is recalled"
@@ -230,8 +248,8 @@ class TestReturn:
         assert told[0]["type"] == "recall", "it is the probe"
 
 
-async def _none(app: Any, **query: Any) -> bool:
-    return not await stored(app, 1, **query)
+async def _none(corner: Corner, **query: Any) -> bool:
+    return not await corner.stored(1, **query)
 
 
 async def _again(client: Client, address: str, count: int) -> bool:
