@@ -23,7 +23,7 @@ from tests.integration.notifications.parts import Client, Setup, eventually, sto
 from tests.unit.notifications.world import hexid, holding
 
 pytestmark = pytest.mark.integration
-OFTEN = (0.0, *[0.2] * 49)
+OFTEN = (0.0, *[0.2] * 24, *[2.0] * 25)  # soon, and not used up while it is away, however long that takes to arrange
 NUMBERS = itertools.count(1)  # of agencies
 
 

@@ -37,6 +37,17 @@ def delivery(number: int, about: str = "recall") -> dict[str, Any]:
     }  # fmt: skip
 
 
+async def until_still(done: Sequence[Any]) -> int:
+    """How much is done once nothing moves any more. That is told by how often the loop has come round, too, not by time
+    alone: a process that was not let run for a while has not been still."""
+    before, still = len(done), 0
+    while still < 20:
+        await asyncio.sleep(0.005)
+        still = still + 1 if len(done) == before else 0
+        before = len(done)
+    return before
+
+
 class FakeDependencies(AlongStore):
     """Everything a worker works with; nothing is written down until ``written`` is set."""
 
@@ -193,11 +204,7 @@ class FakeDependencies(AlongStore):
 
     async def until_stuck(self) -> int:
         """How much is sent until nothing moves any more."""
-        before = -1
-        while before != len(self.sent):
-            before = len(self.sent)
-            await asyncio.sleep(0.1)
-        return before
+        return await until_still(self.sent)
 
     async def run_until_stuck(self) -> int:
         """How much is sent while nothing is written down."""

@@ -22,6 +22,7 @@ from tests.unit.notifications.fake_dependencies import (
     SLOTS,
     FakeDependencies,
     delivery,
+    until_still,
 )
 
 pytestmark = pytest.mark.unit
@@ -45,11 +46,7 @@ class Counted(FakeDependencies):
         return [None for _ in tasks]
 
     async def until_stuck(self) -> int:
-        before = -1
-        while before != len(self.order):
-            before = len(self.order)
-            await asyncio.sleep(0.1)
-        return before
+        return await until_still(self.order)
 
 
 class TestSlots:
