@@ -29,6 +29,7 @@ from services.notifications.repository import Repository
 from shared.kit.base.ids import Ids
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import UnitOfWork
+from shared.kit.web.middleware import CannotGoOn
 from shared.kit.web.problems import unavailable
 
 PIECE = 200  # positions
@@ -36,7 +37,7 @@ MOST_DAYS_NAMED = 20  # by a recall
 LOOKED_BACK = 20  # versions before a recall
 
 
-class FileChanged(Exception):
+class FileChanged(CannotGoOn):
     """A line may not be told any more since the file's hash was said: the answer cannot go on."""
 
 

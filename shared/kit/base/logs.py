@@ -144,12 +144,18 @@ def _short(file: str) -> str:
     return file.rpartition("site-packages/")[2].removeprefix(_HERE)
 
 
+class AlreadyLogged(Exception):
+    """Whoever raises it has written down what there is to say: a library that logs it again says nothing new."""
+
+
 class _Capture(logging.Handler):
     """Takes the records of every library; no argument and no built sentence gets through."""
 
     _log = logger("library")
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and isinstance(record.exc_info[1], AlreadyLogged):
+            return
         level = logging.getLevelName(record.levelno).lower()
         values: dict[str, Any] = {"part": record.name}
         if _stands_in_source(record):

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.kit.base import metrics
-from shared.kit.base.logs import logger
+from shared.kit.base.logs import AlreadyLogged, logger
 from shared.kit.web.problems import Problem, internal
 
 LONGEST_PATH = 2_048
@@ -77,7 +77,8 @@ class Outermost:
 
     A head out of bounds is refused. A body may be read only as far as its route allows (``Reading``). An exception that
     nobody turned into a problem is logged as class and frames, and answered with 500 without any text of it; a caller
-    who has gone is no failure. Answers may neither be kept nor be taken for another type.
+    who has gone is no failure, nor is an answer that is cut off because of what else would be a problem. Answers may
+    neither be kept nor be taken for another type.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -130,6 +131,9 @@ class Outermost:
                 await answer(reading.refusal)
             elif gone or isinstance(error, ClientDisconnect):
                 status = status or CLIENT_GONE
+            elif status and _is_foreseen(error, scope):
+                _log.info("answer_cut_off", method=scope["method"], route=_route(scope))
+                raise _CutOff from None
             else:
                 _log.exception("request_failed", method=scope["method"], route=_route(scope))
                 await answer(internal())
@@ -138,8 +142,22 @@ class Outermost:
             metrics.http_requests.of(code=CLIENT_GONE if gone and not status else status).inc()
 
 
-class _CutOff(Exception):
+class CannotGoOn(Exception):
+    """Raised by what gives an answer piece by piece, once what it began with is not right any more: the answer is cut
+    off, and by its length the caller sees that some is missing."""
+
+
+class _CutOff(AlreadyLogged):
     """An answer broke off; the cause is in the log line before."""
+
+
+def _is_foreseen(error: Exception, scope: Scope) -> bool:
+    """Whether it is no failure of ours, and would have had an answer of its own if none had been under way: a problem,
+    a database that is away. Starlette raises such a one as the cause of another."""
+    if isinstance(error, CannotGoOn):
+        return True
+    handled = getattr(scope.get("app"), "exception_handlers", {})
+    return isinstance(error, RuntimeError) and any(kind in handled for kind in type(error.__cause__).__mro__)
 
 
 def too_much(most_bytes: int) -> Problem:

@@ -224,6 +224,13 @@ class TestLibraries:
         assert line["errors"] == ["ValueError"]
         assert NAME not in json.dumps(line, ensure_ascii=False)
 
+    def test_what_was_written_down_where_it_was_raised_is_not_written_again(self, lines: Any) -> None:
+        class Known(logs.AlreadyLogged):
+            pass
+
+        logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=Known())
+        assert lines() == []
+
     def test_a_record_whose_arguments_do_not_fit_is_no_trouble(self, lines: Any) -> None:
         logs._Capture().handle(logging.LogRecord("aiohttp", logging.ERROR, __file__, 1, "%s %s", (NAME,), None))
         (line,) = lines()

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel
-from starlette.responses import Response
+from pymongo.errors import AutoReconnect
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Message
 
 from shared.access.api_keys import Calling
 from shared.kit.web import middleware, problems, quotas
 from shared.kit.web.authentication import unauthorised
 from shared.kit.web.edge_settings import EdgeSettings
-from shared.kit.web.middleware import Outermost
+from shared.kit.web.middleware import CannotGoOn, Outermost
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import PROBE, Bounds, Router, bounded, bounded_routes
 from tests.support.routes import Asked
 
 pytestmark = pytest.mark.unit
 GOOD = {"authorization": "good"}
+BREAKS = {"changed": CannotGoOn(), "key": unauthorised(), "database": AutoReconnect(), "bug": RuntimeError()}
 
 
 class Wanted(BaseModel):
@@ -59,6 +64,14 @@ def app(**settings: Any) -> FastAPI:
     async def page() -> Response:
         return Response(b"x" * 200_000)
 
+    @router.get("/pieces/{how}")
+    async def pieces(how: str) -> Response:
+        async def some() -> AsyncIterator[bytes]:
+            yield b"x"
+            raise BREAKS[how]
+
+        return StreamingResponse(some())
+
     @router.get("/probe")
     @bounded(PROBE)
     async def probe() -> int:
@@ -76,10 +89,12 @@ class Exchange(Asked):
 
     def __init__(self, *pieces: bytes | None) -> None:
         super().__init__()
-        self.pieces = list(pieces)
+        self.pieces, self.sent_pieces = list(pieces), pieces
         self.sent: list[int] = []
 
     async def _receive(self) -> Message:
+        if self.received > len(self.sent_pieces):
+            await asyncio.Event().wait()  # nothing more comes
         self.received += 1
         piece = self.pieces.pop(0) if self.pieces else b""
         if piece is None:
@@ -177,6 +192,20 @@ class TestWhileReading:
         await ask(app(), path, b"{", None, **GOOD)
         assert "request_failed" not in capsys.readouterr().out
         assert middleware.metrics.http_requests.of(code=500)._value.get() == before
+
+
+class TestInPieces:
+    @pytest.mark.parametrize(
+        ("how", "said"),
+        [(each, "answer_cut_off") for each in ("changed", "key", "database")] + [("bug", "request_failed")],
+    )
+    async def test_an_answer_is_cut_off_and_only_a_bug_is_a_failure_of_ours(
+        self, how: str, said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(middleware._CutOff):
+            await ask(app(), f"/pieces/{how}", method="GET")
+        written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(each["event"], each["route"]) for each in written] == [(said, "/pieces/<how>")]
 
 
 class TestHeads:
