@@ -64,7 +64,11 @@ class DeliveryQueries:
 
     async def waiting_endpoints(self, about: str, now: datetime) -> list[str]:
         """Subscriptions with a notice or a recall (``about``) to send now."""
-        return sorted(subscription for subscription, due in (await self._first_due(about)).items() if due <= now)
+        return sorted(await self.waiting_since(about, now))
+
+    async def waiting_since(self, about: str, now: datetime) -> dict[str, datetime]:
+        """The same, and since when the first of it could have been sent."""
+        return {subscription: due for subscription, due in (await self._first_due(about)).items() if due <= now}
 
     async def with_recalls(self) -> set[str]:
         """Subscriptions for which a recall waits, due or not."""

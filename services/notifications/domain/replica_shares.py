@@ -11,8 +11,8 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class ReplicaShare:
-    """``me`` among the ``live`` replicas. ``patience``: so long the one that is to ask an endpoint in an outage is
-    waited for, then the next one does."""
+    """``me`` among the ``live`` replicas. ``patience``: so long the one that is to do something (ask an endpoint in an
+    outage, send the letter of a day) is waited for, then the next one does."""
 
     me: str = ""
     live: Sequence[str] = ()
@@ -34,13 +34,18 @@ class ReplicaShare:
     def probes(self, outage: str, waited: timedelta) -> bool:
         """Whether this one asks an endpoint in an outage that nobody has asked although it could have been for so long.
 
-        Each ``outage`` (an endpoint since it last failed) has its own order of replicas, the same for all of them: the
-        first asks at once, and one that is gone is stood in for by the next. One that asks and cannot get there is not
-        always the first: when it has failed, that is another outage.
+        Each ``outage`` is an endpoint since it last failed: one that asks and cannot get there is not always the first,
+        for when it has failed, that is another outage.
         """
+        return self.does(outage, waited)
+
+    def does(self, what: str, waited: timedelta) -> bool:
+        """Whether this one does what one replica alone is to do, and nobody has done although it has been due for so
+        long. Each thing has its own order of replicas, the same for all of them: the first does it at once, and one
+        that is gone is stood in for by the next."""
 
         def place(replica: str) -> bytes:
-            return hashlib.sha256(f"{outage}/{replica}".encode()).digest()
+            return hashlib.sha256(f"{what}/{replica}".encode()).digest()
 
         before = sum(place(other) < place(self.me) for other in {*self.live} - {self.me})
         return waited >= before * self.patience

@@ -1,8 +1,9 @@
 """The channel ``email-digest``: one mail a day with everything that was told meanwhile; recalls leave at once.
 
-A delivery of it is due at the next window. What is due together is claimed together, looked at once more, mailed as one
-letter and written down one by one, with the parts that every pushed delivery has; so a crash in between repeats the
-letter, under the same ids. Who was told nothing is mailed nothing.
+A delivery of it is due at the next window. What is due together is claimed together, by the one replica whose turn it
+is (domain/replica_shares.py), looked at once more, mailed as one letter and written down one by one, with the parts
+that every pushed delivery has; so a crash in between repeats the letter, under the same ids. Who was told nothing is
+mailed nothing.
 """
 
 from __future__ import annotations
@@ -105,13 +106,20 @@ class DigestSender:
     async def _letters_of(self, about: About) -> AsyncIterator[None]:
         """All that are due, one after the other."""
         repository = self._deps.repository
-        for subscription in await repository.waiting_endpoints(about, self._deps.clock.calendar()):
+        for subscription, due in sorted((await repository.waiting_since(about, self._deps.clock.calendar())).items()):
             endpoint, now = await repository.subscription(subscription), self._deps.clock.calendar()
             if endpoint is None or endpoint["channel"] != EMAIL_DIGEST or not is_open(endpoint, now, about):
+                continue
+            if about == "notice" and not self._is_ours(endpoint, due, now):
                 continue
             while await self._send(endpoint, about, now) == MOST_TOLD:
                 yield
             yield
+
+    def _is_ours(self, endpoint: SubscriptionDocument, due: datetime, now: datetime) -> bool:
+        """Of replicas that look at the same moment each would claim a part of the day, and send a letter of its own."""
+        since = max(due, endpoint["held_until"] or due)
+        return self._deps.lease.share.does(f"digest/{endpoint['_id']}/{since.isoformat()}", now - since)
 
     async def _send(self, endpoint: SubscriptionDocument, about: About, now: datetime) -> int:
         """One letter; of how many it was to be, none when it was not taken: another one waits for the next look."""

@@ -1,0 +1,61 @@
+"""Whose turn it is to send the letter of a day, where several replicas look for it at the same moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.notifications.channels.mail.digest import DigestSender
+from services.notifications.documents import EMAIL_DIGEST
+from services.notifications.domain.replica_shares import ReplicaShare
+
+pytestmark = pytest.mark.unit
+REPLICAS = ["n-1", "n-2", "n-3"]
+DIGESTS = [f"s-{number}" for number in range(30)]
+DUE, PATIENCE = datetime(2026, 11, 30, tzinfo=UTC), timedelta(seconds=20)
+
+
+class World:
+    """What waits for every digest, ``about`` what, and by which replica it was claimed: nothing is there any more."""
+
+    def __init__(self, about: str = "notice", held_until: datetime | None = None) -> None:
+        self.claimed: dict[str, list[str]] = {each: [] for each in DIGESTS}
+        self._about, self._held_until = about, held_until
+
+    async def waiting_since(self, about: str, now: datetime) -> dict[str, datetime]:
+        return dict.fromkeys(DIGESTS, DUE) if about == self._about else {}
+
+    async def subscription(self, id: str) -> dict[str, Any]:
+        return {"_id": id, "channel": EMAIL_DIGEST, "state": "active", "held_until": self._held_until}
+
+    async def claim(self, subscription: str, about: str, owner: str, *_: Any) -> list[Any]:
+        self.claimed[subscription].append(owner)
+        return []
+
+    async def looked_at_by(self, me: str, now: datetime) -> None:
+        share = ReplicaShare(me, REPLICAS, PATIENCE)
+        lease = SimpleNamespace(share=share, owner_for=lambda channel: me)
+        clock = SimpleNamespace(calendar=lambda: now)
+        deps: Any = SimpleNamespace(repository=self, lease=lease, clock=clock)
+        none: Any = None
+        await DigestSender(deps, none, none, none, none).look()
+
+
+@pytest.mark.parametrize("held", [timedelta(0), timedelta(hours=1)])
+async def test_one_replica_sends_it_and_the_next_only_when_that_does_not(held: timedelta) -> None:
+    """Also where all waited until a mailbox was open again."""
+    for places in range(len(REPLICAS)):
+        world = World(held_until=DUE + held if held else None)
+        for me in REPLICAS:
+            await world.looked_at_by(me, DUE + held + places * PATIENCE)
+        assert {len(by) for by in world.claimed.values()} == {places + 1}
+
+
+async def test_a_recall_waits_for_nobody() -> None:
+    world = World("recall")
+    for me in REPLICAS:
+        await world.looked_at_by(me, DUE)
+    assert set(map(tuple, world.claimed.values())) == {tuple(REPLICAS)}
