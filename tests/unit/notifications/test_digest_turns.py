@@ -1,4 +1,5 @@
-"""Whose turn it is to send the letter of a day, where several replicas look for it at the same moment."""
+"""Whose turn it is to send the letter of a day, where several replicas look for it at the same moment, and what is in
+that letter."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from services.notifications.channels.mail.digest import DigestSender
-from services.notifications.documents import EMAIL_DIGEST
+from services.notifications.channels.mail.digest import DigestSender, EmailDigest
+from services.notifications.documents import DUE as IS_DUE
+from services.notifications.documents import EMAIL_DIGEST, WAITING
 from services.notifications.domain.replica_shares import ReplicaShare
 
 pytestmark = pytest.mark.unit
@@ -59,3 +61,17 @@ async def test_a_recall_waits_for_nobody() -> None:
     for me in REPLICAS:
         await world.looked_at_by(me, DUE)
     assert set(map(tuple, world.claimed.values())) == {tuple(REPLICAS)}
+
+
+@pytest.mark.parametrize(("about", "due"), [("notice", DUE), ("recall", DUE + timedelta(minutes=1))])
+def test_what_waited_for_one_of_that_letter_leaves_behind_it_and_not_a_day_later(about: str, due: datetime) -> None:
+    """An end that was said after a recovery had asked for its notice again: it waits until that has been mailed."""
+    none: Any = None
+    digest = EmailDigest(none, none, lambda after: DUE if after < DUE else DUE + timedelta(days=1))
+    delivery: Any = {"about": about, "state": IS_DUE}
+    before: Any = SimpleNamespace(now=DUE - timedelta(minutes=1))
+    behind: Any = SimpleNamespace(now=DUE + timedelta(minutes=1))
+    digest.accept(before, delivery, first=False)
+    assert delivery["state"] == WAITING
+    digest.accept(behind, delivery, first=True)
+    assert (delivery["state"], delivery["due"]) == (IS_DUE, due)

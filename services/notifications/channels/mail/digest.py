@@ -66,8 +66,10 @@ class EmailDigest(Channel):
         return None if target is None else target.lower()
 
     def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
-        """Due with the next digest; a recall at once."""
-        due = work.now if delivery["about"] == "recall" else self._next_window(work.now)
+        """Due with the next digest; a recall at once. When its turn has come, it is due since it was said: what waited
+        for one of the same letter would else come a day later."""
+        said = delivery.get("due") if delivery["state"] == WAITING else None
+        due = work.now if delivery["about"] == "recall" else said or self._next_window(work.now)
         delivery.update({"state": DUE if first else WAITING, "due": due})
         delivery.setdefault("since", due)
 
