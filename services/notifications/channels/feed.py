@@ -379,7 +379,16 @@ class FeedReader:
             return delivery["state"] != POSTED or not self._queues.is_needless(work, delivery)
         subject = subject_of(PEOPLE.get(work, delivery["person"]), FLOORS.get(work, delivery["person"]))
         alias = alias_to_tell(subject, delivery["recipient"], self._today(now))
-        return agency_receives(AGENCIES.get(work, delivery["recipient"])) and alias == delivery["alias"]
+        may_be_told = agency_receives(AGENCIES.get(work, delivery["recipient"])) and alias == delivery["alias"]
+        return may_be_told and not self._taken_back(work, delivery)
+
+    @staticmethod
+    def _taken_back(work: UnitOfWork, delivery: DeliveryDocument) -> bool:
+        """A recall was said since. What is allowed again is told anew behind it: no line comes back to a day that is
+        over, and nobody is given again what they were told to forget."""
+        thread = THREADS.get(work, delivery["thread"])
+        recall = None if thread is None else thread["recall"]
+        return recall is not None and recall["alias"] == delivery["alias"] and delivery["version"] < recall["version"]
 
     def _given(self, work: UnitOfWork, delivery: DeliveryDocument) -> dict[str, Any]:
         given(work, delivery)

@@ -239,3 +239,16 @@ def test_what_may_be_read_is_not_withheld() -> None:
     desk.pull("gjf")
     desk.pull("gjf")
     assert "untold" not in desk.thread()
+
+
+def test_what_was_taken_back_is_not_given_again_by_whoever_reads_from_the_start() -> None:
+    """Nor does a line come back to the file of a day that is over: both read the same."""
+    desk = Desk("feed")
+    first, cursor = desk.pull("gjf")
+    desk.pull("gjf", cursor)  # it has arrived
+    for sequence, consents in enumerate(((), ("gjf",)), 2):
+        desk.hear(desk.event("person-updated", person_of("a", consents), "a", sequence))
+    again, _ = desk.pull("gjf")
+    assert [event["type"] for event in again] == ["recall", "notice", "notice"]
+    assert holding(again) == holding(first) == HELD
+    assert {event["id"] for event in again}.isdisjoint(event["id"] for event in first)
