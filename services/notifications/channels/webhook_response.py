@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from services.notifications.domain.attempt_verdict import Verdict
 
 ABORTED = "aborted"
+DISABLED = "disabled-by-recipient"
 DOUBTFUL = "answered-with-a-page"
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _WITHOUT_CONTENT = frozenset({204, 205})  # whatever their content-type says: some frameworks put it on every answer
@@ -60,7 +61,7 @@ def judge(answer: Answer, now: datetime, longest_hold: timedelta) -> Verdict:
     )
 
 
-_DISABLED = Verdict("failed", "disabled-by-recipient", disable=True)
+_DISABLED = Verdict("failed", DISABLED, disable=True)
 
 
 def retry_after(value: str | None, now: datetime, longest: timedelta) -> timedelta | None:

@@ -2,6 +2,7 @@
 
 First the handshake of the CloudEvents HTTP webhook specification (``OPTIONS``); who does not know it is sent a signed
 test event and has to take it with a 2xx, which also shows that the secret is installed where signatures are verified.
+A 2xx with a page for people is no yes: whatever stands before a system answers so, to anything.
 Whoever asks for it makes us call an address whose owner has not said yes: so only so often for each agency, whatever
 the subscription, and counted before we call.
 """
@@ -10,9 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from services.notifications.channels.channel import Channel, PushChannel
+from services.notifications.channels.webhook_response import DISABLED
 from services.notifications.documents import RECIPIENTS, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.notice_envelope import cloudevent, encode, month_of
@@ -38,7 +41,9 @@ class EndpointCheck:
         if not isinstance(channel, PushChannel):
             return Verdict("delivered")
         await self._store.submit(self._asked_once_more(endpoint["agency"], channel))
-        return Verdict("delivered") if await channel.permitted(endpoint) else await self._send_test(channel, endpoint)
+        if await channel.permitted(endpoint):
+            return Verdict("delivered")
+        return _as_consent(await self._send_test(channel, endpoint))
 
     async def test(self, endpoint: SubscriptionDocument) -> Verdict:
         """A test event, signed and with all headers like any other. It is about nobody and in no list. Raises 429."""
@@ -70,3 +75,11 @@ class EndpointCheck:
             RECIPIENTS.save(work, recipient)
 
         return Operation(needs, do)
+
+
+def _as_consent(verdict: Verdict) -> Verdict:
+    """What an answer to a test says of whether its endpoint wants to be told: neither a page for people, which brings
+    a notice and proves nobody, nor a 2xx that asks for the end of the subscription is a yes."""
+    if verdict.outcome != "delivered" or not (verdict.doubtful or verdict.disable):
+        return verdict
+    return replace(verdict, outcome="failed", reason=verdict.reason or DISABLED)

@@ -15,6 +15,7 @@ from services.notifications.channels import client_tls
 from services.notifications.channels.client_tls import ClientTls, context_of
 from services.notifications.channels.mail.channel import Email
 from services.notifications.channels.mail.digest import EmailDigest
+from services.notifications.channels.webhook_response import Answer, judge
 from services.notifications.channels.webhook_signing import new_secret
 from services.notifications.documents import SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
@@ -112,6 +113,51 @@ class TestBeginning:
         desk = Desk()
         for wishes in (Wishes(secret=new_secret()), Wishes(headers={"x-a": "b"}), Wishes(per_second=1.0)):
             assert await refused(desk.made.subscribe("gjf", "feed", wishes)) == (422, "not-for-this-channel")
+
+
+class TestConsent:
+    """What an endpoint says to the test event by which it is asked."""
+
+    @pytest.mark.parametrize(
+        ("said", "reason"),
+        [
+            (Answer(200, {"content-type": "text/html; charset=utf-8"}), "answered-with-a-page"),
+            (Answer(202, {"content-type": "application/xhtml+xml"}), "answered-with-a-page"),
+            (Answer(200, {"webhook-delivery": "disable"}), "disabled-by-recipient"),
+            (Answer(200, {"webhook-delivery": "abort-message"}), "aborted"),
+            (Answer(200, {"content-type": "application/json"}), None),
+            (Answer(204, {"content-type": "text/html"}), None),
+        ],
+        ids=str,
+    )
+    async def test_a_page_for_people_and_the_wish_to_be_told_no_more_are_no_yes(
+        self, said: Answer, reason: str | None
+    ) -> None:
+        desk = Desk()
+        begun = (await desk.made.subscribe("gjf", "webhook", Wishes(URL))).subscription["_id"]
+        moved = await desk.webhook("https://third.example.org/hook")
+        desk.endpoints.says = dict.fromkeys((URL, OTHER), judge(said, desk.world.now, GRACE))
+        asked = (
+            lambda: desk.made.resume("gjf", begun),
+            lambda: desk.made.change("gjf", moved, Wishes(OTHER), {"url"}),
+        )
+        for ask in asked:
+            if reason is None:
+                assert (await ask())["state"] == "active"
+                continue
+            with pytest.raises(Problem) as problem:
+                await ask()
+            assert problem.value.status == 409
+            assert problem.value.details.model_extra == {"reason": reason, "phase": "answer"}
+        assert desk.kept(begun)["state"] == ("active" if reason is None else "unconfirmed")
+        assert desk.made.target_of(desk.kept(moved)) == (OTHER if reason is None else "https://third.example.org/hook")
+
+    async def test_the_handshake_decides_whatever_comes_with_it(self) -> None:
+        desk = Desk()
+        id = (await desk.made.subscribe("gjf", "webhook", Wishes(URL))).subscription["_id"]
+        desk.endpoints.allow.add(URL)
+        desk.endpoints.says[URL] = judge(Answer(200, {"content-type": "text/html"}), desk.world.now, GRACE)
+        assert (await desk.made.resume("gjf", id))["state"] == "active"
 
 
 class TestAddress:
