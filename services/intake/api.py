@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Query, Request, Response
@@ -22,6 +21,7 @@ from shared.access.api_keys import Caller, Calling
 from shared.events.field_types import Reference, Slug
 from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refusal, Refused
+from shared.kit.web.json_types import WHOLE, DayInBody
 from shared.kit.web.problems import errors, not_found, unavailable
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import Bounds, Router, bounded
@@ -89,9 +89,9 @@ class RejectionSearch(BaseModel):
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    day: date | None = None
+    day: DayInBody | None = None
     agency: Slug | None = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    limit: Annotated[int, Field(ge=1, le=500, strict=True), WHOLE] = 100
     before: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 

@@ -24,7 +24,6 @@ from shared.kit.web.route_bounds import bounded_routes
 
 ANY_ID = "0" * 32
 _OVER_SOCKETS = "sent while head or body come in, before the application is asked: tests/integration/kit/test_edge.py"
-ANY_TEXT = "its parameters are any text: what fits nothing is not found"
 _OF_A_PROBE = "a probe does nothing that could fail; whatever does is an answer of its own"
 # Why an answer cannot be provoked here: of every operation, or of one.
 NEVER: Mapping[tuple[str, int], str] = {
@@ -112,6 +111,8 @@ class Documented:
             await self.ask(operation, 401, headers={"authorization": "Bearer x"})
             with _instead(runtime, "authenticator", _Failing(AutoReconnect())):
                 await self.ask(operation, 503)
+        asked = await self.ask(operation, 422, params={"unheard-of": "1"})
+        assert operation.startswith("HEAD") or asked.json()["rule"] == "unknown-parameter"
         if route.dependant.body_params:
             await self.ask(operation, 415, content=b"{}")
         if route.dependant.query_params:

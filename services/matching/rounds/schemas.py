@@ -13,9 +13,10 @@ from services.matching.rounds.documents import RoundState
 from shared.events.data_classification import FEATURE, PSEUDONYMOUS, PUBLIC, Model
 from shared.events.field_types import Id
 from shared.events.topics.matches import Part
+from shared.kit.web.json_types import WHOLE, Number
 
 MOST_PEOPLE, MOST_OPENINGS, MOST_PLACES = 500, 1_000, 1_000
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[Number, Field(ge=0, le=1)]
 Sum = Annotated[float, Field(ge=0)]
 
 
@@ -30,7 +31,7 @@ class AskedOpening(Asked):
     one where it says nothing."""
 
     opportunity: Id
-    places: Annotated[int | None, Field(ge=1, le=MOST_PLACES)] = None
+    places: Annotated[int | None, Field(ge=1, le=MOST_PLACES, strict=True), WHOLE] = None
 
 
 class AskedTerms(Asked):
@@ -41,7 +42,7 @@ class AskedTerms(Asked):
 
     guarantee: Share = 0.5
     floor: Share = 0.0
-    floor_cost: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    floor_cost: Annotated[Number, Field(ge=0, le=0.5)] = 0.1
     group_by: GroupBy = "sex"
 
 
@@ -71,7 +72,7 @@ class AskedExcluded(Asked):
 class AskedAdjustments(Asked):
     """All that is decided by hand, instead of what was before; ``version`` is that of the round that was looked at."""
 
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, strict=True), WHOLE]
     fixed: Annotated[list[AskedFixed], Field(max_length=MOST_PEOPLE)] = []
     excluded: Annotated[list[AskedExcluded], Field(max_length=2_000)] = []
 
@@ -79,7 +80,7 @@ class AskedAdjustments(Asked):
 class AskedConfirmation(Asked):
     """``version`` is that of the round that was looked at."""
 
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, strict=True), WHOLE]
 
 
 class Placed(Model):

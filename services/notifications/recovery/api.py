@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -19,8 +20,11 @@ from services.notifications.recovery.schemas import (
     RecoveryWanted,
 )
 from shared.access.api_keys import Caller, Calling
+from shared.events.refusal import Refusal, Refused
 from shared.kit.web.problems import errors, not_found
 from shared.kit.web.route_bounds import Router
+
+CLOCKS_DIFFER = timedelta(days=1)  # as for the events of agencies
 
 
 def _may_read(caller: Caller) -> str:
@@ -74,6 +78,8 @@ def make_recovery_router(endpoints: Endpoints) -> APIRouter:
     async def recover(caller: Calling, subscription: OneId, wanted: RecoveryWanted) -> RecoveryShown:
         """Tell the subscription again what failed, or all that it should hold; slowly, beside what is new."""
         agency = recipient_of(caller)
+        if wanted.since is not None and wanted.since > endpoints.clock.calendar() + CLOCKS_DIFFER:
+            raise Refused(Refusal("date-in-future", "/since"))  # nothing would come of it, and nobody would know why
         started = await endpoints.recoveries.start(agency, subscription, wanted.what, wanted.since)
         return RecoveryShown.of(started, waits=False)
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Self
 
-from pydantic import AwareDatetime
-
 from services.notifications.documents import (
     DUE,
     FAILED,
@@ -23,6 +21,7 @@ from services.notifications.documents import (
 from services.notifications.domain.attempt_phase import Phase, phase_of
 from services.notifications.recovery.delivery_explanation import Because, because, next_attempt
 from services.notifications.schemas import Schema
+from shared.kit.web.json_types import MomentInBody
 
 _TRIED = frozenset({DUE, SENDING, FAILED})  # their reason is what an attempt came to
 
@@ -129,7 +128,7 @@ class RecoveryWanted(Schema):
     whether it has arrived or not. ``since``: only what ended after that."""
 
     what: RecoveryKind
-    since: AwareDatetime | None = None
+    since: MomentInBody | None = None
 
 
 class RecoveryShown(Schema):

@@ -21,19 +21,14 @@ from services.notifications.domain.attempt_phase import Phase, phase_of
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.schemas import Schema
 from services.notifications.subscriptions import subscription_options
-
-
-def _whole(wanted: object) -> object:
-    """JSON knows one kind of number, as events know: 600.0 is the integer 600."""
-    return int(wanted) if isinstance(wanted, float) and wanted.is_integer() else wanted
-
+from shared.kit.web.json_types import WHOLE, Number
 
 Url = Annotated[str, StringConstraints(min_length=8, max_length=500)]
 Secret = Annotated[str, StringConstraints(max_length=100)]
 # strict, as events are: true is no number, and "yes" is nothing that we should guess at
-PerSecond = Annotated[float, Field(ge=0.1, le=1_000, allow_inf_nan=False, strict=True)]
-BlockedHeadSeconds = Annotated[int, Field(ge=60, le=30 * 86_400, strict=True), BeforeValidator(_whole)]
-RetryWait = Annotated[float, Field(ge=1, le=86_400, strict=True)]
+PerSecond = Annotated[Number, Field(ge=0.1, le=1_000, allow_inf_nan=False)]
+BlockedHeadSeconds = Annotated[int, Field(ge=60, le=30 * 86_400, strict=True), WHOLE]
+RetryWait = Annotated[Number, Field(ge=1, le=86_400)]
 RetryWaits = Annotated[tuple[RetryWait, ...], Field(min_length=1, max_length=20)]
 RecallsOnly = Annotated[bool, Field(strict=True)]
 AlertsTo = Annotated[str, StringConstraints(min_length=8, max_length=300)]

@@ -24,7 +24,8 @@ _TO_ANYBODY = {
     "431": "The head is too large",
     "500": "A fault of ours",
 }
-_UNLESS_A_PROBE = {"429": "Too many at a time; Retry-After says when"}
+_DOES_NOT_FIT = "Something that was sent does not fit"
+_UNLESS_A_PROBE = {"422": _DOES_NOT_FIT, "429": "Too many at a time; Retry-After says when"}
 _WITH_A_KEY = {
     "400": "A key in the address, or a body that cannot be read",
     "401": "No valid key",
@@ -63,7 +64,7 @@ def _mend(responses: dict[str, Any], route: BoundedRoute) -> None:
     for status, description in general.items():
         responses.setdefault(status, {"description": description})
     if "422" in responses and responses["422"].get("description") == "Validation Error":
-        responses["422"] = {"description": "Something that was sent does not fit"}
+        responses["422"] = {"description": _DOES_NOT_FIT}
     for status, response in responses.items():
         if status.startswith(("4", "5")) and "content" not in response:
             response["content"] = _PROBLEM

@@ -1,21 +1,21 @@
 """Before a route reads anything: who calls, how much they may send, and whether it is too often.
 
 Every route of ours is made by ``Router``. In this order, and before a byte of the body is taken or parsed: the key (for
-routes that ask who calls), the quotas, the length that the body says. What the body really is, is counted while
-it is read (``http.Outermost``).
+routes that ask who calls), the quotas, the parameters of the address, the length that the body says. What the body
+really is, is counted while it is read (``http.Outermost``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from shared.events.refusal import Refusal, Refused
+from shared.kit.web.address_parameters import AddressParameters
 from shared.kit.web.authentication import Authenticator, authenticated, refuse_key_in_address
 from shared.kit.web.json_bodies import JsonRequest
 from shared.kit.web.middleware import GOOD_KEY, Reading
@@ -69,14 +69,12 @@ class BoundedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's, which reads and parses the body, after our look at head and key."""
         handle, bounds, needs_key = super().get_route_handler(), self.bounds, self.needs_key
-        once = [each.alias for each in self.dependant.query_params if not _takes_several(each.field_info.annotation)]
-        once_in_head = [e.alias for e in self.dependant.header_params if not _takes_several(e.field_info.annotation)]
+        parameters = AddressParameters(self.dependant, any_other=bounds.probe)
 
         async def admitted(request: Request) -> Response:
             reading = Reading.of(request.scope)
             await _admit(request, reading, bounds, needs_key)
-            _said_once(request.query_params.getlist, once, "/query")
-            _said_once(request.headers.getlist, once_in_head, "/header")
+            parameters.check(request)
             reading.allow(bounds.most_bytes)
             return await handle(JsonRequest(request.scope, request.receive))
 
@@ -131,18 +129,6 @@ async def _admit(request: Request, reading: Reading, bounds: Bounds, needs_key: 
             await quotas.charge("bytes", who, size)
 
         await reading.pay_above(SMALL_BODY, pay)
-
-
-def _takes_several(annotation: Any) -> bool:
-    return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))
-
-
-def _said_once(said: Callable[[str], Sequence[str]], names: Iterable[str], place: str) -> None:
-    """What is there twice means two things, as in a body: the framework would take the last one of an address, and
-    whoever looked at it before us the first. Raises Refused."""
-    twice = [Refusal("named-twice", f"{place}/{name}") for name in names if len(said(name)) > 1]
-    if twice:
-        raise Refused(*twice)
 
 
 def _asks_who_calls(dependant: Dependant) -> bool:

@@ -193,7 +193,7 @@ async def test_a_header_that_is_wrong_is_named(
 
 async def test_what_may_be_said_several_times_is_taken(client: httpx.AsyncClient) -> None:
     tags = [("if-none-match", "a"), ("if-none-match", "b")]
-    answer = await client.get("/asked?several=1&several=2&other=1&other=2&one=5", headers=tags)
+    answer = await client.get("/asked?several=1&several=2&one=5", headers=tags)
     assert (answer.status_code, answer.json()) == (200, [5, 2, 2])
 
 

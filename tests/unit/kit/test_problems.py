@@ -109,7 +109,7 @@ class TestRequestsThatDoNotFit:
         ("body", "field", "rule"),
         [
             ({"reference": NAME.upper() + "\n"}, "/reference", "wrong-form"),
-            ({"reference": "a", "count": NAME}, "/count", "int-parsing"),
+            ({"reference": "a", "count": NAME}, "/count", "int-type"),
             ({"reference": "a", NAME: 1}, "", "unknown-field"),
             ({}, "/reference", "missing-field"),
             ([NAME], "", "model-attributes-type"),
