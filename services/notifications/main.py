@@ -241,7 +241,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     return runtime.app(
         title="Ieum notifications",
         routers=(
-            make_subscriptions_router(endpoints),
+            make_subscriptions_router(endpoints, pack),
             make_router(endpoints),
             make_recovery_router(endpoints),
             make_feed_router(feed_endpoints),

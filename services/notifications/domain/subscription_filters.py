@@ -3,43 +3,42 @@ CloudEvents Subscriptions API, over what a notice says of its opening, and its r
 
     {"all": [{"exact": {"kind": "job"}}, {"prefix": {"region": "legal-dong-2026:41"}}]}
 
-A filter is checked and bounded once, when it comes in, kept as text, and compiled once per text.
+A filter is checked and bounded once, when it comes in, kept as text, and compiled once per text. It names only kinds
+and regions that the pack has at that moment: what nobody ever says would never match, and its owner would take silence
+for a lack of openings (docs/decisions/0080).
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from functools import lru_cache
 from typing import Any, get_args
 
 from services.notifications.domain.notice_threads import MatchSummary, Wants
 from shared.events.topics.matches import Band
+from shared.reference import Pack
 
 MOST_DEPTH, MOST_NODES, LONGEST_VALUE, MOST_TEXT = 6, 60, 60, 4_096
 COMPILED = 10_000  # filters that are held ready
-# No name and no number of anybody has a place in a filter.
-FIELDS: Mapping[str, re.Pattern[str]] = {
-    "kind": re.compile(r"[a-z]+(-[a-z]+)*\Z"),
-    "band": re.compile(rf"({'|'.join(get_args(Band))})\Z"),
-    "region": re.compile(r"[a-z]+(-[a-z]+)*(-[0-9]{4})?:[0-9]{1,10}\Z"),
-}
+FIELDS = ("kind", "band", "region")
 BY_PREFIX = frozenset({"region"})  # the codes of regions begin with that of the region around
 
 
 class FilterRefused(ValueError):
-    """``place`` is a JSON pointer into the filter, of our words and numbers only; ``rule`` says what is wrong there."""
+    """``place`` is a JSON pointer into the filter, of our words and numbers only; ``rule`` says what is wrong there.
+    ``values``: what would be right, of one that names what there is not; none of one that is no filter."""
 
-    def __init__(self, place: str, rule: str) -> None:
+    def __init__(self, place: str, rule: str, **values: str) -> None:
         super().__init__(rule)
         self.place = place
         self.rule = rule
+        self.values = values
 
 
-def checked(wanted: object) -> str:
+def checked(wanted: object, pack: Pack) -> str:
     """A filter as it is kept. Raises FilterRefused."""
-    _Check().node(wanted, "", 1)
+    _Check(pack).node(wanted, "", 1)
     text = json.dumps(wanted, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     if len(text) > MOST_TEXT:
         raise FilterRefused("", "filter-size")
@@ -49,7 +48,8 @@ def checked(wanted: object) -> str:
 class _Check:
     """Counts the nodes of one filter while it looks at them."""
 
-    def __init__(self) -> None:
+    def __init__(self, pack: Pack) -> None:
+        self._pack = pack
         self._nodes = 0
 
     def node(self, wanted: object, place: str, depth: int) -> None:
@@ -61,7 +61,8 @@ class _Check:
             raise FilterRefused(place, "filter-form")
         ((dialect, inner),) = wanted.items()
         if dialect in ("exact", "prefix"):
-            self._compared(inner, f"{place}/{dialect}", FIELDS.keys() if dialect == "exact" else BY_PREFIX)
+            whole = dialect == "exact"
+            self._compared(inner, f"{place}/{dialect}", frozenset(FIELDS) if whole else BY_PREFIX, whole=whole)
         elif dialect == "not":
             self.node(inner, f"{place}/not", depth + 1)
         elif dialect in ("all", "any") and isinstance(inner, list) and inner:
@@ -70,15 +71,30 @@ class _Check:
         else:
             raise FilterRefused(place, "filter-form")
 
-    @staticmethod
-    def _compared(inner: object, place: str, fields: Set[str]) -> None:
+    def _compared(self, inner: object, place: str, fields: Set[str], *, whole: bool) -> None:
         if not isinstance(inner, dict) or not inner:
             raise FilterRefused(place, "filter-form")
         for field, value in inner.items():
             if field not in fields:
                 raise FilterRefused(place, "filter-field")
-            if not isinstance(value, str) or len(value) > LONGEST_VALUE or not FIELDS[field].match(value):
+            if not isinstance(value, str) or len(value) > LONGEST_VALUE:
                 raise FilterRefused(f"{place}/{field}", "filter-value")
+            self._known(field, value, f"{place}/{field}", whole=whole)
+
+    def _known(self, field: str, value: str, place: str, *, whole: bool) -> None:
+        if field == "kind" and value not in self._pack.kinds:
+            raise FilterRefused(place, "unknown-kind", kinds=", ".join(self._pack.kinds))
+        if field == "band" and value not in get_args(Band):
+            raise FilterRefused(place, "unknown-value", expected=" or ".join(map(repr, get_args(Band))))
+        if field == "region" and not (self._pack.accepts(field, value) if whole else self._begins_one(field, value)):
+            near = self._pack.successors[value].codes if value in self._pack.successors else ()
+            near = near or self._pack.nearest_codes(field, value)
+            schemes = ", ".join(sorted(self._pack.schemes_for(field)))
+            raise FilterRefused(place, "unknown-code", schemes=schemes, **({"codes": " ".join(near)} if near else {}))
+
+    def _begins_one(self, field: str, value: str) -> bool:
+        """Whether some code of one list begins so: of a list of another year nothing is meant."""
+        return ":" in value and any(code.startswith(value) for code in self._pack.codes(field))
 
 
 @lru_cache(maxsize=COMPILED)

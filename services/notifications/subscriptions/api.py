@@ -28,6 +28,7 @@ from services.notifications.subscriptions.subscription_options import filter_of,
 from shared.access.api_keys import Calling
 from shared.kit.web.problems import errors
 from shared.kit.web.route_bounds import Bounds, Router, bounded
+from shared.reference import Pack
 
 WITH_FILTER = Bounds(most_bytes=16_384)
 WITH_CERTIFICATES = Bounds(most_bytes=65_536)
@@ -40,7 +41,7 @@ TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": {"ETag": TAG}}}
 IfMatch = Annotated[list[Annotated[str, Field(max_length=1_000)]] | None, Header()]
 
 
-def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
+def make_subscriptions_router(endpoints: Endpoints, pack: Pack) -> APIRouter:
     """All routes of subscriptions."""
     router = Router(tags=["subscriptions"])
 
@@ -68,7 +69,7 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
         """Take part in a channel. What stands already is told at once, by a webhook with a secret of ours once it is
         resumed."""
         created = await endpoints.subscriptions.subscribe(
-            recipient_of(caller), wanted.channel, wanted.wishes(wanted.secret)
+            recipient_of(caller), wanted.channel, wanted.wishes(pack, wanted.secret)
         )
         return made(created.subscription, created.secret, response)
 
@@ -95,7 +96,7 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
         """Change what is named. A new address is checked first; what waits then goes there. With ``If-Match``: only if
         it is still what that ``ETag`` came with."""
         changed = await endpoints.subscriptions.change(
-            recipient_of(caller), subscription, wanted.wishes(), wanted.model_fields_set, if_match
+            recipient_of(caller), subscription, wanted.wishes(pack), wanted.model_fields_set, if_match
         )
         return shown(changed, response)
 
@@ -142,7 +143,7 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
     @bounded(WITH_FILTER)
     async def try_filter(caller: Calling, tried: FilterTried) -> FilterTrial:
         """Which of the notices that the caller was sent this filter would have wanted. Nothing is changed."""
-        agency, wants = recipient_of(caller), compiled(filter_of(tried.filter))
+        agency, wants = recipient_of(caller), compiled(filter_of(tried.filter, pack))
         found = await endpoints.repository.deliveries_of(agency, STATES, "", MOST_TRIED)
         # a filter decides what is newly told: who was told something hears of its end, too
         sent = {d["notice"]: d for d in found if d["possibly_sent"] and d["match_state"] == "proposed"}

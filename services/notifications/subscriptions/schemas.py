@@ -22,6 +22,7 @@ from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.schemas import Schema
 from services.notifications.subscriptions import subscription_options
 from shared.kit.web.json_types import WHOLE, Number
+from shared.reference import Pack
 
 Url = Annotated[str, StringConstraints(min_length=8, max_length=500)]
 Secret = Annotated[str, StringConstraints(max_length=100)]
@@ -81,14 +82,14 @@ class SubscriptionChanges(Schema):
     retry_schedule: RetryWaits | None = None
     alerts_to: AlertsTo | None = Field(default=None, repr=False)
 
-    def wishes(self, secret: str | None = None) -> subscription_options.Wishes:
-        """Checked. Raises a 422 problem."""
+    def wishes(self, pack: Pack, secret: str | None = None) -> subscription_options.Wishes:
+        """Checked. Raises a 422 problem, Refused."""
         return subscription_options.Wishes(
             url=self.url,
             secret=subscription_options.secret_of(secret),
             headers=subscription_options.headers_of(self.headers or {}),
             tls=ClientTls(**self.tls.model_dump()) if self.tls else None,
-            filter=subscription_options.filter_of(self.filter),
+            filter=subscription_options.filter_of(self.filter, pack),
             recalls_only=bool(self.recalls_only),
             per_second=self.per_second,
             order=self.order,

@@ -20,7 +20,9 @@ from services.notifications.domain.mail_address_rules import SCHEME, check_mailt
 from services.notifications.domain.notice_threads import Wants
 from services.notifications.domain.refused_option import OptionRefused
 from services.notifications.domain.subscription_filters import FIELDS, NOTHING, FilterRefused, checked, compiled
+from shared.events.refusal import Refusal, Refused
 from shared.kit.web.problems import Problem
+from shared.reference import Pack
 
 _SHOWN_NAME = re.compile(r"[ -~]{1,64}")  # of a header that is refused
 
@@ -78,18 +80,21 @@ def shown_filter(subscription: SubscriptionDocument) -> dict[str, Any] | None:
     return None if text is None else json.loads(text)
 
 
-def filter_of(wanted: Mapping[str, Any] | None) -> str | None:
-    """As it is kept. Raises a 422 problem."""
+def filter_of(wanted: Mapping[str, Any] | None, pack: Pack) -> str | None:
+    """As it is kept. Raises a 422 problem; Refused for what the pack does not know, as an event is that names it."""
     if wanted is None:
         return None
     try:
-        return checked(dict(wanted))
+        return checked(dict(wanted), pack)
     except FilterRefused as refused:
+        field = f"/filter{refused.place}"
+        if refused.values:
+            raise Refused(Refusal(refused.rule, field, refused.values)) from None
         raise Problem(
             422,
             "filter-refused",
             "This filter cannot be used",
-            field=f"/filter{refused.place}",
+            field=field,
             rule=refused.rule,
             values={"fields": ", ".join(FIELDS)},
         ) from None

@@ -44,6 +44,7 @@ from shared.kit.web import problems
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.middleware import Outermost
 from shared.kit.web.quotas import Quotas
+from shared.reference import load_pack
 from tests.integration.notifications.parts import Client
 from tests.unit.notifications.world import agency_of, hexid
 
@@ -94,7 +95,8 @@ async def app() -> AsyncIterator[FastAPI]:
     made = FastAPI()
     made.add_middleware(Outermost)
     problems.install(made, passing=[Unavailable])
-    for router in (make_router, make_subscriptions_router, make_recovery_router):
+    made.include_router(make_subscriptions_router(endpoints, load_pack("kr-gyeonggi")))
+    for router in (make_router, make_recovery_router):
         made.include_router(router(endpoints))
     made.include_router(make_feed_router(feed_endpoints))
     made.state.runtime = SimpleNamespace(authenticator=KnownKeys(), quotas=Quotas(EdgeSettings()))

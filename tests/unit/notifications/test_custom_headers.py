@@ -10,6 +10,7 @@ from services.notifications.domain.custom_headers import checked_headers
 from services.notifications.domain.refused_option import OptionRefused
 from services.notifications.subscriptions.schemas import SubscriptionChanges, SubscriptionWanted
 from shared.kit.web.problems import Problem
+from shared.reference import load_pack
 
 pytestmark = pytest.mark.unit
 
@@ -65,7 +66,7 @@ def test_the_same_name_twice_in_two_spellings_is_refused() -> None:
 )
 def test_the_one_that_is_wrong_is_named_and_its_value_is_not(wrong: dict[str, Any], name: str, rule: str) -> None:
     with pytest.raises(Problem) as found:
-        SubscriptionWanted.model_validate({"channel": "webhook", "headers": wrong}).wishes()
+        SubscriptionWanted.model_validate({"channel": "webhook", "headers": wrong}).wishes(load_pack("kr-gyeonggi"))
     told = found.value.details.model_dump(exclude_none=True)
     pointer = "/headers/" + name.replace("~", "~0").replace("/", "~1")
     assert (told["status"], told["rule"], told["field"], told["header"]) == (422, rule, pointer, name)
@@ -74,7 +75,7 @@ def test_the_one_that_is_wrong_is_named_and_its_value_is_not(wrong: dict[str, An
 @pytest.mark.parametrize("name", ["x-a\r\nx-evil", "evil\x00", "evil열쇠", "evil" * 20])
 def test_what_no_header_is_called_is_not_repeated(name: str) -> None:
     with pytest.raises(Problem) as found:
-        SubscriptionChanges(headers={name: "1"}).wishes()
+        SubscriptionChanges(headers={name: "1"}).wishes(load_pack("kr-gyeonggi"))
     told = found.value.details.model_dump(exclude_none=True)
     assert (told["rule"], told["field"]) == ("header-name", "/headers")
     assert "evil" not in str(told)

@@ -13,6 +13,7 @@ from services.notifications.documents import SUBSCRIPTIONS
 from services.notifications.subscriptions.entity_tag import check_if_match, etag_of
 from services.notifications.subscriptions.schemas import SubscriptionChanges
 from shared.kit.web.problems import Problem
+from shared.reference import load_pack
 from tests.unit.notifications.subscription_desk import Desk
 
 pytestmark = pytest.mark.unit
@@ -22,7 +23,7 @@ CHANGES: list[dict[str, Any]] = [
     {"recalls_only": True},
     {"per_second": 2.5},
     {"order": "alias"},
-    {"blocked_head_seconds": 60},
+    {"order": "alias", "blocked_head_seconds": 60},
     {"retry_schedule": (1.0, 2.0)},
     {"headers": {"x-key": "a"}},
     {"url": "https://partner.example.org/other"},
@@ -31,7 +32,7 @@ CHANGES: list[dict[str, Any]] = [
 
 def changes(**named: Any) -> tuple[Any, set[str]]:
     wanted = SubscriptionChanges(**named)
-    return wanted.wishes(), wanted.model_fields_set
+    return wanted.wishes(load_pack("kr-gyeonggi")), wanted.model_fields_set
 
 
 @pytest.fixture

@@ -9,12 +9,17 @@ import pytest
 
 from services.notifications.domain.notice_threads import MatchSummary
 from services.notifications.domain.subscription_filters import FilterRefused, checked, compiled
+from services.notifications.subscriptions.subscription_options import filter_of
+from shared.events.refusal import Refusal, Refused
+from shared.reference import load_pack
 
 pytestmark = pytest.mark.unit
+PACK, ISLAND = load_pack("kr-gyeonggi"), load_pack("xx-island")
 HIGH_JOB = MatchSummary("o1", "job", "high", "legal-dong-2026:41270")
 LOW_JOB = MatchSummary("o2", "job", "low", "legal-dong-2026:11110")
 HIGH_INTERNSHIP = MatchSummary("o3", "internship", "high")
 ALL = (HIGH_JOB, LOW_JOB, HIGH_INTERNSHIP)
+LONG = {"exact": {"kind": "startup-support", "band": "medium", "region": "legal-dong-2026:41270"}}
 JOB, HIGH, LOW = {"exact": {"kind": "job"}}, {"exact": {"band": "high"}}, {"exact": {"band": "low"}}
 
 
@@ -35,12 +40,12 @@ def deep(levels: int) -> dict[str, Any]:
         ({"exact": {"kind": "training"}}, set()),
         ({"exact": {"region": "legal-dong-2026:41270"}}, {"o1"}),
         ({"prefix": {"region": "legal-dong-2026:41"}}, {"o1"}),
-        ({"prefix": {"region": "legal-dong-2026:4127000000"}}, set()),
+        ({"prefix": {"region": "legal-dong-2026:50"}}, set()),
         ({"not": {"prefix": {"region": "legal-dong-2026:41"}}}, {"o2", "o3"}),
     ],
 )
 def test_what_it_lets_pass(wanted: dict[str, Any], passing: set[str]) -> None:
-    wants = compiled(checked(wanted))
+    wants = compiled(checked(wanted, PACK))
     assert {told.opportunity for told in ALL if wants(told)} == passing
 
 
@@ -60,35 +65,85 @@ def test_none_lets_everything_pass() -> None:
         ({"sql": "1=1"}, "", "filter-form"),
         ({"all": [JOB, {"not": []}]}, "/all/1/not", "filter-form"),
         ({"exact": {"person": "x"}}, "/exact", "filter-field"),
-        ({"exact": {"band": "best"}}, "/exact/band", "filter-value"),
+        ({"exact": {"band": "best"}}, "/exact/band", "unknown-value"),
         ({"prefix": {"kind": "jo"}}, "/prefix", "filter-field"),
         ({"prefix": {}}, "/prefix", "filter-form"),
-        ({"exact": {"region": "41270"}}, "/exact/region", "filter-value"),
-        ({"exact": {"region": "legal-dong-2026:01012345678"}}, "/exact/region", "filter-value"),
-        ({"exact": {"band": "high\n"}}, "/exact/band", "filter-value"),
+        ({"exact": {"region": "41270"}}, "/exact/region", "unknown-code"),
+        ({"exact": {"region": "legal-dong-2026:01012345678"}}, "/exact/region", "unknown-code"),
+        ({"exact": {"band": "high\n"}}, "/exact/band", "unknown-value"),
         ({"exact": {"kind": 1}}, "/exact/kind", "filter-value"),
         ({"exact": {"kind": "j" * 61}}, "/exact/kind", "filter-value"),
-        ({"exact": {"kind": "채용"}}, "/exact/kind", "filter-value"),
-        ({"exact": {"kind": "010-1234-5678"}}, "/exact/kind", "filter-value"),
-        ({"exact": {"kind": "Job"}}, "/exact/kind", "filter-value"),
-        ({"exact": {"kind": "job\n"}}, "/exact/kind", "filter-value"),
-        ({"exact": {"kind": ""}}, "/exact/kind", "filter-value"),
+        ({"exact": {"kind": "채용"}}, "/exact/kind", "unknown-kind"),
+        ({"exact": {"kind": "010-1234-5678"}}, "/exact/kind", "unknown-kind"),
+        ({"exact": {"kind": "Job"}}, "/exact/kind", "unknown-kind"),
+        ({"exact": {"kind": "job\n"}}, "/exact/kind", "unknown-kind"),
+        ({"exact": {"kind": ""}}, "/exact/kind", "unknown-kind"),
+        ({"exact": {"kind": "jobs"}}, "/exact/kind", "unknown-kind"),
+        ({"exact": {"region": "legal-dong-2027:41270"}}, "/exact/region", "unknown-code"),
+        ({"any": [JOB, {"exact": {"region": "legal-dong-2026:41"}}]}, "/any/1/exact/region", "unknown-code"),
+        ({"exact": {"region": "keco-2018:5301"}}, "/exact/region", "unknown-code"),
+        ({"prefix": {"region": "legal-dong-2026:412700"}}, "/prefix/region", "unknown-code"),
+        ({"prefix": {"region": "legal-dong-20"}}, "/prefix/region", "unknown-code"),
+        ({"prefix": {"region": ""}}, "/prefix/region", "unknown-code"),
         (deep(7), "/not/not/not/not/not/not", "filter-size"),
         ({"any": [JOB] * 60}, "/any/59", "filter-size"),
-        ({"any": [{"exact": {"kind": "k" * 60}}] * 59}, "", "filter-size"),
+        ({"any": [LONG] * 59}, "", "filter-size"),
     ],
 )
 def test_what_is_refused_and_where(wanted: object, place: str, rule: str) -> None:
     with pytest.raises(FilterRefused) as refused:
-        checked(wanted)
+        checked(wanted, PACK)
     assert (refused.value.place, refused.value.rule) == (place, rule)
 
 
 def test_as_deep_and_as_wide_as_is_allowed() -> None:
-    assert json.loads(checked(deep(6))) == deep(6)
-    assert json.loads(checked({"any": [JOB] * 59})) == {"any": [JOB] * 59}
+    assert json.loads(checked(deep(6), PACK)) == deep(6)
+    assert json.loads(checked({"any": [JOB] * 59}, PACK)) == {"any": [JOB] * 59}
 
 
 def test_one_text_is_compiled_once() -> None:
-    text = checked({"all": [JOB, HIGH]})
-    assert compiled(text) is compiled(checked({"all": [JOB, HIGH]}))
+    text = checked({"all": [JOB, HIGH]}, PACK)
+    assert compiled(text) is compiled(checked({"all": [JOB, HIGH]}, PACK))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rule", "values"),
+    [
+        (
+            {"exact": {"kind": "jobs"}},
+            "unknown-kind",
+            {"kinds": ", ".join(PACK.kinds)},
+        ),
+        ({"exact": {"band": "top"}}, "unknown-value", {"expected": "'high' or 'medium' or 'low'"}),
+        # what an older code became
+        (
+            {"exact": {"region": "legal-dong-2026:42110"}},
+            "unknown-code",
+            {"schemes": "legal-dong-2026", "codes": "legal-dong-2026:51110"},
+        ),
+        ({"exact": {"region": "x:y"}}, "unknown-code", {"schemes": "legal-dong-2026"}),
+    ],
+)
+def test_what_the_pack_does_not_know_is_refused_in_the_words_of_the_door(
+    wanted: dict[str, Any], rule: str, values: dict[str, str]
+) -> None:
+    with pytest.raises(Refused) as refused:
+        filter_of(wanted, PACK)
+    ((field, name),) = next(iter(wanted.items()))[1].items()
+    assert refused.value.refusals == (Refusal(rule, f"/filter/{next(iter(wanted))}/{field}", values),), name
+    remedy = PACK.remedy(rule, field, values)
+    assert all(value.split()[0] in remedy["en"] for value in values.values() if rule != "unknown-value")
+
+
+def test_a_code_that_is_nearly_right_is_told_the_nearest() -> None:
+    with pytest.raises(Refused) as refused:
+        filter_of({"exact": {"region": "legal-dong-2026:41279"}}, PACK)
+    assert "legal-dong-2026:41270" in str(refused.value.refusals[0].values["codes"])
+
+
+def test_each_pack_has_its_own_codes_and_a_filter_that_is_kept_stays() -> None:
+    wanted = {"any": [{"exact": {"region": "isle-region-1:W1"}}, {"prefix": {"region": "isle-region-1:W"}}]}
+    text = checked(wanted, ISLAND)
+    with pytest.raises(FilterRefused):
+        checked(wanted, PACK)
+    assert compiled(text)(MatchSummary("o1", "job", "high", "isle-region-1:W2")), "whatever became of the list since"

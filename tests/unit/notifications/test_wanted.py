@@ -13,10 +13,12 @@ from services.notifications.domain.subscription_filters import checked
 from services.notifications.fan_out.resync import request_resync
 from services.notifications.mappers import match_told
 from shared.kit.store.store import Operation
+from shared.reference import load_pack
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
-HIGH = checked({"exact": {"band": "high"}})
+PACK = load_pack("kr-gyeonggi")
+HIGH = checked({"exact": {"band": "high"}}, PACK)
 TAKEN = Verdict("delivered", endpoint_healthy=True)
 
 
@@ -171,7 +173,7 @@ def test_what_is_paused_is_told_later_and_what_is_unconfirmed_nothing() -> None:
 
 
 def test_what_moves_to_where_it_is_wanted_is_told_then_and_to_nobody_twice() -> None:
-    case = Filtered(filter=checked({"prefix": {"region": "legal-dong-2026:41"}}))
+    case = Filtered(filter=checked({"prefix": {"region": "legal-dong-2026:41"}}, PACK))
     for sequence, region in ((1, "legal-dong-2026:11110"), (2, "legal-dong-2026:41270")):
         told = match_of("a", "x", "high", region=region)
         case.say("match-found", told, hexid("person", "a"), sequence)
