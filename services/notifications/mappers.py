@@ -279,3 +279,9 @@ def days_of(document: RecipientDocument | None) -> Days:
 def day_entries(days: Days) -> list[DayEntry]:
     """As it is kept."""
     return [{"day": day.isoformat(), "first": first} for day, first in days]
+
+
+def attempts_made(delivery: DeliveryDocument) -> int:
+    """How often in all, by what was written down: ``attempts`` is where it is in its schedule, which begins anew when
+    its recipient asks for it again, and of which a probe uses up nothing."""
+    return max((entry["number"] for entry in delivery.get("log", ())), default=0)

@@ -31,6 +31,7 @@ from services.notifications.domain.attempt_verdict import NO_MAILBOX, Verdict
 from services.notifications.domain.circuit_breaker import MOST_COUNTED, Breaker
 from services.notifications.domain.retry_schedule import OUTAGE, next_attempt, recall_schedule
 from services.notifications.fan_out.resync import request_resync
+from services.notifications.mappers import attempts_made
 from shared.kit.base.logs import logger
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork
@@ -102,7 +103,7 @@ class DeliveryTransitions:
                 down = self._endpoint(work, held, verdict, endpoint["target"], counts) or verdict.ours
             if delivery is None or thread is None:
                 return
-            self._log(work, delivery, number, verdict, took)
+            self._log(work, delivery, verdict, took)
             ours = delivery["claim"] == held["claim"] or verdict.outcome == "delivered"
             if delivery["state"] not in (SENDING, DUE) or not ours:
                 DELIVERIES.save(work, delivery)
@@ -356,9 +357,9 @@ class DeliveryTransitions:
         work.after_commit(lambda: _log.warning("subscription_disabled", **told))
 
     @staticmethod
-    def _log(work: UnitOfWork, delivery: DeliveryDocument, number: int, verdict: Verdict, took: timedelta) -> None:
+    def _log(work: UnitOfWork, delivery: DeliveryDocument, verdict: Verdict, took: timedelta) -> None:
         entry: AttemptEntry = {
-            "number": number,
+            "number": attempts_made(delivery) + 1,  # not its place in the schedule, which is taken back and begun anew
             "outcome": verdict.outcome,
             "reason": verdict.reason,
             "milliseconds": int(took.total_seconds() * 1000),

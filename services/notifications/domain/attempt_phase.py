@@ -19,7 +19,8 @@ def phase_of(reason: str | None) -> Phase | None:
     """Where an attempt with this reason ended; None when it was taken.
 
     ``connect``: no connection stood. ``tls``: it was not secured. ``first-byte``: the request may have reached the
-    partner, and nothing came that could be read as an answer. ``answer``: an answer came, and not a good one.
+    partner, and no whole head of an answer came back: nothing, or one that began and did not end. ``answer``: an answer
+    came, and not a good one.
     """
     if reason is None:
         return None

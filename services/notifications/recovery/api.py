@@ -48,12 +48,11 @@ def make_recovery_router(endpoints: Endpoints) -> APIRouter:
         or need not be sent."""
         agency = _may_read(caller)
         states = STATES if state is None else UNDELIVERED if state == "undelivered" else {state}
-        found = await endpoints.repository.deliveries_of(agency, states, after, limit)
-        wanted = [each for each in found if subscription in (None, each["subscription"])]
-        shown = await without_forbidden(endpoints.repository, wanted)
+        found, further = await endpoints.repository.page_of(agency, subscription, states, after, limit)
+        shown = await without_forbidden(endpoints.repository, found)
         own = {each["_id"]: each for each in await endpoints.repository.subscriptions_of(agency)}
         now = endpoints.clock.calendar()
-        return DeliveryPage.of(shown, own, now, found[-1]["_id"] if len(found) == limit else None)
+        return DeliveryPage.of(shown, own, now, further)
 
     @router.get("/deliveries/{delivery}", responses=errors(403, 404))
     async def delivery(caller: Calling, delivery: OneId) -> DeliveryExplained:

@@ -19,6 +19,7 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.domain.attempt_phase import Phase, phase_of
+from services.notifications.mappers import attempts_made
 from services.notifications.recovery.delivery_explanation import Because, because, next_attempt
 from services.notifications.schemas import Schema
 from shared.kit.web.json_types import MomentInBody
@@ -28,8 +29,8 @@ _TRIED = frozenset({DUE, SENDING, FAILED})  # their reason is what an attempt ca
 
 class DeliveryShown(Schema):
     """One delivery of the caller; no person. ``created``: from when on it could have left us, none in a feed: when we
-    learned of it would be the same moment for two partners. ``reason`` of an open one: what its last attempt came to.
-    """
+    learned of it would be the same moment for two partners. ``attempts``: in all, what was asked for again included.
+    ``reason`` of an open one: what its last attempt came to."""
 
     delivery: str
     notice: str
@@ -62,7 +63,7 @@ class DeliveryShown(Schema):
                 "state": document["state"],
                 "because": because(document, endpoint, now),
                 "created": None if document["channel"] == FEED else document.get("since"),
-                "attempts": document["attempts"],
+                "attempts": max(document["attempts"], attempts_made(document)),
                 "reason": document["reason"],
                 "phase": phase_of(document["reason"]) if document["state"] in _TRIED else None,
                 "next_attempt": next_attempt(document, endpoint),
@@ -73,8 +74,8 @@ class DeliveryShown(Schema):
 
 
 class DeliveryPage(Schema):
-    """``next``: give it as ``after`` for the next page; None at the end. A page may hold fewer than asked for, or none,
-    before the end."""
+    """``next``: give it as ``after`` for the next page; None at the end. A page may hold fewer than asked for before
+    the end: what is not allowed any more is not shown, and of one subscription 10,000 are looked through at a time."""
 
     deliveries: list[DeliveryShown]
     next: str | None

@@ -8,6 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -151,6 +152,39 @@ class TestExplained:
                     seen += [each["delivery"] for each in page["deliveries"]]
                     after, pages = page["next"], pages + 1
         assert (len(seen), len(set(seen)), pages) == (12, 12, 3)
+
+    async def test_those_of_one_subscription_fill_their_pages(
+        self, corner: Corner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with Partner() as one, Partner() as other:
+            await corner.publish(corner.agency("gjf"), *(corner.person(name, "gjf") for name in PEOPLE))
+            await corner.publish(*(corner.match(name, "x") for name in PEOPLE))
+            async with corner.client("gjf") as gjf:
+                wanted = (await gjf.subscribed("webhook", one.url))["subscription"]
+                await gjf.subscribed("webhook", other.url)
+                await eventually(lambda: corner.stored(2 * len(PEOPLE), state="delivered"))
+
+                async def pages(limit: int) -> list[list[str]]:
+                    found: list[list[str]] = []
+                    query = {"limit": str(limit), "subscription": wanted}
+                    while not found or query["after"] is not None:
+                        page = (await gjf.get("/deliveries", params=query)).json()
+                        assert {each["subscription"] for each in page["deliveries"]} <= {wanted}
+                        found.append([each["delivery"] for each in page["deliveries"]])
+                        query["after"] = page["next"]
+                    return found
+
+                kept = corner.app.state.database.deliveries.find({"subscription": wanted})
+                own = sorted([each["_id"] async for each in kept])
+                for limit in (1, 5, len(PEOPLE), 500):
+                    found = await pages(limit)
+                    assert list(chain(*found)) == own
+                    assert {len(page) for page in found[:-1]} <= {limit}, "only the last one may be short"
+                for name in ("MOST_LOOKED_THROUGH", "STRETCH"):
+                    monkeypatch.setattr(f"services.notifications.recovery.recovery_queries.{name}", 3)
+                assert list(chain(*await pages(2))) == own, "also where so many are not looked through at once"
+                nobody = (await gjf.get("/deliveries", params={"subscription": "0" * 32})).json()
+                assert nobody["deliveries"] == []
 
 
 class TestRecovery:
