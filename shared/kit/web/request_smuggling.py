@@ -13,8 +13,10 @@ from typing import Any
 import h11
 
 LONGEST_HEAD = 16_384
+LONGEST_LINE = 4_200  # with the longest path and query that middleware.py lets pass
 MOST_HEADERS = 64
-_TOO_LARGE = frozenset({"too-long", "headers"})  # no two ways to read it: it has to become smaller, and is told so
+# no two ways to read it: it has to become smaller, and is told so
+_TOO_LARGE = {"too-long-a-line": 414, "too-long": 431, "headers": 431}
 # A body may come in so many chunks, and in more if they are so large each; so much framing and extensions likewise.
 FREE_CHUNKS, BYTES_PER_CHUNK = 1_024, 512
 FREE_FRAMING, BYTES_PER_FRAMING = 16_384, 8
@@ -32,7 +34,7 @@ def flaw(head: bytes) -> str | None:
     if _BARE_LF.search(head) or _BARE_CR.search(head):
         return "line-ends"
     if len(head) > LONGEST_HEAD:
-        return "too-long"
+        return "too-long" if b"\r\n" in head[:LONGEST_LINE] else "too-long-a-line"
     if not head.endswith(b"\r\n\r\n"):
         return None
     request, *lines = head[:-4].split(b"\r\n")
@@ -78,7 +80,7 @@ class StrictConnection(h11.Connection):
             came, _ = self.trailing_data
             end = came.find(b"\r\n\r\n")
             if (found := flaw(came if end < 0 else came[: end + 4])) is not None:
-                self.refused_with = 431 if found in _TOO_LARGE else 400
+                self.refused_with = _TOO_LARGE.get(found, 400)
                 raise h11.RemoteProtocolError(found, error_status_hint=self.refused_with)
         event = super().next_event()
         if isinstance(event, h11.Request):

@@ -25,6 +25,7 @@ LINGER_BYTES = 65_536  # ... read as HTTP up to here, unread from here on
 _ANSWERS = {
     400: Problem(400, "malformed", "This is no HTTP request that we take"),
     408: Problem(408, "too-slow", "This came too slowly"),
+    414: Problem(414, "uri-too-long", "The address is too long"),
     431: Problem(431, "head-too-large", "The head is too large"),
 }
 

@@ -187,18 +187,22 @@ class TestMalformed:
         assert usual.begun == 0
 
     @pytest.mark.parametrize(
-        "request_",
+        ("request_", "status", "problem"),
         [
-            b"GET /live" + HEAD + b"A: " + b"x" * 20_000 + b"\r\n\r\n",
-            b"GET /live" + HEAD + b"A: b\r\n" * 64 + b"\r\n",
-            b"GET /live?" + b"x" * 20_000 + HEAD + b"\r\n",
+            (b"GET /live" + HEAD + b"A: " + b"x" * 20_000 + b"\r\n\r\n", b"431", "head-too-large"),
+            (b"GET /live" + HEAD + b"A: b\r\n" * 64 + b"\r\n", b"431", "head-too-large"),
+            (b"GET /live?" + b"x" * 20_000 + HEAD + b"\r\n", b"414", "uri-too-long"),
+            (b"GET /live?" + b"x" * 9_000 + HEAD + b"A: " + b"x" * 9_000 + b"\r\n\r\n", b"414", "uri-too-long"),
+            (b"GET /live?" + b"x" * 9_000 + HEAD + b"\r\n", b"414", "uri-too-long"),
         ],
     )
-    async def test_heads_that_are_too_large_are_told_so(self, usual: World, request_: bytes) -> None:
+    async def test_heads_that_are_too_large_are_told_so(
+        self, usual: World, request_: bytes, status: bytes, problem: str
+    ) -> None:
         answer = await usual.say(request_, LIVE)
         head, _, body = answer.partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 431 ")
-        assert json.loads(body)["type"].endswith("/head-too-large")
+        assert head.startswith(b"HTTP/1.1 " + status)
+        assert json.loads(body)["type"].endswith(f"/{problem}")
         assert usual.begun == 0
 
     @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ def test_what_everybody_sends_is_taken(head: bytes) -> None:
         (LINE + b"A\x01: b\r\n\r\n", "header"),
         (LINE + b"x" * 101 + b": a\r\n\r\n", "header"),
         (LINE + b"A: " + b"x" * 16_384, "too-long"),
+        (b"GET /" + b"x" * 16_384, "too-long-a-line"),
+        (b"GET /" + b"x" * 16_384 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "too-long-a-line"),
         (LINE + b"Host: y\r\n\r\n", "host"),
         (LINE + b"Authorization: a\r\nauthorization: b\r\n\r\n", "authorization"),
         (LINE + b"a: b\r\n" * 64 + b"\r\n", "headers"),
