@@ -20,10 +20,10 @@ from urllib.parse import unquote_to_bytes
 
 from pydantic import ValidationError
 
+from shared.events import named_twice
 from shared.events.data_classification import Model
 from shared.events.envelope import parse_time, resolve_type
 from shared.events.limits import LARGEST_EVENT, LONGEST_ATTRIBUTE, MOST_ATTRIBUTES, SEQUENCE_DIGITS, bounded_sequence
-from shared.events.named_twice import NamedTwice, marked, only_once, place_in
 from shared.events.refusal import MOST_ENUMERATED, MOST_NAMED, Refusal, Refused, names_at, nearest, refusals_of
 from shared.events.registry import EventType
 from shared.events.unicode_composed import composed
@@ -321,12 +321,9 @@ def _after_space(text: str, place: int) -> int:
 def _one(text: str, place: int, field: str, attributes: Mapping[str, Any] | None = None) -> tuple[Any, int]:
     """The JSON value that begins here, and where it ends. It sees no more than one event may have."""
     piece = text[place : place + LARGEST_EVENT]
-    twice = False
+    named_twice.begin()
     try:
-        try:
-            value, length = _DECODER.raw_decode(piece)
-        except NamedTwice:  # is it JSON to its end, and where do they stand
-            twice, (value, length) = True, _MARKING.raw_decode(piece)
+        value, length = _DECODER.raw_decode(piece)
     except json.JSONDecodeError as error:
         at_the_end = error.pos >= len(piece) - _NEAR or error.msg.startswith("Unterminated string")
         if at_the_end and place + LARGEST_EVENT < len(text):
@@ -334,7 +331,7 @@ def _one(text: str, place: int, field: str, attributes: Mapping[str, Any] | None
         raise Refused(Refusal("not-json", field)) from None
     except (ValueError, RecursionError):
         raise Refused(Refusal("not-json", field)) from None
-    if twice:
+    if named_twice.found_one():
         raise Refused(Refusal("named-twice", field + _twice_at(value, attributes)))
     return value, place + length
 
@@ -342,7 +339,7 @@ def _one(text: str, place: int, field: str, attributes: Mapping[str, Any] | None
 def _twice_at(value: Any, attributes: Mapping[str, Any] | None) -> str:
     """Where a name stands twice, as far as names are known, and no further than MOST_STEPS: another name may be
     anybody's."""
-    steps = place_in(value)
+    steps = named_twice.place_in(value)
     if attributes is None:
         attributes = value if isinstance(value, dict) else {}
     else:
@@ -425,5 +422,4 @@ def _sequence(value: object, found: list[Refusal]) -> int | None:
 
 # nothing that was parsed holds itself
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number, object_pairs_hook=only_once)
-_MARKING = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number, object_pairs_hook=marked)
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number, object_pairs_hook=named_twice.marked)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 MOST_OPENED = 2_000  # objects and lists on the way to a place: all of an event's take several times what reading takes
-
-
-class NamedTwice(ValueError):
-    """Some object has a name twice."""
 
 
 class _Twice(dict[str, Any]):
@@ -18,19 +15,31 @@ class _Twice(dict[str, Any]):
     name = ""
 
 
-def only_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these pairs, for a decoder of JSON. Raises NamedTwice."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise NamedTwice
-    return found
+class _Seen(threading.local):
+    """Whether what this thread parses has one: nothing is parsed again to find that out."""
+
+    twice = False
+
+
+_seen = _Seen()
+
+
+def begin() -> None:
+    """Before a text is parsed with `marked`."""
+    _seen.twice = False
+
+
+def found_one() -> bool:
+    """After it: whether an object was marked."""
+    return _seen.twice
 
 
 def marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The same for who wants to know the place (`place_in`): one with a name twice is marked."""
+    """The object of these pairs, for a decoder of JSON. One with a name twice is marked, for `place_in`."""
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
+    _seen.twice = True
     twice, seen = _Twice(found), set[str]()
     for name, _ in pairs:
         if name in seen:

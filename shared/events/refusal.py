@@ -69,7 +69,7 @@ def refusals_of(
     if error.error_count() > MOST_ENUMERATED:
         return (Refusal("too-many-findings", at, {"most": MOST_ENUMERATED}),)
     found, named = [], 0
-    for item in error.errors(include_input=False, include_url=False)[:MOST]:
+    for item in without_echoes(error.errors(include_input=False, include_url=False))[:MOST]:
         refusal = refusal_of(item, at, field_names(model))
         if refusal.rule == "unknown-field":
             refusal = Refusal(refusal.rule, refusal.field, known_beside(item["loc"], model, compare=named < MOST_NAMED))
@@ -78,6 +78,13 @@ def refusals_of(
             refusal = Refusal(refusal.rule, refusal.field, {**refusal.values, "example": form})
         found.append(refusal)
     return tuple(found)
+
+
+def without_echoes(found: Sequence[Any]) -> list[Any]:
+    """pydantic's findings but for those that a list is too short of which only members are wrong: it counts those that
+    are right."""
+    within = {tuple(item["loc"][:length]) for item in found for length in range(len(item["loc"]))}
+    return [item for item in found if item["type"] != "too_short" or tuple(item["loc"]) not in within]
 
 
 def known_beside(location: Sequence[int | str], model: type[BaseModel], *, compare: bool = True) -> dict[str, str]:

@@ -61,11 +61,11 @@ class JsonRequest(Request):
 
 def parsed(body: bytes) -> Any:
     """What it says. Raises NamedTwice, ValueError (of which JSONDecodeError is one)."""
-    try:
-        return json.loads(body, object_pairs_hook=named_twice.only_once, parse_constant=_no_constant)
-    except named_twice.NamedTwice:  # is it JSON to its end, and where do they stand
-        value = json.loads(body, object_pairs_hook=named_twice.marked, parse_constant=_no_constant)
-    raise NamedTwice(named_twice.place_in(value))
+    named_twice.begin()
+    value = json.loads(body, object_pairs_hook=named_twice.marked, parse_constant=_no_constant)
+    if named_twice.found_one():
+        raise NamedTwice(named_twice.place_in(value))
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:

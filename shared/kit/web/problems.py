@@ -20,7 +20,17 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from shared.events.data_classification import models_in
-from shared.events.refusal import MOST, MOST_NAMED, Refusal, Refused, known_beside, names_at, refusal_of, status_of
+from shared.events.refusal import (
+    MOST,
+    MOST_NAMED,
+    Refusal,
+    Refused,
+    known_beside,
+    names_at,
+    refusal_of,
+    status_of,
+    without_echoes,
+)
 from shared.kit.web.json_bodies import NamedTwice, NotPlain
 from shared.kit.web.response_model import Answer
 
@@ -210,7 +220,7 @@ def install(
         if isinstance(error.body, bytes):  # it was not read, because it did not say that it is JSON
             phrase = HTTPStatus(415).phrase
             return Problem(415, "unsupported-media-type", phrase, name="json-wanted").response(app)
-        body, items = _body_of(request), error.errors()[:MOST]
+        body, items = _body_of(request), without_echoes(error.errors())[:MOST]
         found = [_finding(item, body if number < MOST_NAMED else None) for number, item in enumerate(items)]
         return refused(found, remedies, sayings).response()
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from shared.events import http_binding, named_twice
 from shared.events.http_binding import BATCH, MOST_STEPS, STRUCTURED, split, with_data
 from shared.events.limits import LARGEST_EVENT
 from shared.events.named_twice import MOST_OPENED
@@ -90,3 +93,28 @@ def test_what_is_too_large_besides_is_too_large() -> None:
 def test_a_place_is_not_looked_for_without_end(before: str, field: str) -> None:
     event = f'{{"data": [{before}{{"id": 1, "id": 2}}]}}'
     assert refusal_of(STRUCTURED, event) == Refusal("named-twice", field)
+
+
+@pytest.mark.parametrize("media", [STRUCTURED, BATCH])
+def test_what_names_something_twice_is_parsed_once(media: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it came packed: each object of it is looked at once."""
+    looked_at: list[Any] = []
+
+    def marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        looked_at.append(pairs)
+        return named_twice.marked(pairs)
+
+    monkeypatch.setattr(http_binding, "_DECODER", json.JSONDecoder(object_pairs_hook=marked))
+    packed = base64.b64encode(b'{"wants": {"wage_min": 1, "wage_min": 2}}').decode()
+    event = f'{{{UPDATED}, "data_base64": "{packed}"}}'
+    assert refusal_of(media, event if media == STRUCTURED else f"[{event}]").field == "/data/wants/wage_min"
+    assert len(looked_at) == 3
+
+
+def test_one_thread_does_not_see_what_another_found() -> None:
+    named_twice.begin()
+    with ThreadPoolExecutor(1) as others:
+        others.submit(named_twice.marked, [("a", 1), ("a", 2)]).result()
+    assert not named_twice.found_one()
+    named_twice.marked([("a", 1), ("a", 2)])
+    assert named_twice.found_one()

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.notifications.subscriptions.schemas import SubscriptionChanges
+from shared.events.refusal import without_echoes
 
 pytestmark = pytest.mark.unit
 
@@ -46,3 +47,18 @@ def test_what_is_of_another_type_is_refused(name: str, value: Any, wrong: str) -
 )
 def test_whole_numbers_are_numbers(name: str, value: Any) -> None:
     assert SubscriptionChanges.model_validate({name: value}).model_fields_set == {name}
+
+
+@pytest.mark.parametrize(
+    ("waits", "found"),
+    [
+        ([0.5], [(("retry_schedule", 0), "greater_than_equal")]),
+        (["5", 0.5], [(("retry_schedule", 0), "float_type"), (("retry_schedule", 1), "greater_than_equal")]),
+        ([], [(("retry_schedule",), "too_short")]),
+        ([5] * 21, [(("retry_schedule",), "too_long")]),
+    ],
+)
+def test_a_list_whose_members_are_wrong_is_not_called_too_short_for_it(waits: list[Any], found: list[Any]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        SubscriptionChanges.model_validate({"retry_schedule": waits})
+    assert [(each["loc"], each["type"]) for each in without_echoes(refused.value.errors())] == found
