@@ -1,8 +1,9 @@
 """Headers that a subscription adds to its webhooks: what a gateway of the partner wants to see, and nothing that
 changes the request, its meaning or its signature.
 
-``authorization`` is allowed: it goes to the host that it was named for, never to another (a change of the address to
-another host ends them), and redirects are not followed. Values are kept sealed and never shown again.
+``authorization`` is allowed: it goes to the origin (scheme, host and port) that it was named for, never to another (a
+change of the address to another one ends them), and redirects are not followed. Values are kept sealed and never shown
+again.
 """
 
 from __future__ import annotations

@@ -21,7 +21,16 @@ _DOMAIN = re.compile(
 
 
 def check_mailto(url: str) -> str:
-    """The one address of a ``mailto:`` URL. Raises OptionRefused."""
+    """The one address of a ``mailto:`` URL that somebody names now: no mail server behind takes it for an option or a
+    pipe, either. Raises OptionRefused."""
+    address = address_of(url)
+    if address.startswith("-") or "|" in address:
+        raise OptionRefused("mail-local-part")
+    return address
+
+
+def address_of(url: str) -> str:
+    """The same of one that was named before, by the rules of then. Raises OptionRefused."""
     if not url.lower().startswith(SCHEME):
         raise OptionRefused("mail-scheme")
     address = url[len(SCHEME) :]

@@ -21,6 +21,7 @@ from services.notifications.documents import (
     TAKING_PART,
     WEBHOOK,
     ChannelName,
+    Order,
     SubscriptionDocument,
 )
 from services.notifications.domain.attempt_verdict import Verdict
@@ -88,6 +89,7 @@ class Subscriptions:
     async def subscribe(self, agency: str, channel: ChannelName, wishes: Wishes) -> CreatedSubscription:
         """Raises a 422 problem for what the channel cannot use, 409 when there is one that leads there."""
         self._only_what_there_is(channel, wishes)
+        _only_with_order(wishes.order, wishes.blocked_head_seconds)
         subscription = random_id()
         configured = await self._channels[channel].configure(subscription, agency, wishes.url)
         kept_secrets, secret = configured.secrets, configured.secret
@@ -155,7 +157,7 @@ class Subscriptions:
             changes["target"] = (
                 await self._channels[kept["channel"]].configure(subscription, agency, wishes.url)
             ).target
-            # a key for one host is not shown to another, not even when that one is asked
+            # a key for one origin is not shown to another, not even when that one is asked
             if _origin(self._credentials.target_of({**kept, **changes})) != _origin(self._credentials.target_of(kept)):
                 changes["headers"] = None
         if "headers" in named:
@@ -189,6 +191,8 @@ class Subscriptions:
             if way_changes and found["state"] in TAKING_PART and kept["state"] not in TAKING_PART:
                 raise problems.changed_meanwhile()  # resumed since: what is active now was asked, this was not
             changed: SubscriptionDocument = {**found, **changes, **options}
+            if {"order", "blocked_head_seconds"} & named:
+                _only_with_order(changed.get("order"), changed.get("blocked_head_seconds"))
             for other in SUBSCRIPTIONS.find(work, "agency", agency):
                 if other["_id"] != subscription and "target" in changes and self._same_way(other, changed):
                     raise problems.taken(other["_id"])
@@ -376,6 +380,12 @@ class Subscriptions:
         if found is None or found["agency"] != agency:
             raise not_found()
         return found
+
+
+def _only_with_order(order: Order | None, blocked_head_seconds: int | None) -> None:
+    """Nothing waits for another one without."""
+    if order is None and blocked_head_seconds is not None:
+        raise problems.needs_order()
 
 
 def _way(subscription: SubscriptionDocument) -> tuple[bytes | None, ...]:

@@ -86,6 +86,12 @@ def only_if_we_call() -> Problem:
     )
 
 
+def needs_order() -> Problem:
+    """``blocked_head_seconds`` where nothing waits for anything."""
+    title, field = "blocked_head_seconds counts only with order", "/blocked_head_seconds"
+    return Problem(422, "needs-order", title, field=field, rule="needs-order")
+
+
 def no_mail_here() -> Problem:
     """``alerts_to`` where the operator has no mail server."""
     return Problem(422, "no-mail-here", "This service sends no e-mail", field="/alerts_to", rule="no-mail-server")

@@ -26,6 +26,7 @@ from tests.unit.notifications.world import holding
 pytestmark = pytest.mark.integration
 ALLOWED = answer_of(200, "WebHook-Allowed-Origin: *")
 NOT_ALLOWED = answer_of(405)
+PAGE = answer_of(200, "Content-Type: text/html; charset=utf-8")
 
 
 class Gate:
@@ -82,6 +83,26 @@ class TestBeginning:
                 assert (shake.method, shake.headers["webhook-request-origin"]) == ("OPTIONS", "notices")
                 assert {request.headers["x-gateway"] for request in partner.requests} == {"k=v; w"}
                 assert "test" not in {request.event["type"] for request in posts}
+
+    async def test_a_page_for_people_is_no_yes_to_anything_that_asks(self, corner: Corner) -> None:
+        """A portal's sign-in page: 200 to whatever comes."""
+        gate = Gate(options=PAGE, post=PAGE)
+        async with Partner(gate.answer) as partner, Partner(gate.answer) as moved:
+            await corner.publish(corner.agency("gjf"))
+            async with corner.client("gjf") as gjf:
+                wanted = {"channel": "webhook", "url": partner.url}
+                made: dict[str, Any] = await eventually(lambda: _made(gjf, wanted))
+                address = f"/subscriptions/{made['subscription']}"
+                refused = await gjf.post(f"{address}/resume")
+                told = refused.json()
+                assert (refused.status_code, told["reason"], told["phase"]) == (409, "answered-with-a-page", "answer")
+                gate.post = answer_of(204, "Content-Type: text/html")
+                assert (await gjf.post(f"{address}/resume")).json()["state"] == "active"
+                gate.post = PAGE
+                for change in ({"url": moved.url}, {"headers": {"x-key": "1"}}):
+                    assert (await gjf.patch(address, json=change)).json()["reason"] == "answered-with-a-page"
+                tested = (await gjf.post(f"{address}/test")).json()
+                assert (tested["outcome"], tested["reason"]) == ("delivered", "answered-with-a-page")
 
     async def test_a_header_that_would_be_two_is_refused_and_not_repeated(self, corner: Corner) -> None:
         await corner.publish(corner.agency("gjf"))
@@ -174,6 +195,23 @@ class TestChanged:
                 assert one["because"] == "subscription-closed"
                 await gjf.post(f"{address}/resume")
                 await eventually(lambda: _held(partner, 2))
+
+
+async def test_a_recovery_since_a_moment_that_is_to_come_is_refused(corner: Corner) -> None:
+    await corner.publish(corner.agency("gjf"))
+    async with Partner() as partner, corner.client("gjf") as gjf:
+        address = f"/subscriptions/{(await gjf.subscribed('webhook', partner.url))['subscription']}/recovery"
+        for since, rule in (
+            ("2999-01-01T00:00:00Z", "date-in-future"),
+            (1_764_500_000, "datetime-from-date-parsing"),
+            ("1764500000", "datetime-from-date-parsing"),
+            ("2026-11-30T09:00:00", "timezone-aware"),
+        ):
+            refused = await gjf.post(address, json={"what": "failed", "since": since})
+            told = refused.json()
+            assert (refused.status_code, told["field"], told["rule"]) == (422, "/since", rule)
+        assert (await gjf.get(address)).status_code == 404, "none was begun"
+        assert (await gjf.post(address, json={"what": "failed", "since": "2026-01-01T00:00:00Z"})).status_code == 202
 
 
 async def _made(client: Client, wanted: dict[str, Any]) -> dict[str, Any] | None:

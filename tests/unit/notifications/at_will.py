@@ -255,7 +255,7 @@ class Life(Replicas):
         agency = agency or self.one(list(AGENCIES))
         feed = self.random.random() < 0.2
         ordered: Any = {"order": self.one((None, "alias"))}
-        if self.patient:
+        if self.patient and ordered["order"]:
             ordered["blocked_head_seconds"] = MOST_BLOCKED
         url = f"https://{self.one(URLS)}.example.org/"
         wishes = Wishes() if feed else Wishes(url, new_secret(), filter=self.one(FILTERS), **ordered)
@@ -276,16 +276,16 @@ class Life(Replicas):
     def change(self) -> None:
         if not (found := self._some(channel=WEBHOOK)):
             return
-        name, value = self.one(
+        order = self.one((None, "alias"))
+        wishes: Any = self.one(
             (
-                ("filter", self.one(FILTERS)),
-                ("recalls_only", self.random.random() < 0.4),
-                ("order", self.one((None, "alias"))),
-                ("url", f"https://{self.one(URLS)}.example.org/"),
+                {"filter": self.one(FILTERS)},
+                {"recalls_only": self.random.random() < 0.4},
+                {"order": order, "blocked_head_seconds": MOST_BLOCKED if self.patient and order else None},
+                {"url": f"https://{self.one(URLS)}.example.org/"},
             )
         )
-        wishes: Any = {name: value}
-        self.asked(self.subscriptions.change(found["agency"], found["_id"], Wishes(**wishes), {name}))
+        self.asked(self.subscriptions.change(found["agency"], found["_id"], Wishes(**wishes), set(wishes)))
 
     def rotate(self) -> None:
         if found := self._some(channel=WEBHOOK):

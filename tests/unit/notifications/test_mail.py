@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.notifications.channels.mail.composer import RULE, MailComposer, TroubleTold
 from services.notifications.channels.mail.smtp_relay import MailAnswer, RelaySettings, judge
 from services.notifications.delivery.notice_content import Messages
-from services.notifications.domain.mail_address_rules import check_mailto
+from services.notifications.domain.mail_address_rules import address_of, check_mailto
 from services.notifications.domain.notice_threads import MatchSummary
 from services.notifications.domain.refused_option import OptionRefused
 from shared.reference import available_packs, load_pack
@@ -28,7 +28,8 @@ ALIAS, OPENING, NOTICE = hexid("alias"), hexid("opening"), hexid("notice")
 
 class TestAddress:
     @pytest.mark.parametrize(
-        "address", ["jobs@partner.example", "a.b-c_d@x.y.example", "A@b.co", "o'hara+jobs@partner.example"]
+        "address",
+        ["jobs@partner.example", "a.b-c_d@x.y.example", "A@b.co", "a-@c.example", "o'hara+jobs@partner.example"],
     )
     def test_a_plain_one_is_taken(self, address: str) -> None:
         assert check_mailto(f"mailto:{address}") == address
@@ -57,6 +58,10 @@ class TestAddress:
             ("mailto:.a@partner.example", "mail-local-part"),
             ("mailto:a..b@partner.example", "mail-local-part"),
             ("mailto:a!b%c@partner.example", "mail-local-part"),
+            ("mailto:x|cmd@partner.example", "mail-local-part"),
+            ("mailto:|cmd@partner.example", "mail-local-part"),
+            ("mailto:-a@partner.example", "mail-local-part"),
+            ("mailto:-oQ@partner.example", "mail-local-part"),
             ("mailto:<a@partner.example>", "mail-local-part"),
             ("mailto:a@localhost", "mail-domain"),
             ("mailto:a@[127.0.0.1]", "mail-domain"),
@@ -71,6 +76,11 @@ class TestAddress:
         with pytest.raises(OptionRefused) as refused:
             check_mailto(url)
         assert refused.value.rule == rule
+
+    def test_one_that_was_named_before_this_was_a_rule_is_still_written_to(self) -> None:
+        assert address_of("mailto:-a@partner.example") == "-a@partner.example"
+        with pytest.raises(OptionRefused):
+            address_of("mailto:a@partner.example,b@partner.example")
 
     @given(st.text(max_size=60))
     def test_nothing_that_is_taken_can_be_more_than_one_address(self, text: str) -> None:

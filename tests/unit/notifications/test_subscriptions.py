@@ -23,6 +23,7 @@ from services.notifications.subscriptions.management import MOST_SUBSCRIPTIONS
 from services.notifications.subscriptions.schemas import SubscriptionChanges, SubscriptionShown, SubscriptionWanted
 from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.web.problems import Problem
+from shared.reference import load_pack
 from tests.support.certificates import Authority
 from tests.unit.notifications.subscription_desk import GRACE, OTHER, URL, Desk, refused
 
@@ -205,15 +206,35 @@ class TestOptions:
         wanted = SubscriptionWanted.model_validate(
             {"channel": "webhook", "url": URL, "order": "alias", "blocked_head_seconds": 60, "retry_schedule": [5, 30]}
         )
-        id = (await desk.made.subscribe("gjf", "webhook", wanted.wishes())).subscription["_id"]
+        id = (await desk.made.subscribe("gjf", "webhook", wanted.wishes(load_pack("kr-gyeonggi")))).subscription["_id"]
         kept = desk.kept(id)
         assert (kept["order"], kept["blocked_head_seconds"]) == ("alias", 60)
         assert kept["retry_schedule"] == [0.0, 5.0, 30.0], "the first attempt is at once"
         shown = SubscriptionShown.of(kept, URL, [], None)
         assert (shown.order, shown.retry_schedule) == ("alias", [5.0, 30.0])
         change = SubscriptionChanges.model_validate({"retry_schedule": None})
-        await desk.made.change("gjf", id, change.wishes(), change.model_fields_set)
+        await desk.made.change("gjf", id, change.wishes(load_pack("kr-gyeonggi")), change.model_fields_set)
         assert (desk.kept(id)["order"], desk.kept(id)["retry_schedule"]) == ("alias", None)
+
+    async def test_how_long_a_blocked_one_waits_is_said_with_order_alone(self) -> None:
+        desk = Desk()
+        alone = Wishes(URL, blocked_head_seconds=60)
+        assert await refused(desk.made.subscribe("gjf", "webhook", alone)) == (422, "needs-order")
+        id = await desk.webhook()
+        assert await refused(desk.made.change("gjf", id, alone, {"blocked_head_seconds"})) == (422, "needs-order")
+        both = Wishes(order="alias", blocked_head_seconds=60)
+        await desk.made.change("gjf", id, both, {"order", "blocked_head_seconds"})
+        assert await refused(desk.made.change("gjf", id, Wishes(), {"order"})) == (422, "needs-order")
+        longer = Wishes(blocked_head_seconds=600)
+        assert (await desk.made.change("gjf", id, longer, {"blocked_head_seconds"}))["blocked_head_seconds"] == 600
+        await desk.made.change("gjf", id, Wishes(), {"order", "blocked_head_seconds"})
+        assert (desk.kept(id)["order"], desk.kept(id)["blocked_head_seconds"]) == (None, None)
+
+    async def test_one_of_before_that_has_it_without_order_is_changed_as_ever(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), "blocked_head_seconds": 60})
+        assert (await desk.made.change("gjf", id, Wishes(per_second=2.0), {"per_second"}))["per_second"] == 2.0
 
     @pytest.mark.parametrize(
         "wrong",

@@ -25,6 +25,7 @@ PROBLEMS = {
     "endpoint-check-failed", "endpoint-not-there", "asked-too-often", "changed-meanwhile", "nothing-to-pause",
     "nothing-to-test", "not-for-this-channel", "headers-refused", "tls-refused", "secret-refused",
     "feed-keeps-itself", "recovery-running", "not-to-be-sent", "filter-refused", "not-what-was-read",
+    "needs-order",
 }  # fmt: skip
 
 PACKS = Path("shared/reference/packs")

@@ -17,7 +17,7 @@ from services.notifications.channels.mail.return_path import ReturnPath, ReturnT
 from services.notifications.delivery.transitions import BounceOutcome, DeliveryTransitions
 from services.notifications.documents import SubscriptionDocument
 from services.notifications.domain.bounce_report import Failure, failures_of, said_of
-from services.notifications.domain.mail_address_rules import check_mailto
+from services.notifications.domain.mail_address_rules import address_of
 from services.notifications.owner_troubles import MAILED
 from shared.kit.store.store import Store
 
@@ -51,5 +51,5 @@ class Bounces:
             return "alerts_bounced_at"  # it is told of trouble, and is none of what the subscription leads to
         if endpoint["channel"] not in MAILED or not self._returns.names(tag, endpoint["target"]):
             return None
-        to = check_mailto(self._credentials.target_of(endpoint) or "")
+        to = address_of(self._credentials.target_of(endpoint) or "")
         return "gone" if said_of(to, failures) == "gone" else "bounced_at"

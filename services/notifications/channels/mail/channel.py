@@ -12,7 +12,7 @@ from services.notifications.channels.mail.return_path import ReturnPath
 from services.notifications.channels.mail.smtp_relay import Relay, judge
 from services.notifications.documents import EMAIL, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict
-from services.notifications.domain.mail_address_rules import SCHEME, check_mailto
+from services.notifications.domain.mail_address_rules import SCHEME, address_of, check_mailto
 from services.notifications.domain.refused_option import OptionRefused
 from shared.kit.web.problems import Problem
 
@@ -58,7 +58,7 @@ class Email(PushChannel):
         if self._relay is None:  # it was taken away: what waits, waits
             return Verdict("again", "no-mail-server", possibly_sent=False, ours=True)
         try:
-            to = check_mailto(self._credentials.target_of(endpoint) or "")
+            to = address_of(self._credentials.target_of(endpoint) or "")
             mail = self._texts.told(to, [json.loads(body)], now)
         except Exception:  # a wrong key of ours: the partner must not pay for it with a lost notice
             return Verdict("again", "secret", possibly_sent=False, ours=True)

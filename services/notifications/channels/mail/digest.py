@@ -32,7 +32,7 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.domain.attempt_verdict import Verdict
-from services.notifications.domain.mail_address_rules import check_mailto
+from services.notifications.domain.mail_address_rules import address_of
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.store.unit_of_work import UnitOfWork
 
@@ -190,7 +190,7 @@ class DigestSender:
         self, endpoint: SubscriptionDocument, deliveries: tuple[ClaimedDelivery, ...], now: datetime
     ) -> Verdict:
         try:
-            to = check_mailto(self._credentials.target_of(endpoint) or "")
+            to = address_of(self._credentials.target_of(endpoint) or "")
             mail = self._texts.told(to, [self._deps.messages.of(delivery) for delivery in deliveries], now)
         except Exception:  # a wrong key of ours: the partner must not pay for it with lost notices
             return Verdict("again", "secret", possibly_sent=False, ours=True)

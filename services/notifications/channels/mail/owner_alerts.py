@@ -23,7 +23,7 @@ from services.notifications.channels.mail.return_path import ReturnPath
 from services.notifications.channels.mail.smtp_relay import Relay, judge
 from services.notifications.documents import TROUBLES, SubscriptionDocument, Told, TroubleDocument
 from services.notifications.domain.circuit_breaker import Breaker
-from services.notifications.domain.mail_address_rules import check_mailto
+from services.notifications.domain.mail_address_rules import address_of
 from services.notifications.endpoint_overview import overview
 from services.notifications.monitoring import DeliveryMonitor
 from services.notifications.owner_troubles import MAILED, Matter, Step, matters, next_steps
@@ -197,11 +197,11 @@ def addresses(
             url = credentials.target_of(each) or ""
             if not _same_mailbox(url, silent):
                 found.append((url, each["_id"], each["target"]))
-    return {check_mailto(url): (id, sealed) for url, id, sealed in reversed(found)}
+    return {address_of(url): (id, sealed) for url, id, sealed in reversed(found)}
 
 
 def _same_mailbox(url: str, other: str | None) -> bool:
-    return other is not None and check_mailto(url).lower() == check_mailto(other).lower()
+    return other is not None and address_of(url).lower() == address_of(other).lower()
 
 
 async def _note(kept: DriverCollection[TroubleDocument], id: str, trouble: TroubleDocument | None) -> None:
