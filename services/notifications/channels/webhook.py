@@ -24,6 +24,7 @@ from services.notifications.documents import WEBHOOK, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.refused_option import OptionRefused
 from services.notifications.domain.webhook_url_rules import UrlRules, check_url
+from shared.events.refusal import Refusal, Refused
 from shared.kit.web.problems import Problem
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -84,15 +85,17 @@ class Webhook(PushChannel):
 
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
         """The URL's form, then where its host leads: to public addresses only. One remedy for all."""
+        if url is None:
+            raise Refused(Refusal("missing-field", "/url"))
         try:
-            host = _callable(url or "", self._urls)
+            host = _callable(url, self._urls)
             async with self._asking[agency]:  # one name at a time: no agency takes all threads
                 if not await leads_outside(host, 0, self._urls.allowed, self._registering):
                     raise OptionRefused("url-host")
         except OptionRefused as refused:
             raise Problem(422, "url-refused", "This URL cannot be called", field="/url", rule=refused.rule) from None
         secret, kept = self._credentials.new_secret(subscription)
-        return Configuration(self._credentials.sealed_target(subscription, url or ""), [kept], secret)
+        return Configuration(self._credentials.sealed_target(subscription, url), [kept], secret)
 
     def place(self, target: str | None) -> object:
         """By scheme, host, port, path and query as they are called, however they are written."""

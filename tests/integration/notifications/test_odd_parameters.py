@@ -32,3 +32,6 @@ class TestOddParameters:
                 assert (answer.status_code, answer.json()["field"]) == (422, "/query/after")
                 answer = await http.get("/deliveries", params={"state": "undeliverd"})
                 assert "undelivered" in answer.json()["remedy"]["en"]
+                for name, words in (("subscription", "32 digits"), ("after", "next of the last page")):
+                    answer = await http.get("/deliveries", params={name: "zz"})
+                    assert words in answer.json()["remedy"]["en"], "what to give, not only that this is not it"

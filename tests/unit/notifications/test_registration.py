@@ -15,6 +15,7 @@ from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.domain.webhook_url_rules import UrlRules
 from services.notifications.subscriptions.management import Subscriptions
 from services.notifications.subscriptions.subscription_options import Wishes
+from shared.events.refusal import Refusal, Refused
 from shared.kit.base.sealing import Sealer
 from shared.kit.web.problems import Problem
 
@@ -93,6 +94,14 @@ async def test_what_nothing_could_ever_call_is_refused_although_its_host_reads_l
         await made.subscribe("gjf", "webhook", Wishes("https://public.example.org[2606:4700::1111]/hook"))
     assert refused.value.details.rule == "url-form"
     assert (names.most, store.tasks) == (0, [])
+
+
+async def test_a_webhook_without_a_url_is_told_that_it_is_missing_and_not_what_is_wrong_with_it() -> None:
+    made, store = subscriptions(Names(**NAMES))
+    with pytest.raises(Refused) as refused:
+        await made.subscribe("gjf", "webhook", Wishes())
+    assert refused.value.refusals == (Refusal("missing-field", "/url"),)
+    assert store.tasks == []
 
 
 async def test_an_agency_has_one_name_looked_up_at_a_time() -> None:

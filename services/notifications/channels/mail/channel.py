@@ -14,6 +14,7 @@ from services.notifications.documents import EMAIL, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.mail_address_rules import SCHEME, address_of, check_mailto
 from services.notifications.domain.refused_option import OptionRefused
+from shared.events.refusal import Refusal, Refused
 from shared.kit.web.problems import Problem
 
 MOST_MAILS_ASKED = (5, timedelta(hours=1))  # test mails of one agency: the mailbox may be somebody else's
@@ -69,8 +70,10 @@ def mailbox(url: str | None, relay: Relay | None) -> str:
     """The ``mailto:`` URL of one plain mailbox. Raises a 422 problem."""
     if relay is None:
         raise Problem(422, "no-mail-here", "This service sends no e-mail", field="/channel", rule="no-mail-server")
+    if url is None:
+        raise Refused(Refusal("missing-field", "/url"))
     try:
-        return f"{SCHEME}{check_mailto(url or '')}"
+        return f"{SCHEME}{check_mailto(url)}"
     except OptionRefused as refused:
         raise Problem(
             422, "address-refused", "This address cannot be written to", field="/url", rule=refused.rule
