@@ -1,6 +1,6 @@
 # Ieum on one Linux machine: Python 3.11+ with venv, make, libcurl4 and libssl3; everything else comes into .venv.
 # Variables, all optional: PYTHON=  DATA=  KAFKA=embedded|apache  KAFKA_PORT=  MONGO_PORT=  TIMEOUT_SCALE=3 (a slow machine)  and for run: INTAKE_PORT=  MATCHING_PORT=  NOTIFICATIONS_PORT=  WEBHOOK_PORT=
-#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker   for chaos: SEED=  KILLS=  EVENTS=   for siege: SEED=  FULL=1  ONLY=   for evaluate: PEOPLE=  ADVERTS=  SEEDS=  OUT=   for test: WORKERS=
+#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker   for chaos: SEED=  KILLS=  EVENTS=   for siege: SEED=  FULL=1  ONLY=   for evaluate: PEOPLE=  ADVERTS=  SEEDS=  OUT=   for test: WORKERS=  APART=1 (without what runs with each service alone)
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -115,7 +115,9 @@ samples-page-check: setup ## docs/matching-samples.md is what the code says
 
 # a file's tests stay together and in order, the long ones (chaos) first; every worker has a broker and database of its own
 tests: setup ## every level of tests, WORKERS=4 files at a time
-	@$(BIN)/python -m pytest --numprocesses $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder $(if $(APART),$(RUN_ALONE:%=--ignore=%))
+
+RUN_ALONE = $(sort $(foreach service,intake matching notifications,$(shell deploy/ci/service_alone.sh --folders $(service))))
 
 # --- under fire -----------------------------------------------------------------------------------------------------
 

@@ -6,28 +6,38 @@
 #   2. a new environment with requirements/SERVICE.txt and requirements/test.txt, nothing else
 #   3. started with neither Kafka nor MongoDB there, it ends by itself, with an error code and words, not a traceback
 #   4. every module of it and of shared is imported
-#   5. its unit and contract tests and those of everything shared, but for those marked `drawn`; of its integration tests
-#      those marked `alone`
+#   5. all its tests, and the unit and contract tests of everything shared
 #
-# What an environment alone can lack is a module, a package or a file. Nothing is imported inside a function
-# (tests/unit/deploy/test_tests_of_one_service.py), so 4 finds whatever module or package the code lacks, and pytest,
-# which imports every test file before it leaves out what is not marked, what the tests lack. A package that is used if it
-# is there, a module that is named as text and a file that is opened show only in what runs: for that are the contract
-# tests, which have every route of a running service give every answer it documents, and the tests marked `alone`, which
-# start it as a process, kill it, and go through each way in and out once. The other integration tests have shown with
-# the same code in `make test` what they show: here they would only wait for the broker again. Shared parts' integration
-# tests do not depend on which service is there at all. So it is with the examples of tests marked `drawn`: hundreds from
-# fixed seeds, in CI the same ones everywhere, through code that others of the same file or folder go through; of the unit
-# tests of matching this was looked at line by line: ten lines are left, branches of rules, without a package or a file.
+# In CI these tests run here and not in `make test` (`make test APART=1` leaves out what `--folders SERVICE` names): each once, where
+# the service is installed as it is deployed. A package too few shows here alone; one too many could only hide something, for what
+# both environments have is of one version (the lock files), and no service imports another (the walls). What services do to
+# each other is for tests/e2e and tests/chaos, which run with everything there. Shared parts' integration tests do not depend
+# on which service is there, and are part of `make test`.
 #
 # Leaves nothing behind; the copy is under TMPDIR while it runs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-service=$1
-python=${2:-.venv/bin/python}
 services=(intake matching notifications)
 shared=(access events files kit reference screening)
+
+folders() { # of the tests that run with a service alone; what waits first, what computes beside it
+    local part level
+    printf 'tests/%s/%s\n' integration "$1" unit "$1" contract "$1"
+    for part in "${shared[@]}"; do
+        for level in unit contract; do
+            [ ! -d "tests/$level/$part" ] || echo "tests/$level/$part"
+        done
+    done
+}
+
+if [ "$1" = --folders ]; then
+    folders "$2"
+    exit
+fi
+
+service=$1
+python=${2:-.venv/bin/python}
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
@@ -44,6 +54,10 @@ copy_without_the_others() {
     done
     rm -rf "$copy"/{samples,clients,tests/e2e,tests/chaos,tests/*/clients}
     find "$copy/verification" -mindepth 1 -maxdepth 1 ! -name oracle ! -name __init__.py -exec rm -r {} + # it imports no service
+    if [ -d .cache/kafka ]; then # Apache Kafka's jars, whose hashes were looked at when they came
+        mkdir "$copy/.cache"
+        cp -R .cache/kafka "$copy/.cache/"
+    fi
     [ -f "$copy/services/$service/__main__.py" ] || fail "services/$service/__main__.py does not exist"
 }
 
@@ -73,18 +87,12 @@ import_everything() {
 }
 
 run_tests() {
-    local folders=("tests/integration/$service" "tests/unit/$service") part level # what waits first, what computes beside it
-    for part in "${folders[@]}"; do
-        [ -d "$part" ] || fail "$part does not exist: nothing would be tested"
+    local folder
+    for folder in $(folders "$service"); do
+        [ -d "$folder" ] || fail "$folder does not exist: nothing would be tested"
     done
-    [ ! -d "tests/contract/$service" ] || folders+=("tests/contract/$service")
-    for part in "${shared[@]}"; do
-        for level in unit contract; do
-            [ ! -d "tests/$level/$part" ] || folders+=("tests/$level/$part")
-        done
-    done
-    .venv/bin/python -m pytest -q -m '(not integration or alone) and not drawn' \
-        --numprocesses "${WORKERS:-6}" --dist loadfile --no-loadscope-reorder "${folders[@]}"
+    # shellcheck disable=SC2046 # one argument each
+    .venv/bin/python -m pytest -q --numprocesses "${WORKERS:-6}" --dist loadfile --no-loadscope-reorder $(folders "$service")
 }
 
 copy_without_the_others

@@ -83,7 +83,6 @@ def changed(data: Any, at: tuple[str | int, ...], to: Any, *, how: str) -> Any:
 
 
 class TestDoorModelAndSchema:
-    @pytest.mark.drawn
     @pytest.mark.parametrize("event_type", DOOR_TYPES)
     def test_agree_on_generated_data(self, event_type: EventType) -> None:
         schema = door_schema(event_type)
@@ -102,7 +101,6 @@ class TestDoorModelAndSchema:
         each()
         assert agreed >= 195
 
-    @pytest.mark.drawn
     @pytest.mark.parametrize("event_type", DOOR_TYPES)
     def test_agree_on_broken_data(self, event_type: EventType) -> None:
         validator = validator_of(door_schema(event_type) or {})

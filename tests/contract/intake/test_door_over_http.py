@@ -174,7 +174,6 @@ def generated(door: type[Model]) -> list[Any]:
     return drawn(instances(schema))
 
 
-@pytest.mark.drawn
 @pytest.mark.parametrize("event_type", DOOR_TYPES)
 class TestGenerated:
     async def test_valid_data_is_never_refused_for_its_form(self, http: Http, event_type: EventType) -> None:

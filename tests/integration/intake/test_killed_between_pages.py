@@ -16,7 +16,7 @@ from services.intake.documents import OPPORTUNITIES, PEOPLE
 from tests.integration.intake.running import ADMIN_TOKEN, Partner, Process, on_the_bus, register
 from tests.unit.intake.memory import example, today
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 COUNT = 7  # of which a page holds two
 TWO_DAYS_ON = {"IEUM_CALENDAR_OFFSET_SECONDS": str(2 * 24 * 3_600)}
 NUMBER = "123-45-67890"

@@ -13,7 +13,7 @@ from deploy.local.stack import LocalStack
 from tests.integration.intake.running import ADMIN_TOKEN, Partner, Process, on_the_bus, register
 from tests.unit.intake.memory import example
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 
 
 class Started:

@@ -11,7 +11,7 @@ from tests.integration.intake.running import BATCH, on_the_bus, register
 from tests.integration.intake.world import World, graduate
 from tests.unit.intake.memory import example, today
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 
 
 class TestReceipts:

@@ -35,7 +35,7 @@ from shared.screening.findings import MOST_SUGGESTED_AT_ONCE
 from tests.support.files import csv_of
 from tests.unit.intake.memory import KEY, House, example, idle_worker, today
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 START = Start("kr-gyeonggi", KEY, "intake-1", "info")
 AS_OF = datetime(2026, 11, 27, 9, tzinfo=UTC)
 _ID = re.compile("[0-9a-f]{32}")  # random

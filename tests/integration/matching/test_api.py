@@ -27,7 +27,7 @@ from tests.integration.matching.parts import (
 from tests.support.matching import GWANGMYEONG, a_job, a_person, numbered
 from tests.support.odd_queries import refused_oddly
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 JOB, CLOSED, FAR = a_job(1), a_job(2, status="closed"), a_job(3, region=GWANGMYEONG)
 CONSENTS = [
     {"purpose": "matching", "until": "2027-05-15"},

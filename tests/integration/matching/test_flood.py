@@ -16,7 +16,7 @@ from services.matching.domain.match_index import RESERVE
 from tests.integration.matching.parts import PACK, Setup, eventually, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[3]
 ADVERTS, PEOPLE = 200, 6
 BEST = PACK.matching.best_of_person

@@ -14,7 +14,7 @@ from shared.kit.runtime.admin_commands import store_beside
 from tests.integration.matching.parts import NOON, PACK, RECORDED, Setup, client, eventually, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered, random_opening, random_person
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from shared.kit.runtime.admin_commands import store_beside
 from tests.integration.matching.parts import PACK, Setup, eventually, told
 from tests.support.matching import a_job, a_person
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 PACKS = Path(__file__).parents[3] / "shared" / "reference" / "packs"
 
 

@@ -15,7 +15,7 @@ from services.matching.rounds.round_requests import MOST_COMPUTING, Rounds
 from tests.integration.matching.parts import NOON, Setup, agency, client, eventually, told
 from tests.support.matching import a_job, a_person, numbered
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 JOBS = [a_job(1, places=1), a_job(2, places=1), a_job(3, status="closed")]
 CONSENTS = [
     {"purpose": "matching", "until": "2027-05-15"},

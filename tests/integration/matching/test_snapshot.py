@@ -14,7 +14,7 @@ from tests.integration.matching.parts import Setup, eventually, expected, standi
 from tests.integration.matching.test_flood import a_matcher
 from tests.support.matching import a_job, a_person
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 OPENINGS, IN_CHUNK = 60, 4
 SMALL_CHUNKS = (
     "import services.matching.opening_snapshot as it; "

@@ -28,7 +28,7 @@ from tests.integration.notifications.parts import eventually
 from tests.support.undelivered import postfix, written
 from tests.unit.notifications.world import hexid
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 PATH = ReturnPath(Ids(b"k" * 32), "bounces@ieum.example")
 OURS = f"bounces+{PATH.tag(hexid('s'), b'sealed')}@ieum.example"
 REPORT = postfix("jobs@partner.example")

@@ -27,7 +27,7 @@ from tests.integration.notifications.test_bounce_listener import (
 )
 from tests.support.certificates import Authority
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 
 
 def showing(cert: Path, key: Path) -> TlsFiles:

@@ -110,7 +110,6 @@ async def told(service: Service) -> AsyncIterator[Told]:
         await client.delete(f"/subscriptions/{driver.subscription}")
 
 
-@pytest.mark.alone
 async def test_what_stands_is_told_and_its_end_and_what_is_taken_back(told: Told) -> None:
     person, match, key = told.person, told.match, told.key
     await told.publish(person("a"), person("b"), match("a", "x"), match("a", "y"), match("b", "x"))

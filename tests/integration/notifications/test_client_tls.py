@@ -24,7 +24,7 @@ from shared.kit.base.sealing import Sealer
 from tests.integration.notifications.parts import OK, eventually
 from tests.support.certificates import Authority
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 CREDENTIALS = Credentials(Sealer(b"s" * 32))
 ID = "e" * 32
 

@@ -317,7 +317,6 @@ class TestHangingPartners:
                 assert await app.state.database.deliveries.count_documents({"state": "delivered"}) <= 20
 
 
-@pytest.mark.alone
 class TestCrash:
     async def test_killed_between_send_and_write_the_notice_comes_again_with_the_same_id(self, setup: Setup) -> None:
         reached = asyncio.Event()

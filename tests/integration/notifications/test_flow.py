@@ -11,7 +11,7 @@ from tests.integration.notifications.corner import Corner
 from tests.integration.notifications.parts import Partner, eventually
 from tests.unit.notifications.world import holding
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 
 
 class TestWebhook:

@@ -25,7 +25,7 @@ from services.notifications.domain.webhook_url_rules import UrlRules
 from shared.kit.base.sealing import Sealer
 from tests.integration.notifications.parts import OK, Answering, Partner, Request, answer_of, eventually
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 CREDENTIALS = Credentials(Sealer(b"s" * 32))
 LIMITS = Limits(total=timedelta(seconds=1), connect=timedelta(seconds=1), answer_seconds=0.3)

@@ -35,7 +35,7 @@ from tests.integration.notifications.parts import (
 )
 from tests.support.missed import cannot_run_here
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 NAMES = [f"p{n}" for n in range(60)]
 BEGUN = 5  # requests that are there when it happens
 

@@ -25,7 +25,6 @@ from tests.support.mail_server import MailServer
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.alone,
     pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning"),
 ]
 TO, USER, PASSWORD = "jobs@partner.example", "ieum", "\u00fcber geheim=secret"

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.notifications.parts import Client, Partner, Setup, answer_of, eventually, match, person
 from tests.unit.notifications.world import hexid
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 
 
 def administering(registered: Any) -> Any:

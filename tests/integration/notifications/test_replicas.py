@@ -128,8 +128,6 @@ async def _more(partner: Partner, than: int) -> bool:
 
 
 class TestKilled:
-    pytestmark = pytest.mark.alone
-
     async def test_what_it_held_waits_for_as_long_as_its_own_channel_needs(self, setup: Setup) -> None:
         """A webhook does not wait until a mail must have ended."""
         killed, hangs = free_port(), asyncio.Event()

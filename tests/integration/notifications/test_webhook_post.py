@@ -14,7 +14,7 @@ import pytest_asyncio
 from services.notifications.channels.webhook import CONTENT_TYPE
 from services.notifications.channels.webhook_post import MOST_DESTINATIONS, Poster
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 LASTING = {"user-agent": "notices/1", "accept-encoding": "identity", "content-type": CONTENT_TYPE}
 FRESH = {"webhook-id": "1" * 32, "webhook-timestamp": "1795976836", "webhook-signature": "v1,abc= v1,def="}
 ANSWER = b"HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
@@ -77,16 +79,28 @@ def test_nothing_is_imported_inside_a_function(folder: str) -> None:
     assert late <= {"shared/events/registry.py"}  # its own topics, which import it
 
 
+def folders_of(service: str) -> set[str]:
+    """Whose tests run with it alone."""
+    said = subprocess.run(
+        ["bash", "deploy/ci/service_alone.sh", "--folders", service], capture_output=True, text=True, check=True
+    )
+    return set(said.stdout.split())
+
+
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_starts_it_as_a_process_runs_alone_too(service: str) -> None:
-    """A module that only a process imports, or only a command names, is looked for where nothing else is."""
-    texts = {file: file.read_text() for file in Path(f"tests/integration/{service}").glob("*.py")}
-    starting = {file for file, text in texts.items() if "sys.executable" in text}
-    assert starting
-    for file in starting:
-        by = (
-            {file}
-            if file.name.startswith("test_")
-            else {each for each in texts if f".{file.stem} import" in texts[each]}
-        )
-        assert any("pytest.mark.alone" in texts[each] for each in by), file
+def test_all_tests_of_a_service_run_alone_and_those_of_what_services_share(service: str) -> None:
+    folders = {str(file.parent) for file in files_of(service) if file.name.startswith("test_")}
+    assert folders == folders_of(service)
+
+
+def test_ci_leaves_out_of_make_test_what_runs_alone_and_nothing_else() -> None:
+    """So every test runs in CI, and most of them once."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    made = subprocess.run(
+        ["make", "--dry-run", "tests", "APART=1"], capture_output=True, text=True, check=True, env=environment
+    )
+    left_out = re.findall(r"--ignore=(\S+)", made.stdout)
+    assert sorted(left_out) == sorted(set().union(*map(folders_of, SERVICES)))
+    steps = Path(".ci/run").read_text()
+    assert "make --keep-going test APART=1\n" in steps
+    assert f"for service in {' '.join(SERVICES)}; do\n" in steps

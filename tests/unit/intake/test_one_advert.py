@@ -248,7 +248,6 @@ _PLACES = ("41270", "41110", "41190", "41280", "41460", "41590")
 
 
 class TestManyAdverts:
-    @pytest.mark.drawn
     async def test_of_300_pairs_among_2000_with_hard_negatives_none_is_wrong_and_most_are_found(self) -> None:
         house, chance = House(), random.Random(5)
         house.add(agency("jobaba", "public"))

@@ -290,7 +290,6 @@ class TestEveryInterleaving:
                 await house.send(name, data, by="gjf", sequence=number)
             assert house.newest.status == "closed", [name for name, *_ in order]
 
-    @pytest.mark.drawn
     def test_with_repeats_and_late_mending_too(self) -> None:
         orders = st.tuples(
             st.lists(st.integers(0, 3), max_size=6),
@@ -306,7 +305,6 @@ class TestEveryInterleaving:
 
         try_one()
 
-    @pytest.mark.drawn
     def test_of_any_history_of_an_advert_ends_as_the_highest_number_says(self) -> None:
         @settings(max_examples=200, deadline=None, database=None, derandomize=True)
         @given(_histories((POSTED[0], "job-updated", CLOSED[0])))
@@ -315,7 +313,6 @@ class TestEveryInterleaving:
 
         try_one()
 
-    @pytest.mark.drawn
     def test_of_any_history_of_a_person_ends_as_the_highest_number_says(self) -> None:
         @settings(max_examples=200, deadline=None, database=None, derandomize=True)
         @given(_histories((ARRIVES[0], "person-updated", WITHDRAWN[0], LEFT[0], "consent-given")))

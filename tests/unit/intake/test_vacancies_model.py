@@ -16,7 +16,7 @@ import pytest
 from tests.unit.intake.memory import House, agency, example
 from tests.unit.intake.test_operators import job, operators
 
-pytestmark = [pytest.mark.unit, pytest.mark.drawn]
+pytestmark = pytest.mark.unit
 
 SEQUENCES, ACTS = 320, 16
 AGENCIES = ("gjf", "jobaba", "acme", "khf")

@@ -22,7 +22,7 @@ from shared.events.refusal import Refused
 from tests.unit.intake.memory import House, agency, example
 from tests.unit.intake.test_operators import job, operators
 
-pytestmark = [pytest.mark.unit, pytest.mark.drawn]
+pytestmark = pytest.mark.unit
 SEQUENCES, ACTS = 96, 30
 MOST_ADVERTS = 2  # of an agency: with many nobody could tell of which of them another one is
 AGENCIES = ("pa", "pb", "pc", "pd", "pe")

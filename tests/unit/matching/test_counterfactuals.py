@@ -139,7 +139,6 @@ class TestSeveral:
         assert not found.too_weak
 
 
-@pytest.mark.drawn
 class TestItHolds:
     def test_what_is_said_opens_the_pair_by_the_oracle(self) -> None:
         dice, said = random.Random(9), 0

@@ -286,7 +286,6 @@ class TestOneMoreOrLess:
     WHO = person_facts(a_person(**BLANK), PACK)
     MOST = 5
 
-    @pytest.mark.drawn
     @settings(max_examples=300, deadline=None, derandomize=True)
     @given(drawn=st.lists(OPENINGS, max_size=40), goes=st.integers(0, 39))
     def test_changes_a_list_by_few(self, drawn: list[tuple[str, bool, int | None, int, int, int]], goes: int) -> None:

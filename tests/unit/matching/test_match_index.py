@@ -129,7 +129,6 @@ def compared() -> Iterator[Counter[str]]:
 
 
 class TestIndex:
-    @pytest.mark.drawn
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         steps=STEPS,

@@ -218,7 +218,6 @@ CHANGES = st.lists(
 )
 
 
-@pytest.mark.drawn
 class TestAnyInterleaving:
     @settings(max_examples=60, deadline=None)
     @given(changes=CHANGES)

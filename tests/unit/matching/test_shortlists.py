@@ -223,7 +223,6 @@ class TestCrowds:
         assert world.put(entry("a", 0.6, alike="z")) == ([0], [])
         assert (world.ids(), world.cutoff()) == ("", (-0.6, "a"))
 
-    @pytest.mark.drawn
     @settings(max_examples=200, deadline=None)
     @given(
         entries=st.lists(
@@ -250,7 +249,6 @@ class TestCrowds:
         assert at_once.ids() == one_by_one.ids()
         assert at_once.cutoff() == one_by_one.cutoff()
 
-    @pytest.mark.drawn
     @settings(max_examples=300, deadline=None)
     @given(
         changes=st.lists(

@@ -239,7 +239,6 @@ def finish(world: World) -> None:
         world.now = world.now.replace(day=world.now.day + 1)
 
 
-@pytest.mark.drawn
 class TestAnyOrder:
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(history=histories, data=st.data())

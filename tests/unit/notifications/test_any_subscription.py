@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.notifications.what_must_hold import lived
 
-pytestmark = [pytest.mark.unit, pytest.mark.drawn]
+pytestmark = pytest.mark.unit
 LIVES, STEPS = range(8), 100
 
 
