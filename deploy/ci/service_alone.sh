@@ -21,9 +21,9 @@ cd "$(dirname "$0")/../.."
 services=(intake matching notifications)
 shared=(access events files kit reference screening)
 
-folders() { # of the tests that run with a service alone; what waits first, what computes beside it
+folders() { # of the tests that run with a service alone; the longest file first, then what waits, what computes beside it
     local part level
-    printf 'tests/%s/%s\n' integration "$1" unit "$1" contract "$1"
+    printf 'tests/%s/%s\n' contract "$1" integration "$1" unit "$1"
     for part in "${shared[@]}"; do
         for level in unit contract; do
             [ ! -d "tests/$level/$part" ] || echo "tests/$level/$part"
