@@ -189,8 +189,13 @@ class Store:
 
         running = asyncio.create_task(in_turn())
         self._running.add(running)
-        running.add_done_callback(self._running.discard)
+        running.add_done_callback(self._ended)
         return await asyncio.shield(running)
+
+    def _ended(self, running: asyncio.Task[Any]) -> None:
+        self._running.discard(running)
+        if not running.cancelled():
+            running.exception()  # whoever asked may be gone, and nobody else fetches it
 
     async def submit(self, operation: Operation[T]) -> T:
         """Group commit: do one operation in a transaction that it shares with others that wait (up to 500).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -71,3 +72,26 @@ async def test_a_full_queue_of_others_refuses_nothing_that_goes_ahead(monkeypatc
     results = await asyncio.gather(*calls, return_exceptions=True)
     assert isinstance(results[2], Unavailable)
     assert results[3] == ["withdrawal"]
+
+
+async def test_what_fails_when_its_caller_has_gone_is_no_error_that_nobody_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As at a stop whose database is slow: what was answered is sent again, and that is all."""
+    made, said, loop = Recording(), list[Any](), asyncio.get_running_loop()
+
+    async def fails(*_: Any) -> list[Any]:
+        await made.gate.wait()
+        raise Unavailable("Stopping")
+
+    monkeypatch.setattr(made, "_perform", fails)
+    loop.set_exception_handler(lambda _, context: said.append(context["message"]))
+    call = asyncio.create_task(made.perform(operations("attempt", 1)))
+    await asyncio.sleep(0.01)
+    call.cancel()
+    await asyncio.wait([call])
+    del call
+    made.gate.set()
+    await asyncio.wait(list(made._running))
+    gc.collect()
+    assert said == []
