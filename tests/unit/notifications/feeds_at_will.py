@@ -17,7 +17,7 @@ from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.documents import FEED, SUBSCRIPTIONS
 from tests.support.memory_store import at_once
 from tests.unit.notifications.over_the_world import OverTheWorld
-from tests.unit.notifications.world import World
+from tests.unit.notifications.world import World, holding
 
 PIECE = 2  # entries of a page
 
@@ -79,6 +79,7 @@ class Feeds:
         if page.next is not None:
             self._pages[agency] = page.next, events
             return
+        self._world.partners[agency] += _dropped(self.told[agency], events)
         self.told[agency] = events
         self._cursors[agency] = at_once(self._reader.place(agency, page.cursor)).position
 
@@ -96,6 +97,19 @@ class Feeds:
         self.told[agency] += events
         said: Callable[..., Any] = self._random.choice((self._files.arrived, self._files.acknowledge, _nothing))
         at_once(said(agency, file))
+
+
+def _dropped(before: Sequence[Any], snapshot: Sequence[Any]) -> list[Any]:
+    """As if it had been told the end of what it held by its feed and is not in a snapshot."""
+    gone, newest = holding([*before]) - holding([*snapshot]), dict[Any, Any]()
+    for event in before:
+        key = event["data"]["alias"], event["data"].get("opportunity")
+        if key in gone and event["data"]["version"] >= newest.get(key, event)["data"]["version"]:
+            newest[key] = event
+    return [
+        {**told, "data": {**told["data"], "state": "ended", "version": told["data"]["version"] + 0.5}}
+        for told in newest.values()
+    ]
 
 
 async def _all(pieces: Any) -> bytes:
