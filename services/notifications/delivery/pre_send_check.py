@@ -229,20 +229,25 @@ def endpoint_of(work: UnitOfWork, subscription: str) -> EndpointRead | None:
 
 
 async def without_forbidden(repository: Repository, deliveries: Sequence[DeliveryDocument]) -> list[DeliveryDocument]:
-    """Without the notices that have not left us and that their people do not allow any more: until these are dropped
-    nobody is to learn that there would have been one."""
-    unsent = {d["_id"] for d in deliveries if d["about"] == "notice" and not d["possibly_sent"]}
-    people = sorted({d["person"] for d in deliveries if d["_id"] in unsent})
-    if not people:
+    """Without what has not left us and will not: notices that their people do not allow any more, and recalls of what
+    has not left either. Until these are dropped nobody is to learn that there would have been one."""
+    unsent = [d for d in deliveries if not d["possibly_sent"]]
+    people = sorted({d["person"] for d in unsent if d["about"] == "notice"})
+    doubted = sorted({id for d in unsent for id in d.get("if_sent", ())})
+    if not people and not doubted:
         return list(deliveries)
-    held, floors = await asyncio.gather(repository.people(people), repository.floors(people))
+    held, floors, left = await asyncio.gather(
+        repository.people(people), repository.floors(people), repository.possibly_sent(doubted)
+    )
 
-    def allowed(delivery: DeliveryDocument) -> bool:
+    def goes(delivery: DeliveryDocument) -> bool:
+        if delivery["about"] == "recall":
+            return not nothing_of_it_left(delivery, left)
         subject = subject_of(held.get(delivery["person"]), floors.get(delivery["person"]))
         # whatever the day: what ends by the calendar is dropped by the calendar
         return alias_to_tell(subject, delivery["recipient"], date.min) == delivery["alias"]
 
-    return [delivery for delivery in deliveries if delivery["_id"] not in unsent or allowed(delivery)]
+    return [delivery for delivery in deliveries if delivery["possibly_sent"] or goes(delivery)]
 
 
 def is_open(endpoint: SubscriptionDocument | None, now: datetime, about: About = "notice") -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.notifications.channels.feed_snapshot import FeedSnapshot
-from services.notifications.delivery.pre_send_check import PreSendCheck, recheck_before_send
+from services.notifications.delivery.pre_send_check import PreSendCheck, recheck_before_send, without_forbidden
 from services.notifications.documents import DELIVERIES, THREADS
 from shared.kit.base.clock import Clock
 from tests.unit.notifications.test_permission import Database
@@ -135,6 +135,16 @@ def test_an_earlier_one_that_still_waits_is_needless_by_what_it_was_itself_for()
     assert (first["state"], second["state"]) == ("due", "dropped")
     case.world.deliver_all()
     assert [event["type"] for event in case.world.partners["gjf"]] == ["recall"], "as long as it was in doubt"
+
+
+async def test_who_looks_up_its_deliveries_sees_none_of_what_has_not_left_and_all_of_what_may_have() -> None:
+    case = InDoubt()
+    database: Any = Database(case.world)
+    assert len(await without_forbidden(database, case.recalls())) == 1
+    case.world.let_go(case.held["_id"])
+    assert await without_forbidden(database, case.world.all(DELIVERIES)) == []
+    case.claimed_recall()
+    assert await without_forbidden(database, case.world.all(DELIVERIES)) == case.recalls(), "it may leave"
 
 
 @pytest.mark.parametrize("under_way", [True, False])
