@@ -38,6 +38,7 @@ from services.notifications.documents import (
 )
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.webhook_url_rules import UrlRules
+from services.notifications.fan_out.resync import request_resync
 from services.notifications.recovery import recovery_job, recovery_requests
 from services.notifications.recovery.recovery_job import RecoveryJob
 from services.notifications.recovery.recovery_requests import Recoveries
@@ -46,6 +47,7 @@ from services.notifications.subscriptions import management
 from services.notifications.subscriptions.management import Subscriptions
 from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.base.clock import Clock
+from shared.kit.store.store import Operation
 from shared.kit.web.problems import Problem
 from tests.support.memory_store import at_once
 from tests.unit.notifications.feeds_at_will import Feeds
@@ -70,7 +72,7 @@ SOMETIMES = {
     "hear_again": 1, "person": 4, "match": 5, "agency": 1, "let_go": 2, "die": 1, "lose_lease": 1, "end_recalled": 2,
     "probe": 2, "begin": 2, "end": 1, "pause": 2, "resume": 3, "change": 3, "rotate": 1, "send_again": 3, "recover": 2,
     "recovery": 5, "stop_recovery": 1, "acknowledge": 5, "pull": 2,
-    "lose_cursor": 1, "snapshot": 2, "file": 2, "lapse": 2,
+    "lose_cursor": 1, "snapshot": 2, "file": 2, "lapse": 2, "doubt": 1,
 }  # fmt: skip
 
 
@@ -184,6 +186,14 @@ class Life(Replicas):
         for name in self.people:
             if "until" in self.states[name][-1] and not self._holds(name):
                 self._say_person(name, {"notice": (), "matching": False, "active": True})
+
+    def doubt(self) -> None:
+        """Two clocks differ by a day, or agree again: then everybody is gone through (fan_out/clock_recovery.py)."""
+        self.world.doubt = timedelta(0) if self.world.doubt else timedelta(days=1)
+        if not self.world.doubt:
+            for agency in AGENCIES:
+                again = Operation(lambda work: [RESYNCS.by_id(agency)], lambda work: request_resync(work, agency))  # noqa: B023  performed at once
+                self.world.perform(again)
 
     def _holds(self, name: str) -> bool:
         until = self.states[name][-1].get("until")
@@ -338,6 +348,8 @@ class Life(Replicas):
     def drain(self) -> None:
         """From now on all goes well: everything is heard and answered, every replica lives, and time passes, until
         nothing moves any more. What was disabled stays so, but each agency has something by which it can be told."""
+        if self.world.doubt:
+            self.doubt()
         self.lapse()
         while self.said:
             self.hear()

@@ -104,6 +104,9 @@ class Replicas:
         elif claimed["about"] == "notice" and not self._allowed(claimed):
             self.under_way.remove(one)
             self.world.perform(self.world.transitions.drop(claimed, "consent-ended"))  # type: ignore[arg-type]  # stored
+        elif claimed["about"] == "notice" and not self.world.allowed(claimed, self.world.doubt):
+            self.under_way.remove(one)
+            self.world.perform(self.world.transitions.postpone(claimed))  # type: ignore[arg-type]  # stored
         elif self.world.is_needless(claimed):
             self.under_way.remove(one)
             self.world.perform(self.world.transitions.needless(claimed))  # type: ignore[arg-type]  # stored

@@ -63,7 +63,8 @@ class WhatMustHold:
         self._before: dict[str, tuple[str, dict[str, int]]] = {}
         self._decoded: dict[str, dict[str, tuple[bytes, Any]]] = {}
         self._given = set[str]()  # recalls of feeds that were given
-        self._obeyed: dict[str, int] = {}  # by recall: up to which version all was recalled and obeyed as it was said
+        # by thread and recall: up to which version all was recalled and obeyed as it was said
+        self._obeyed: dict[tuple[str, int], int] = {}
         life.sent = self.leaves
         perform = life.world.perform
 
@@ -154,9 +155,9 @@ class WhatMustHold:
     def _recalls(self, thread: Any, own: list[Any]) -> None:
         """Whatever may have left and was not recalled since is known, and a recall is not settled by itself."""
         obeyed_now = [d["version"] for d in own if d["about"] == "recall" and d["acknowledged"]]
+        if thread["recall"]:
+            self._obeyed.setdefault((thread["_id"], thread["recall"]["version"]), max(obeyed_now, default=0))
         for each in own:
-            if each["about"] == "recall":
-                self._obeyed.setdefault(each["notice"], max(obeyed_now, default=0))
             if each["state"] in ENDED and may_be_held(thread, each):
                 assert thread["recall_required"], ("forgotten", each)
             if each["about"] == "recall" and each["state"] == SERVED and each["_id"] not in self._given:
@@ -176,7 +177,7 @@ class WhatMustHold:
 
     def _has_reason(self, recall: Any, own: list[Any]) -> bool:
         """Whether something may have left that was not recalled and obeyed before it was said."""
-        after = self._obeyed[recall["notice"]]
+        after = self._obeyed[recall["thread"], recall["version"]]
         return any(
             d["about"] == "notice" and d["possibly_sent"] and after < d["version"] < recall["version"] for d in own
         )

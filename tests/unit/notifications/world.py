@@ -307,9 +307,9 @@ class World:
         sent = {each["_id"]: each["possibly_sent"] for each in self.all(DELIVERIES)}
         return not recall["possibly_sent_before"] and nothing_of_it_left(recall, sent)
 
-    def allowed(self, delivery: Stored) -> bool:
+    def allowed(self, delivery: Stored, later: timedelta = timedelta(0)) -> bool:
         found = self.all(PEOPLE, _id=delivery["person"])
-        today: date = self.now.date()
+        today: date = (self.now + later).date()
         floors = self.all(FLOORS, _id=delivery["person"])
         subject = subject_of(found[0] if found else None, floors[0] if floors else None)
         return alias_to_tell(subject, delivery["recipient"], today) == delivery["alias"]
