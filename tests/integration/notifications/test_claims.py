@@ -94,6 +94,19 @@ class TestClaims:
         assert await repository.waiting_endpoints("notice", NOW) == []
         assert await repository.waiting_endpoints("notice", NOW + timedelta(minutes=2)) == ["s"]
 
+    async def test_what_is_claimed_may_have_left_until_it_is_let_go_of_and_waits_for_its_endpoint_all_the_while_then(
+        self, repository: Repository, database: Any
+    ) -> None:
+        await database.deliveries.insert_many([delivery(1), delivery(2) | {"possibly_sent": True}])
+        assert await repository.anything_due("s")
+        assert not await repository.anything_due("another")
+        claimed = await repository.claim("s", "notice", "a", "c", NOW, 10)
+        assert await repository.possibly_sent(["0001", "0002", "0003"]) == {"0001": True, "0002": True}
+        assert not await repository.anything_due("s")
+        await repository.release_unsent({"c": [each["_id"] for each in claimed]})
+        assert await repository.possibly_sent(["0001", "0002"]) == {"0001": False, "0002": True}
+        assert await repository.anything_due("s")
+
     async def test_what_is_due_at_this_very_moment_is_claimed_once(self, repository: Repository, database: Any) -> None:
         """As what came just before the edge of a digest's window; what came at the edge is due with the next."""
         await database.deliveries.insert_many([delivery(1), delivery(2, minutes=24 * 60)])

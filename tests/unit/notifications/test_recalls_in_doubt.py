@@ -40,7 +40,7 @@ class InDoubt:
     def withdraw(self, sequence: int) -> None:
         self.say("person-updated", person_of("a"), PERSON, sequence)
 
-    def recalls(self, subscription: str | None = None) -> list[dict[str, Any]]:
+    def recalls(self, subscription: str | None = None) -> list[Any]:
         return self.world.all(DELIVERIES, about="recall", subscription=subscription or self.other)
 
     def claimed_recall(self) -> Any:
