@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
+from shared.events.refusal import Refusal, Refused
 from shared.kit.web.problems import errors, not_found
 from shared.kit.web.response_model import Answer
 from shared.kit.web.route_bounds import Router
@@ -67,12 +68,15 @@ def make_router(pack: Pack) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=MOST_CODES)] = 20,
         after: Annotated[str | None, Query(max_length=80)] = None,
     ) -> Codes:
-        """By a word as people say it in South or North, by the beginning of a code, or by an older code."""
+        """By a word as people say it in South or North, by the beginning of a code, or by an older code. ``after``:
+        without words only."""
         fields = [scheme] if scheme in pack.fields else pack.fields_of(scheme)
         if not fields:
             raise not_found()
         if q is None:
             return _page(pack, _of(scheme, fields, (code for f in fields for code in pack.codes(f))), limit, after)
+        if after is not None:  # what is found has one page, the nearest first
+            raise Refused(Refusal("unknown-parameter", "/query/after", {"known": "limit, q"}))
         found = {one.code: one for f in fields for one in pack.look_up(f, q, MOST_CODES)}
         chosen = list(_of(scheme, fields, found))[:limit]
         return Codes(codes=[_code(pack, code, found[code].title) for code in chosen])
@@ -88,7 +92,9 @@ def _of(scheme: str, fields: Iterable[str], codes: Iterable[str]) -> Iterator[st
 
 def _page(pack: Pack, codes: Iterable[str], limit: int, after: str | None) -> Codes:
     listed = list(codes)
-    begin = listed.index(after) + 1 if after in listed else 0
+    if after and after not in listed:
+        raise Refused(Refusal("wrong-form", "/query/after"))
+    begin = listed.index(after) + 1 if after else 0
     page = listed[begin : begin + limit]
     return Codes(codes=[_code(pack, code) for code in page], next=page[-1] if begin + limit < len(listed) else None)
 

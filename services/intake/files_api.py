@@ -235,6 +235,9 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: De
     ) -> Response:
         """Row by row as events of the caller: each is taken, or refused with row, column, rule and remedy; a bad row
         stops no other. The same file with the same `as_of` again is safe."""
+        if language is not None and language not in pack.languages:
+            spoken = " or ".join(map(repr, pack.languages))
+            raise Refused(Refusal("unknown-value", "/query/language", {"expected": spoken}))
         quotas: Quotas = request.app.state.runtime.quotas
         received = Received(request.headers.get("content-type", ""), request.headers.items(), await request.body())
         async with _turn(received, caller, quotas):
@@ -247,8 +250,7 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: De
             content = reading.answer().model_dump_json(exclude_none=True)
             return Response(content, 202, media_type="application/json")
         encoding = "utf-8-sig" if body.startswith(b"PK") else await _in_a_thread(encoding_of, io.BytesIO(body))
-        chosen = language if language in pack.languages else pack.languages[0]
-        return Response(reading.report(chosen, encoding), 202, media_type="text/csv")
+        return Response(reading.report(language or pack.languages[0], encoding), 202, media_type="text/csv")
 
     @router.post(
         "/files/preview",

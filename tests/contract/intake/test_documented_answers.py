@@ -132,6 +132,8 @@ async def send_files(service: Documented, headers: Mapping[str, str]) -> None:
     report = await service.ask("POST /files", 202, content=table, headers=headers, params={**said, "report": "csv"})
     assert report.content.decode("cp949").splitlines()[0] == "row,column,field,rule,remedy"
     assert (await service.ask("POST /files", 422, content=b"%PDF", headers=headers, params=said)).json()["rule"]
+    odd = await service.ask("POST /files", 422, content=b"", headers=headers, params={**said, "language": "tlh"})
+    assert (odd.json()["field"], odd.json()["rule"]) == ("/query/language", "unknown-value")
     await service.ask("POST /files", 415, content=table, headers={**headers, "content-encoding": "br"}, params=said)
     await keep_mappings(service, headers)
     await service.ask("GET /templates/{name}", 200, "/templates/job-posted.csv", params={"encoding": "cp949"})

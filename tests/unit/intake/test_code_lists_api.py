@@ -68,6 +68,21 @@ class TestLookUp:
             read += [one["code"] for one in page["codes"]]
         assert tuple(read) == PACK.codes("region")
 
+    @pytest.mark.parametrize(
+        ("said", "rule"),
+        [
+            ({"after": "legal-dong-2026:41119"}, "wrong-form"),
+            ({"after": "x"}, "wrong-form"),
+            ({"q": "수원", "after": "legal-dong-2026:41110"}, "unknown-parameter"),
+        ],
+    )
+    async def test_a_place_that_there_is_not_is_no_beginning(
+        self, http: httpx.AsyncClient, said: dict[str, str], rule: str
+    ) -> None:
+        answer = await http.get("/codes/region", params=said)
+        told = answer.json()
+        assert (answer.status_code, told["field"], told["rule"]) == (422, "/query/after", rule)
+
     async def test_what_was_split_says_its_parts(self, http: httpx.AsyncClient) -> None:
         found = (await http.get("/codes/region", params={"q": "인천 서구"})).json()["codes"][0]
         assert found["parts"] == ["legal-dong-2026:28275", "legal-dong-2026:28290"]
