@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Literal
 
-from services.notifications.channels.channel import Channel
+from services.notifications.channel import Channel
 from services.notifications.documents import (
     DELIVERED,
     DELIVERIES,

@@ -37,6 +37,7 @@ EMAIL_DIGEST: Final = "email-digest"
 TOPIC: Final = "topic"
 ChannelName = Literal["feed", "webhook", "email", "email-digest", "topic"]  # part of the published API
 About = Literal["notice", "recall"]
+Turn = Literal["recall", "new", "left"]  # with which others a delivery waits to be sent (delivery/turns.py)
 Order = Literal["alias"]  # which deliveries of a subscription come one after another; part of the published API
 # For its retry as planned; for the same one, after it was brought forward in vain; to be taken out of a recall's way.
 Waits = Literal["retry", "again", "recalled"]

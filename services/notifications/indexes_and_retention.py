@@ -8,7 +8,6 @@ from typing import Any
 
 from pymongo import ASCENDING, IndexModel
 
-from services.notifications.channels.webhook_response import DOUBTFUL as ANSWERED_WITH_A_PAGE
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
@@ -23,6 +22,7 @@ from services.notifications.documents import (
     SUBSCRIPTIONS,
     THREADS,
 )
+from services.notifications.domain.attempt_verdict import ANSWERED_WITH_A_PAGE
 from services.notifications.domain.retry_schedule import OUTAGE
 from shared.access import prohibition_floors
 

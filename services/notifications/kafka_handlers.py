@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 from services.notifications.documents import AGENCIES, MATCHES, PEOPLE, RESYNCS
 from services.notifications.fan_out.reconcile import Reconciler
-from services.notifications.fan_out.resync import request_resync
 from services.notifications.mappers import Causation, agency_receives, match_document, person_document
+from services.notifications.resync_request import request_resync
 from shared.access.agencies import agency_document
 from shared.access.metrics import took_effect
 from shared.access.prohibition_floors import FloorFollowUp, Raised

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from services.notifications.acknowledgements import Deliveries
 from services.notifications.api import Endpoints, make_router
-from services.notifications.channels.channel import Channel, PushChannel
+from services.notifications.channel import Channel, PushChannel
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.feed_files import FeedFiles

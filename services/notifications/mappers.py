@@ -24,8 +24,9 @@ from services.notifications.documents import (
     ThreadDocument,
 )
 from services.notifications.domain.feed_days import Days
-from services.notifications.domain.notice_threads import Held, MatchSummary, OpenRecall, OutboundMessage, Thread
+from services.notifications.domain.notice_threads import Held, MatchSummary, OpenRecall, OutboundMessage, Thread, Wants
 from services.notifications.domain.permission import Allowance, Subject
+from services.notifications.domain.subscription_filters import NOTHING, compiled
 from shared.access.agencies import may_receive
 from shared.access.prohibition_floors import floors_of
 from shared.events import Event
@@ -149,6 +150,11 @@ def match_told(delivery: DeliveryFields) -> MatchSummary | None:
     if opportunity is None or kind is None or band is None:
         return None
     return MatchSummary(opportunity, kind, band, delivery.get("region"))
+
+
+def wants(subscription: SubscriptionDocument) -> Wants:
+    """Which notices a subscription is told of. Recalls it is always told."""
+    return NOTHING if subscription.get("recalls_only") else compiled(subscription.get("filter"))
 
 
 def thread_id(recipient: str, person: str) -> str:

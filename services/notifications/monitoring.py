@@ -18,7 +18,6 @@ from typing import Any
 from pymongo import ASCENDING
 
 from services.notifications import metrics
-from services.notifications.channels.webhook_response import DOUBTFUL as ANSWERED_WITH_A_PAGE
 from services.notifications.documents import (
     AGENCIES,
     DELIVERED,
@@ -31,6 +30,7 @@ from services.notifications.documents import (
     About,
     SubscriptionDocument,
 )
+from services.notifications.domain.attempt_verdict import ANSWERED_WITH_A_PAGE
 from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.indexes_and_retention import AWAITED, BEFORE_ALL, DOUBTFUL, HELD, NEXT, UNREAD
 from services.notifications.repository import Repository

@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 
 from pymongo import ASCENDING
 
-from services.notifications.channels.feed_queries import FeedQueries
-from services.notifications.delivery.delivery_queries import DeliveryQueries
 from services.notifications.documents import (
     AGENCIES,
     CALENDAR,
@@ -26,7 +24,9 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.indexes_and_retention import BEFORE_ALL, TIME_LIMIT_MS, UNACKNOWLEDGED
-from services.notifications.recovery.recovery_queries import RecoveryQueries
+from services.notifications.queries.delivery_queries import DeliveryQueries
+from services.notifications.queries.feed_queries import FeedQueries
+from services.notifications.queries.recovery_queries import RecoveryQueries
 from shared.kit.store.mongo import Database, Document
 from shared.kit.store.typed_collection import Collection
 

@@ -36,7 +36,7 @@ _DISPATCHER = "services.notifications.delivery.dispatcher:Dispatcher"
 _WEBHOOK = "services.notifications.channels.webhook:Webhook"
 _DELIVERIES, _REPOSITORY = (
     "services.notifications.acknowledgements:Deliveries",
-    "services.notifications.delivery.delivery_queries:DeliveryQueries",
+    "services.notifications.queries.delivery_queries:DeliveryQueries",
 )
 _MATCHER, _SNAPSHOTS = (
     "services.matching.active_matcher:ActiveMatcher",

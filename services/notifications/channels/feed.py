@@ -21,7 +21,7 @@ from hashlib import sha256
 from typing import Any
 
 from services.notifications import metrics
-from services.notifications.channels.channel import Channel, Configuration
+from services.notifications.channel import Channel, Configuration
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery_queues import Queues, leave_untold
 from services.notifications.documents import (

@@ -27,7 +27,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from services.notifications.channels.channel import Configuration, Due, PushChannel
+from services.notifications.channel import Configuration, Due, PushChannel
 from services.notifications.channels.credentials import Credentials
 from services.notifications.documents import TOPIC, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from services.notifications.channels.channel import Configuration, Due, PushChannel
+from services.notifications.channel import Configuration, Due, PushChannel
 from services.notifications.channels.client_tls import ClientTls, TlsContexts, context_of
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.ssrf_guard import REGISTERING, Resolver, guarded_connector, leads_outside

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.attempt_verdict import ANSWERED_WITH_A_PAGE, Verdict
 
 ABORTED = "aborted"
 DISABLED = "disabled-by-recipient"
-DOUBTFUL = "answered-with-a-page"
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _WITHOUT_CONTENT = frozenset({204, 205})  # whatever their content-type says: some frameworks put it on every answer
 # Errors after which nothing can have reached the partner.
@@ -50,7 +49,7 @@ def judge(answer: Answer, now: datetime, longest_hold: timedelta) -> Verdict:
     if taken:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         page = kind in _PAGES and status not in _WITHOUT_CONTENT
-        return Verdict("delivered", DOUBTFUL if page else None, endpoint_healthy=True, doubtful=page)
+        return Verdict("delivered", ANSWERED_WITH_A_PAGE if page else None, endpoint_healthy=True, doubtful=page)
     if 300 <= status < 400:
         return Verdict("again", "redirect")
     return Verdict(

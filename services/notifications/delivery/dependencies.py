@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from services.notifications.channels.channel import PushChannel
+from services.notifications.channel import PushChannel
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions

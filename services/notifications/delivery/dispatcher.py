@@ -23,7 +23,7 @@ from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.endpoint_worker import EndpointWorker
 from services.notifications.delivery.held_deliveries import HELD_LIMIT, PREFETCH_LIMIT
 from services.notifications.delivery.pre_send_check import EndpointRead, FoundAllowed, endpoint_of, found_allowed
-from services.notifications.delivery.turns import ABOUT, TURNS_OF, Turn, turn_of
+from services.notifications.delivery.turns import ABOUT, TURNS_OF, turn_of
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
@@ -32,6 +32,7 @@ from services.notifications.documents import (
     ChannelName,
     ClaimedDelivery,
     DeliveryDocument,
+    Turn,
 )
 from shared.kit.base import metrics
 from shared.kit.base.backoff import wait_or_stop

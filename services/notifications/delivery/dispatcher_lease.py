@@ -20,9 +20,9 @@ from typing import TypeVar
 import pymongo
 from pymongo.errors import PyMongoError
 
-from services.notifications.delivery.delivery_queries import LEASES_OF_DISPATCHERS, ROUNDS_AT_ONCE, SLOW
 from services.notifications.documents import SubscriptionDocument
 from services.notifications.domain.replica_shares import ReplicaShare
+from services.notifications.queries.delivery_queries import LEASES_OF_DISPATCHERS, ROUNDS_AT_ONCE, SLOW
 from services.notifications.repository import Repository
 from shared.kit.base.logs import logger
 from shared.kit.store.lease import Lease

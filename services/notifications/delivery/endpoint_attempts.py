@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from services.notifications import metrics
-from services.notifications.channels.channel import PushChannel
+from services.notifications.channel import PushChannel
 from services.notifications.delivery.attempt_recorder import Reservation
 from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.pre_send_check import BelievedEndpoint, is_open

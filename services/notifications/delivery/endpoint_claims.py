@@ -11,8 +11,8 @@ from pymongo.errors import PyMongoError
 from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.held_deliveries import PREFETCH_LIMIT, HeldDeliveries
 from services.notifications.delivery.pre_send_check import is_open
-from services.notifications.delivery.turns import TURNS, Turn
-from services.notifications.documents import ClaimedDelivery, SubscriptionDocument
+from services.notifications.delivery.turns import TURNS
+from services.notifications.documents import ClaimedDelivery, SubscriptionDocument, Turn
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
 from services.notifications.domain.rate_limiter import ahead
 from shared.kit.base.ids import random_bytes

@@ -29,8 +29,8 @@ from services.notifications.delivery.pre_send_check import (
     recheck_before_send,
     still_allowed,
 )
-from services.notifications.delivery.turns import TURNS, TURNS_OF, Turn
-from services.notifications.documents import ClaimedDelivery, SubscriptionDocument
+from services.notifications.delivery.turns import TURNS, TURNS_OF
+from services.notifications.documents import ClaimedDelivery, SubscriptionDocument, Turn
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
 from services.notifications.domain.rate_limiter import Pace
 from services.notifications.domain.retry_schedule import OUTAGE

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.pre_send_check import FoundAllowed
-from services.notifications.delivery.turns import TURNS, HeldInTurns, Turn
-from services.notifications.documents import ClaimedDelivery
+from services.notifications.delivery.turns import TURNS, HeldInTurns
+from services.notifications.documents import ClaimedDelivery, Turn
 
 PREFETCH_LIMIT = 4_000  # claimed by all workers together beyond what they can send at once
 HELD_LIMIT = 8  # times its slots: what one worker holds of what was born claimed

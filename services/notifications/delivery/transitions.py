@@ -30,8 +30,8 @@ from services.notifications.documents import (
 from services.notifications.domain.attempt_verdict import NO_MAILBOX, Verdict
 from services.notifications.domain.circuit_breaker import MOST_COUNTED, Breaker
 from services.notifications.domain.retry_schedule import OUTAGE, next_attempt, recall_schedule
-from services.notifications.fan_out.resync import request_resync
 from services.notifications.mappers import attempts_made
+from services.notifications.resync_request import request_resync
 from shared.kit.base.logs import logger
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork

@@ -11,11 +11,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
 
-from services.notifications.documents import About, ClaimedDelivery, DeliveryDocument
+from services.notifications.documents import About, ClaimedDelivery, DeliveryDocument, Turn
 
-Turn = Literal["recall", "new", "left"]
 TURNS: tuple[Turn, ...] = ("recall", "new", "left")
 ABOUT: tuple[About, ...] = ("recall", "notice")  # in the order in which they are claimed
 TURNS_OF: Mapping[About, Sequence[Turn]] = {"recall": ("recall",), "notice": ("new", "left")}

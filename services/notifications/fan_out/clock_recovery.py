@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 
 from services.notifications.documents import CALENDAR, LATEST_DAY, RESYNCS, CalendarDocument
-from services.notifications.fan_out.resync import request_resync
 from services.notifications.repository import Repository
+from services.notifications.resync_request import request_resync
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
 from shared.kit.base.logs import logger

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from datetime import date, datetime
 
-from services.notifications.channels.channel import Channel
+from services.notifications.channel import Channel
 from services.notifications.delivery_queues import Queues, SomebodyWaits, may_be_held, nobody
 from services.notifications.documents import (
     AGENCIES,
@@ -39,9 +39,9 @@ from services.notifications.mappers import (
     subject_in,
     thread_document,
     thread_of,
+    wants,
 )
 from services.notifications.outcome_events import Outcomes
-from services.notifications.subscriptions.subscription_options import wants
 from shared.access.prohibition_floors import the_floors
 from shared.events.topics.matches import Match
 from shared.kit.base.ids import Ids

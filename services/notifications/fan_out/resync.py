@@ -25,21 +25,6 @@ SECOND_PASS = timedelta(seconds=60)  # longer than MongoDB lets a transaction li
 IDLE_SECONDS = 5.0  # what another replica asked for is seen this late
 
 
-def request_resync(work: UnitOfWork, agency: str) -> None:
-    """Reconcile everybody who concerns this agency, from the start. Needs `RESYNCS` by the agency's id."""
-    before = RESYNCS.get(work, agency)
-    RESYNCS.save(
-        work,
-        {
-            "_id": agency,
-            "generation": (before["generation"] if before else 0) + 1,
-            "second_pass": False,
-            "after": "",
-            "not_before": work.trusted,
-        },
-    )
-
-
 class ResyncJob:
     """Does what `request_resync` asked for; several replicas may: a chunk that another one did is not done again.
 

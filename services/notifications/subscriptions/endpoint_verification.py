@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from services.notifications.channels.channel import Channel, PushChannel
+from services.notifications.channel import Channel, PushChannel
 from services.notifications.channels.webhook_response import DISABLED
 from services.notifications.documents import RECIPIENTS, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict, TypeVar, cast
 from urllib.parse import urlsplit
 
-from services.notifications.channels.channel import Channel, PushChannel
+from services.notifications.channel import Channel, PushChannel
 from services.notifications.channels.client_tls import ClientTls, TlsSummary, summary_of
 from services.notifications.channels.credentials import Credentials
 from services.notifications.delivery.pre_send_check import NOBODY_BELIEVES_SECONDS
@@ -25,9 +25,9 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.domain.attempt_verdict import Verdict
-from services.notifications.fan_out.resync import request_resync
 from services.notifications.recovery.recovery_requests import recovery_document
 from services.notifications.repository import Repository
+from services.notifications.resync_request import request_resync
 from services.notifications.subscriptions import problems
 from services.notifications.subscriptions.endpoint_verification import EndpointCheck
 from services.notifications.subscriptions.entity_tag import check_if_match

@@ -17,9 +17,8 @@ from services.notifications.channels.webhook_signing import is_secret
 from services.notifications.documents import Order, SubscriptionDocument
 from services.notifications.domain.custom_headers import checked_headers
 from services.notifications.domain.mail_address_rules import SCHEME, check_mailto
-from services.notifications.domain.notice_threads import Wants
 from services.notifications.domain.refused_option import OptionRefused
-from services.notifications.domain.subscription_filters import FIELDS, NOTHING, FilterRefused, checked, compiled
+from services.notifications.domain.subscription_filters import FIELDS, FilterRefused, checked
 from shared.events.refusal import Refusal, Refused
 from shared.kit.web.problems import Problem
 from shared.reference import Pack
@@ -67,11 +66,6 @@ class PlainOptions(TypedDict, total=False):
     order: Order | None
     blocked_head_seconds: int | None
     retry_schedule: list[float] | None
-
-
-def wants(subscription: SubscriptionDocument) -> Wants:
-    """Which notices a subscription is told of. Recalls it is always told."""
-    return NOTHING if subscription.get("recalls_only") else compiled(subscription.get("filter"))
 
 
 def shown_filter(subscription: SubscriptionDocument) -> dict[str, Any] | None:

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import pytest
 
 from deploy.local.stack import LocalStack
-from services.notifications.delivery import delivery_queries, dispatcher_lease
+from services.notifications.delivery import dispatcher_lease
 from services.notifications.delivery.dispatcher_lease import DispatcherLease, LeaseTerm
 from services.notifications.indexes_and_retention import INDEXES
+from services.notifications.queries import delivery_queries
 from services.notifications.repository import Repository
 from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import connect

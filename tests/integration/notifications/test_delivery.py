@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from deploy.local.timeouts import scaled
-from services.notifications.delivery.delivery_queries import LEASES_OF_DISPATCHERS
 from services.notifications.delivery.pre_send_check import NOBODY_BELIEVES_SECONDS
+from services.notifications.queries.delivery_queries import LEASES_OF_DISPATCHERS
 from shared.kit.store.lease import Lease
 from tests.integration.notifications.corner import Corner
 from tests.integration.notifications.parts import (

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.notifications.channels.webhook_response import DOUBTFUL
 from services.notifications.documents import DELIVERIES, DUE, FEED, POSTED, SERVED, WEBHOOK
+from services.notifications.domain.attempt_verdict import ANSWERED_WITH_A_PAGE
 from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.monitoring import DeliveryMonitor, Open
 from services.notifications.repository import Repository
@@ -76,7 +76,7 @@ async def test_the_oldest_that_is_open_is_found_recalls_apart(database: Any, mon
 
 async def test_what_a_page_for_people_answered_lately_is_found(database: Any, monitor: DeliveryMonitor) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
-    doubtful = {"reason": DOUBTFUL}
+    doubtful = {"reason": ANSWERED_WITH_A_PAGE}
     await database[DELIVERIES.name].insert_many(
         [
             delivery(1, "delivered", ended=now - timedelta(hours=20), **doubtful),
@@ -103,7 +103,7 @@ async def test_its_looks_read_no_document_that_is_open_and_none_that_has_ended(
         {"state": POSTED, "channel": FEED, "position": 1},
         {"state": "delivered", "ended": NOW},
         {"state": "delivered", "about": "recall", "thread": "t", "unacknowledged_since": NOW},
-        {"state": "delivered", "reason": DOUBTFUL, "ended": datetime.now(UTC)},
+        {"state": "delivered", "reason": ANSWERED_WITH_A_PAGE, "ended": datetime.now(UTC)},
     ]
     await database[DELIVERIES.name].insert_many(
         delivery(5 * n + k, **changes) for n in range(100) for k, changes in enumerate(states)

@@ -70,7 +70,7 @@ async def repository(database: Any) -> AsyncIterator[Repository]:
 async def test_so_many_at_once_and_only_retries_of_that_endpoint(
     repository: Repository, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notifications.delivery.delivery_queries.BROUGHT_FORWARD", 3)
+    monkeypatch.setattr("services.notifications.queries.delivery_queries.BROUGHT_FORWARD", 3)
 
     def waiting(number: int, about: str = "notice", **changes: Any) -> dict[str, Any]:
         due = NOW + timedelta(hours=number + 1)

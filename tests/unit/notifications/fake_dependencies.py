@@ -11,7 +11,6 @@ from typing import Any
 from pymongo.errors import AutoReconnect
 
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
-from services.notifications.delivery.delivery_queries import DeliveryQueries
 from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.endpoint_worker import EndpointWorker
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions
@@ -19,6 +18,7 @@ from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.turns import turn_of
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.replica_shares import ReplicaShare
+from services.notifications.queries.delivery_queries import DeliveryQueries
 from shared.kit.base.clock import Clock
 from tests.support.along import AlongStore
 from tests.unit.notifications.world import START

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.channels.channel import Configuration
+from services.notifications.channel import Configuration
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed
 from services.notifications.channels.webhook import Limits, Webhook

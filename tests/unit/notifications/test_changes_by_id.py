@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services import notifications
-from services.notifications.delivery import delivery_queries
-from services.notifications.delivery.delivery_queries import ROUNDS, Changes, change
+from services.notifications.queries import delivery_queries
+from services.notifications.queries.delivery_queries import ROUNDS, Changes, change
 
 pytestmark = pytest.mark.unit
 FOLDER = Path(notifications.__file__).parent
@@ -44,7 +44,7 @@ def changes_outside_of_transactions() -> set[tuple[str, str, str | None]]:
 def test_only_one_function_does_so() -> None:
     found = changes_outside_of_transactions()
     by_id = {(file, name) for file, name, hint in found if hint not in NOT_BY_ID and file not in OWN_COLLECTION}
-    assert by_id == {("delivery/delivery_queries.py", "change")}
+    assert by_id == {("queries/delivery_queries.py", "change")}
     assert {hint for *_, hint in found} >= NOT_BY_ID, "it finds those that are by another index"
 
 

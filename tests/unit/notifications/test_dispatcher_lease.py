@@ -13,8 +13,8 @@ import pytest
 from pymongo.errors import AutoReconnect, ExecutionTimeout
 
 from services.notifications.delivery import dispatcher_lease as module
-from services.notifications.delivery.delivery_queries import ROUNDS_AT_ONCE
 from services.notifications.delivery.dispatcher_lease import UNKNOWN_CLAIM_TRIES, DispatcherLease, LeaseTerm
+from services.notifications.queries.delivery_queries import ROUNDS_AT_ONCE
 
 pytestmark = pytest.mark.unit
 

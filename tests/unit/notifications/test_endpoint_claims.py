@@ -12,7 +12,7 @@ from pymongo.errors import AutoReconnect
 from services.notifications.delivery.endpoint_claims import EndpointClaims
 from services.notifications.delivery.endpoint_worker import EndpointWorker
 from services.notifications.delivery.held_deliveries import HeldDeliveries
-from services.notifications.delivery.turns import Turn
+from services.notifications.documents import Turn
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
 from tests.unit.notifications.fake_dependencies import DELIVERED, SLOTS, FakeDependencies, delivery
 from tests.unit.notifications.world import START

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo.errors import OperationFailure
 
-from services.notifications.channels.feed_queries import SNAPSHOT_TRIES
+from services.notifications.queries.feed_queries import SNAPSHOT_TRIES
 from services.notifications.repository import Repository
 from shared.kit.store.store import Unavailable
 

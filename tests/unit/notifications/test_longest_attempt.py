@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.notifications import main
-from services.notifications.channels.channel import Channel
+from services.notifications.channel import Channel
 from services.notifications.channels.mail.channel import Email
 from services.notifications.channels.mail.digest import EmailDigest
 from services.notifications.channels.mail.smtp_relay import MailAnswer, Relay, RelaySettings

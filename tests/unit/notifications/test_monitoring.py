@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.notifications import metrics
-from services.notifications.channels.channel import Configuration, PushChannel
+from services.notifications.channel import Configuration, PushChannel
 from services.notifications.documents import DELIVERIES, WEBHOOK, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.monitoring import Open, show_endpoints, show_open, show_unacknowledged, status_of

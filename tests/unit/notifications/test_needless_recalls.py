@@ -11,8 +11,8 @@ import pytest
 
 from services.notifications.documents import DELIVERIES, RESYNCS, SUBSCRIPTIONS, THREADS
 from services.notifications.domain.attempt_verdict import Verdict
-from services.notifications.fan_out.resync import request_resync
 from services.notifications.recovery.resend import Resend
+from services.notifications.resync_request import request_resync
 from shared.events.envelope import from_kafka
 from shared.kit.store.store import Operation
 from shared.kit.web.problems import Problem

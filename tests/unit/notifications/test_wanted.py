@@ -10,8 +10,8 @@ import pytest
 from services.notifications.documents import DELIVERIES, RESYNCS, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.subscription_filters import checked
-from services.notifications.fan_out.resync import request_resync
 from services.notifications.mappers import match_told
+from services.notifications.resync_request import request_resync
 from shared.kit.store.store import Operation
 from shared.reference import load_pack
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of

@@ -39,11 +39,12 @@ from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.permission import alias_to_tell
 from services.notifications.domain.webhook_url_rules import UrlRules
 from services.notifications.fan_out.reconcile import Reconciler
-from services.notifications.fan_out.resync import ResyncJob, request_resync
+from services.notifications.fan_out.resync import ResyncJob
 from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.kafka_handlers import TOPICS, floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.mappers import subject_of
 from services.notifications.outcome_events import Outcomes
+from services.notifications.resync_request import request_resync
 from shared.access.prohibitions_stream import TOPICS as FORBIDDING
 from shared.events import Event, registry
 from shared.events.topics.prohibitions import Floor, Floors

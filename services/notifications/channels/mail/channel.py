@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
-from services.notifications.channels.channel import Configuration, Due, PushChannel
+from services.notifications.channel import Configuration, Due, PushChannel
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.mail.composer import MailComposer
 from services.notifications.channels.mail.return_path import ReturnPath

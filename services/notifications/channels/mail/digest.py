@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 from services.notifications import metrics
-from services.notifications.channels.channel import Channel, Configuration
+from services.notifications.channel import Channel, Configuration
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.mail.channel import mailbox
 from services.notifications.channels.mail.composer import MOST_TOLD, MailComposer

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from pymongo import ASCENDING
 
-from services.notifications.delivery.turns import Turn
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
@@ -22,6 +21,7 @@ from services.notifications.documents import (
     ClaimedDelivery,
     DeliveryReference,
     SubscriptionDocument,
+    Turn,
 )
 from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.indexes_and_retention import (

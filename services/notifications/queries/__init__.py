@@ -1,0 +1,1 @@
+"""What this service asks of the database: the parts of the `Repository`, by what they are about."""
