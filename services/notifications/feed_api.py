@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
@@ -17,8 +17,9 @@ from services.notifications.documents import FEED
 from services.notifications.repository import Repository
 from services.notifications.schemas import Schema
 from shared.access.api_keys import Caller, Calling
+from shared.kit.web.endpoints import Endpoints
 from shared.kit.web.middleware import CLIENT_GONE, Reading
-from shared.kit.web.problems import Problem, errors, unavailable
+from shared.kit.web.problems import Problem, errors
 from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 LONGEST_WAIT = 55  # under the 60 s after which most proxies give up
@@ -52,18 +53,14 @@ class FeedWhole(Schema):
     cursor: str | None
 
 
-class FeedEndpoints:
-    """What the routes call. The port may open before they are put together: until then the answer is 503."""
+class FeedEndpoints(Endpoints):
+    """What the routes of the feed and of its files call."""
 
     reader: FeedReader
     snapshot: FeedSnapshot
     stream: FeedStream
     files: FeedFiles
     repository: Repository
-
-    def __getattr__(self, name: str) -> NoReturn:
-        """Only called for what is not there yet."""
-        raise unavailable()
 
     async def reader_of(self, request: Request, caller: Caller) -> tuple[str, Callable[[], Awaitable[object]]]:
         """The caller's agency, which has a feed, and what tells whether it still may read."""

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from services.notifications.acknowledgements import Deliveries
-from services.notifications.api import Endpoints, make_router
+from services.notifications.api import AcknowledgementEndpoints, make_router
 from services.notifications.channel import Channel, PushChannel
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
@@ -49,15 +49,15 @@ from services.notifications.files_api import make_files_router
 from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.kafka_handlers import floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.monitoring import DeliveryMonitor
-from services.notifications.operators_api import make_operators_router
+from services.notifications.operators_api import OperatorEndpoints, make_operators_router
 from services.notifications.outcome_events import Outcomes
-from services.notifications.recovery.api import make_recovery_router
+from services.notifications.recovery.api import RecoveryEndpoints, make_recovery_router
 from services.notifications.recovery.recovery_job import RecoveryJob
 from services.notifications.recovery.recovery_requests import Recoveries
 from services.notifications.recovery.resend import Resend
 from services.notifications.repository import Repository
 from services.notifications.settings import NotificationsSettings
-from services.notifications.subscriptions.api import make_subscriptions_router
+from services.notifications.subscriptions.api import SubscriptionEndpoints, make_subscriptions_router
 from services.notifications.subscriptions.endpoint_verification import EndpointCheck
 from services.notifications.subscriptions.half_open_probe import Probes
 from services.notifications.subscriptions.management import Subscriptions
@@ -75,187 +75,242 @@ STOP_WITHIN = timedelta(seconds=4.5)  # then what was answered is written down: 
 
 def build(settings: NotificationsSettings) -> FastAPI:
     """The application, not started: its lifespan opens MongoDB and Kafka."""
-    pack = load_pack(settings.pack)
-    zone = ZoneInfo(pack.timezone)
-    ids, sealer = Ids(settings.id_key_bytes), Sealer(settings.sealing_key_bytes)
-    credentials = Credentials(sealer)
-    outcomes, messages = Outcomes(ids), Messages(settings.ask_path)
-    dispatcher, resync_requested, floor_raised = Dispatcher(STOP_WITHIN), asyncio.Event(), asyncio.Event()
-    recovery_asked = asyncio.Event()
+    return _Notifications(settings).app()
 
-    def today(now: datetime) -> date:
-        return now.astimezone(zone).date()
 
-    feed = Feed(today)
-    webhook = Webhook(credentials, dispatcher.due, _limits(settings), settings.url_rules, settings.spread)
-    relay = Relay(_relay_settings(settings), _mail_server_tls(settings)) if settings.smtp_host else None
-    texts, returns = MailComposer(pack, settings.mail_sender), ReturnPath(ids, settings.mail_bounces)
-    email = Email(credentials, dispatcher.due, relay, texts, returns, settings.spread)
-    digest = EmailDigest(credentials, relay, lambda after: next_window(after, zone, time(settings.digest_hour)))
-    kafka = settings.kafka_settings if settings.kafka_security.authenticated else None
-    deadline = timedelta(seconds=settings.deadline_seconds)
-    topic = OwnTopic(credentials, dispatcher.due, kafka, deadline, settings.spread)
-    channels: dict[str, Channel] = {each.name: each for each in (feed, webhook, email, digest, topic)}
-    push = {name: each for name, each in channels.items() if isinstance(each, PushChannel)}
-    reconciler = Reconciler(ids, channels, outcomes, today, dispatcher.waits)
-    queues = reconciler.queues
-    heard = HeardProhibitions()
-    prohibitions = prohibitions_stream(floor_raised.set, resync_requested.set, heard.about)
-    heard.follow(prohibitions.is_current)
-    endpoints, feed_endpoints = Endpoints(), FeedEndpoints()
+class _Notifications:
+    """The parts of the service. Those that need the database are made once it is open (`put_together`), and before any
+    loop begins."""
 
-    async def people(ids: Sequence[str]) -> Mapping[str, PersonDocument]:
-        return await endpoints.repository.people(ids)
-
-    flows = RecipientFlows(reconciler.recipients_seen, people)
-    runtime = ServiceRuntime(
-        settings,
-        authenticator=partial(Keys, zone=zone),
-        remedies=pack.remedy,
-        sayings=pack.problem,
-        streams=(prohibitions, notifications_stream(reconciler, flows)),
-        writes=WRITES,
-        writes_under=(PARTNERS,),
-        indexes=INDEXES,
-    )
-    deps: Dependencies | None = None
+    repository: Repository
+    monitor: DeliveryMonitor
+    dependencies: Dependencies
     bounces: BounceListener | None = None
 
-    async def put_together() -> None:
+    def __init__(self, settings: NotificationsSettings) -> None:
+        self.pack = pack = load_pack(settings.pack)
+        self.settings, self.zone = settings, ZoneInfo(pack.timezone)
+        self.ids, self.sealer = Ids(settings.id_key_bytes), Sealer(settings.sealing_key_bytes)
+        self.credentials = Credentials(self.sealer)
+        self.outcomes, self.messages = Outcomes(self.ids), Messages(settings.ask_path)
+        self.dispatcher = Dispatcher(STOP_WITHIN)
+        self.resync_requested, self.floor_raised = asyncio.Event(), asyncio.Event()
+        self.recovery_asked = asyncio.Event()
+        self.relay = Relay(_relay_settings(settings), _mail_server_tls(settings)) if settings.smtp_host else None
+        self.texts = MailComposer(pack, settings.mail_sender)
+        self.returns = ReturnPath(self.ids, settings.mail_bounces)
+        self.feed = Feed(self.today)
+        self.webhook = Webhook(
+            self.credentials, self.dispatcher.due, _limits(settings), settings.url_rules, settings.spread
+        )
+        kafka = settings.kafka_settings if settings.kafka_security.authenticated else None
+        deadline = timedelta(seconds=settings.deadline_seconds)
+        self.topic = OwnTopic(self.credentials, self.dispatcher.due, kafka, deadline, settings.spread)
+        every = (self.feed, self.webhook, self._email(), self._digest(), self.topic)
+        self.channels: dict[str, Channel] = {each.name: each for each in every}
+        self.reconciler = Reconciler(self.ids, self.channels, self.outcomes, self.today, self.dispatcher.waits)
+        self.heard = HeardProhibitions()
+        self.acknowledging, self.subscribing = AcknowledgementEndpoints(), SubscriptionEndpoints()
+        self.recovering, self.reading, self.operating = RecoveryEndpoints(), FeedEndpoints(), OperatorEndpoints()
+        prohibitions = prohibitions_stream(self.floor_raised.set, self.resync_requested.set, self.heard.about)
+        self.heard.follow(prohibitions.is_current)
+        flows = RecipientFlows(self.reconciler.recipients_seen, self.people)
+        self.runtime = ServiceRuntime(
+            settings,
+            authenticator=partial(Keys, zone=self.zone),
+            remedies=pack.remedy,
+            sayings=pack.problem,
+            streams=(prohibitions, notifications_stream(self.reconciler, flows)),
+            writes=WRITES,
+            writes_under=(PARTNERS,),
+            indexes=INDEXES,
+        )
+
+    def app(self) -> FastAPI:
+        """The application."""
+        clock, breaker = self.runtime.clock, self.settings.breaker
+        return self.runtime.app(
+            title="Ieum notifications",
+            routers=(
+                make_subscriptions_router(self.subscribing, breaker, self.pack),
+                make_router(self.acknowledging),
+                make_recovery_router(self.recovering, clock),
+                make_feed_router(self.reading),
+                make_files_router(self.reading),
+                make_operators_router(self.operating, lambda: self.runtime.database, breaker),
+            ),
+            before_streams=(self.put_together,),
+            loops=(
+                *(self.dispatch, self.probe, self.resync, self.send_again, self.recall, self.recover),
+                *(self.watch, self.await_earlier_recalls),
+                *(() if self.relay is None else (self.send_digests, self.tell_owners)),
+                *((self.hear_bounces,) if self.settings.bounces_listen else ()),
+            ),
+            on_stop=(self.dispatcher.end, self.end_mail, self.webhook.close, self.topic.close),
+        )
+
+    def today(self, now: datetime) -> date:
+        """The day it is where the pack's programme is."""
+        return now.astimezone(self.zone).date()
+
+    async def people(self, ids: Sequence[str]) -> Mapping[str, PersonDocument]:
+        """These people as they are now."""
+        return await self.repository.people(ids)
+
+    def _email(self) -> Email:
+        spread = self.settings.spread
+        return Email(self.credentials, self.dispatcher.due, self.relay, self.texts, self.returns, spread)
+
+    def _digest(self) -> EmailDigest:
+        hour = time(self.settings.digest_hour)
+        return EmailDigest(self.credentials, self.relay, lambda after: next_window(after, self.zone, hour))
+
+    async def put_together(self) -> None:
+        """All that needs the database."""
+        runtime, queues = self.runtime, self.reconciler.queues
         store, repository = runtime.store, Repository(runtime.database)
-        endpoints.repository, endpoints.clock, endpoints.breaker = repository, runtime.clock, settings.breaker
-        endpoints.monitor = DeliveryMonitor(runtime.database, repository, runtime.clock, sorted(channels))
-        endpoints.resend = Resend(store, repository, queues)
-        endpoints.recoveries = Recoveries(store, repository, recovery_asked.set)
-        endpoints.subscriptions = Subscriptions(
+        self.repository = repository
+        self.monitor = DeliveryMonitor(runtime.database, repository, runtime.clock, sorted(self.channels))
+        self.operating.monitor = self.monitor
+        deliveries = Deliveries(store, repository, queues, self.outcomes)
+        self.acknowledging.deliveries = deliveries
+        self.recovering.repository = self.subscribing.repository = self.reading.repository = repository
+        self.recovering.resend = Resend(store, repository, queues)
+        self.recovering.recoveries = Recoveries(store, repository, self.recovery_asked.set)
+        self.subscribing.subscriptions = Subscriptions(
             store,
             repository,
-            channels,
-            credentials,
-            EndpointCheck(store, channels, runtime.clock),
+            self.channels,
+            self.credentials,
+            EndpointCheck(store, self.channels, runtime.clock),
             runtime.clock,
-            settings.secret_overlap,
-            resync_requested.set,
-            recovery_asked.set,
-            sends_mail=relay is not None,
+            self.settings.secret_overlap,
+            self.resync_requested.set,
+            self.recovery_asked.set,
+            sends_mail=self.relay is not None,
         )
-        endpoints.deliveries = Deliveries(store, repository, queues, outcomes)
-        reader = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
-        feed_endpoints.repository, feed_endpoints.reader = repository, reader
-        feed_endpoints.snapshot = FeedSnapshot(reader, store, repository, queues, messages, ids, sealer, today)
-        feed_endpoints.files = FeedFiles(reader, store, repository, endpoints.deliveries, ids, today)
-        feed_endpoints.stream = FeedStream(reader, runtime.stopping)
+        reader = FeedReader(
+            self.feed, store, repository, queues, self.messages, self.sealer, self.today, runtime.stopping
+        )
+        self.reading.reader = reader
+        self.reading.snapshot = FeedSnapshot(
+            reader, store, repository, queues, self.messages, self.ids, self.sealer, self.today
+        )
+        self.reading.files = FeedFiles(reader, store, repository, deliveries, self.ids, self.today)
+        self.reading.stream = FeedStream(reader, runtime.stopping)
+        self.dependencies = self._dependencies()
+        if self.settings.bounces_listen:
+            heard_of = Bounces(store, self.credentials, self.returns, self.dependencies.transitions)
+            address, tls = self.settings.bounces_address, _bounces_tls(self.settings)
+            self.bounces = BounceListener(*address, self.returns, heard_of.heard, tls=tls)
+            self.bounces.open()
 
-        nonlocal deps, bounces  # longer than one run of the dispatcher: what was answered waits in the recorder
-        deps = Dependencies(
+    def _dependencies(self) -> Dependencies:
+        """They live longer than one run of the dispatcher: what was answered waits in the recorder."""
+        settings, runtime, repository = self.settings, self.runtime, self.repository
+        return Dependencies(
             repository=repository,
             reads=PreSendReads(repository),
-            heard=heard,
-            channels=push,
+            heard=self.heard,
+            channels={name: each for name, each in self.channels.items() if isinstance(each, PushChannel)},
             transitions=DeliveryTransitions(
-                queues, settings.retry_schedule, resync_requested.set, settings.breaker, reconciler.told_after_all
+                self.reconciler.queues,
+                settings.retry_schedule,
+                self.resync_requested.set,
+                settings.breaker,
+                self.reconciler.told_after_all,
             ),
-            brought_up_to_date=reconciler.brought_up_to_date,
-            recorder=AttemptRecorder(store),
-            lease=_dispatcher_lease(settings, channels.values(), runtime.database, repository),
-            messages=messages,
+            brought_up_to_date=self.reconciler.brought_up_to_date,
+            recorder=AttemptRecorder(runtime.store),
+            lease=_dispatcher_lease(settings, self.channels.values(), runtime.database, repository),
+            messages=self.messages,
             slots=settings.endpoint_slots,
             jitter=settings.retry_jitter,
-            today=today,
+            today=self.today,
             clock=runtime.clock,
         )
-        if settings.bounces_listen:
-            heard_of = Bounces(store, credentials, returns, deps.transitions)
-            bounces = BounceListener(*settings.bounces_address, returns, heard_of.heard, tls=_bounces_tls(settings))
-            bounces.open()
 
-    async def hear_bounces() -> None:
-        assert bounces is not None
-        await bounces.run(runtime.stopping)
+    async def dispatch(self) -> None:
+        """Send what is due."""
+        await self.dispatcher.run(self.dependencies, self.runtime.stopping)
 
-    async def end_mail() -> None:
-        if bounces is not None:
-            bounces.close()
-        if relay is not None:
-            await relay.close()
+    async def probe(self) -> None:
+        """Ask endpoints that are down whether they are back."""
+        probes = Probes(self.repository, self.runtime.clock, self.dispatcher.wake, self.dependencies.lease.asks)
+        await probes.run(self.runtime.stopping)
 
-    async def dispatch() -> None:
-        assert deps is not None
-        await dispatcher.run(deps, runtime.stopping)
+    async def resync(self) -> None:
+        """Reconcile everybody of an agency when that was asked for."""
+        job = ResyncJob(self.runtime.store, self.repository, self.reconciler, self.resync_requested)
+        await job.run(self.runtime.stopping)
 
-    async def resync() -> None:
-        await ResyncJob(runtime.store, endpoints.repository, reconciler, resync_requested).run(runtime.stopping)
-
-    async def send_again() -> None:
+    async def send_again(self) -> None:
+        """Go on with recoveries."""
         job = RecoveryJob(
-            runtime.store,
-            endpoints.repository,
-            queues,
-            ids,
-            runtime.clock,
-            settings.recovery_per_second,
-            recovery_asked,
+            self.runtime.store,
+            self.repository,
+            self.reconciler.queues,
+            self.ids,
+            self.runtime.clock,
+            self.settings.recovery_per_second,
+            self.recovery_asked,
         )
+        await job.run(self.runtime.stopping)
+
+    async def recall(self) -> None:
+        """Do what follows from what was forbidden."""
+        runtime = self.runtime
+        job = floor_follow_up(self.reconciler, runtime.database, runtime.store, self.floor_raised, runtime.observer)
         await job.run(runtime.stopping)
 
-    async def probe() -> None:
-        assert deps is not None
-        await Probes(endpoints.repository, runtime.clock, dispatcher.wake, deps.lease.asks).run(runtime.stopping)
+    async def recover(self) -> None:
+        """Believe a clock again."""
+        runtime = self.runtime
+        job = ClockRecovery(runtime.store, self.repository, runtime.clock, self.today, self.resync_requested.set)
+        await job.run(runtime.stopping)
 
-    async def recover() -> None:
-        await ClockRecovery(runtime.store, endpoints.repository, runtime.clock, today, resync_requested.set).run(
-            runtime.stopping
-        )
+    async def watch(self) -> None:
+        """Look at what has not arrived."""
+        await self.monitor.run(self.runtime.stopping)
 
-    async def recall() -> None:
-        follow_up = floor_follow_up(reconciler, runtime.database, runtime.store, floor_raised, runtime.observer)
-        await follow_up.run(runtime.stopping)
+    async def await_earlier_recalls(self) -> None:
+        """Await recalls that arrived before they were awaited."""
+        await EarlierRecalls(self.runtime.database, self.runtime.store, self.ids).run(self.runtime.stopping)
 
-    async def await_earlier_recalls() -> None:
-        await EarlierRecalls(runtime.database, runtime.store, ids).run(runtime.stopping)
+    async def send_digests(self) -> None:
+        """Send the letters of digests."""
+        assert self.relay is not None
+        sender = DigestSender(self.dependencies, self.credentials, self.relay, self.texts, self.returns)
+        await sender.run(self.runtime.stopping)
 
-    async def monitor() -> None:
-        await endpoints.monitor.run(runtime.stopping)
-
-    async def send_digests() -> None:
-        assert relay is not None
-        assert deps is not None
-        await DigestSender(deps, credentials, relay, texts, returns).run(runtime.stopping)
-
-    async def tell_owners() -> None:
-        assert relay is not None
+    async def tell_owners(self) -> None:
+        """Tell owners of trouble with their subscriptions."""
+        assert self.relay is not None
         mails = OwnerMails(
-            runtime.database,
-            endpoints.repository,
-            credentials,
-            relay,
-            texts,
-            returns,
-            runtime.clock,
-            settings.instance,
-            settings.breaker,
-            endpoints.monitor,
+            self.runtime.database,
+            self.repository,
+            self.credentials,
+            self.relay,
+            self.texts,
+            self.returns,
+            self.runtime.clock,
+            self.settings.instance,
+            self.settings.breaker,
+            self.monitor,
         )
-        await mails.run(runtime.stopping)
+        await mails.run(self.runtime.stopping)
 
-    return runtime.app(
-        title="Ieum notifications",
-        routers=(
-            make_subscriptions_router(endpoints, pack),
-            make_router(endpoints),
-            make_recovery_router(endpoints),
-            make_feed_router(feed_endpoints),
-            make_files_router(feed_endpoints),
-            make_operators_router(endpoints, lambda: runtime.database),
-        ),
-        before_streams=(put_together,),
-        loops=(
-            *(dispatch, probe, resync, send_again, recall, recover, monitor, await_earlier_recalls),
-            *(() if relay is None else (send_digests, tell_owners)),
-            *((hear_bounces,) if settings.bounces_listen else ()),
-        ),
-        on_stop=(dispatcher.end, end_mail, webhook.close, topic.close),
-    )
+    async def hear_bounces(self) -> None:
+        """Hear what came back."""
+        assert self.bounces is not None
+        await self.bounces.run(self.runtime.stopping)
+
+    async def end_mail(self) -> None:
+        """Let go of the listener's port and the mail server's connections."""
+        if self.bounces is not None:
+            self.bounces.close()
+        if self.relay is not None:
+            await self.relay.close()
 
 
 def _dispatcher_lease(

@@ -8,12 +8,13 @@ from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Query
 
-from services.notifications.api import Endpoints
 from services.notifications.documents import ChannelName, SubscriptionState
 from services.notifications.domain.circuit_breaker import Breaker
 from services.notifications.endpoint_overview import EndpointOverview, Pile, Status, bounced, overview
+from services.notifications.monitoring import DeliveryMonitor
 from services.notifications.schemas import Schema
 from shared.kit.store.mongo import Database
+from shared.kit.web.endpoints import Endpoints
 from shared.kit.web.operator_routes import Operator, write_audit
 from shared.kit.web.problems import errors
 from shared.kit.web.route_bounds import Router
@@ -93,7 +94,15 @@ class EndpointPage(Schema):
     next: str | None
 
 
-def make_operators_router(endpoints: Endpoints, database: Callable[[], Database]) -> APIRouter:
+class OperatorEndpoints(Endpoints):
+    """What these routes call."""
+
+    monitor: DeliveryMonitor
+
+
+def make_operators_router(
+    endpoints: OperatorEndpoints, database: Callable[[], Database], breaker: Breaker
+) -> APIRouter:
     """The routes, for whoever administers. What is read is audited first."""
     router = Router(tags=["operator"])
 
@@ -109,7 +118,7 @@ def make_operators_router(endpoints: Endpoints, database: Callable[[], Database]
         await write_audit(database(), caller, "endpoints")
         found = [(each, each.statuses(look)) for each in overview(look) if each.id > after]
         wanted = [(each, statuses) for each, statuses in found if (status in statuses if status else statuses)]
-        shown = [EndpointShown.of(each, statuses, endpoints.breaker) for each, statuses in wanted[:limit]]
+        shown = [EndpointShown.of(each, statuses, breaker) for each, statuses in wanted[:limit]]
         return EndpointPage(seen=look.at, endpoints=shown, next=shown[-1].subscription if len(wanted) > limit else None)
 
     return router

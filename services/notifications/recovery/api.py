@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from services.notifications.api import Endpoints, OneId, recipient_of
 from services.notifications.delivery.pre_send_check import without_forbidden
 from services.notifications.documents import STATES, DeliveryState
 from services.notifications.recovery.delivery_explanation import UNDELIVERED
+from services.notifications.recovery.recovery_requests import Recoveries
+from services.notifications.recovery.resend import Resend
 from services.notifications.recovery.schemas import (
     AttemptShown,
     DeliveryExplained,
@@ -19,12 +20,24 @@ from services.notifications.recovery.schemas import (
     RecoveryShown,
     RecoveryWanted,
 )
+from services.notifications.repository import Repository
+from services.notifications.route_parameters import OneId, recipient_of
 from shared.access.api_keys import Caller, Calling
 from shared.events.refusal import Refusal, Refused
+from shared.kit.base.clock import Clock
+from shared.kit.web.endpoints import Endpoints
 from shared.kit.web.problems import errors, not_found
 from shared.kit.web.route_bounds import Router
 
 CLOCKS_DIFFER = timedelta(days=1)  # as for the events of agencies
+
+
+class RecoveryEndpoints(Endpoints):
+    """What these routes call."""
+
+    resend: Resend
+    recoveries: Recoveries
+    repository: Repository
 
 
 def _may_read(caller: Caller) -> str:
@@ -32,7 +45,7 @@ def _may_read(caller: Caller) -> str:
     return caller.agency.agency
 
 
-def make_recovery_router(endpoints: Endpoints) -> APIRouter:
+def make_recovery_router(endpoints: RecoveryEndpoints, clock: Clock) -> APIRouter:
     """Deliveries and recoveries."""
     router = Router(tags=["deliveries"])
 
@@ -51,7 +64,7 @@ def make_recovery_router(endpoints: Endpoints) -> APIRouter:
         found, further = await endpoints.repository.page_of(agency, subscription, states, after, limit)
         shown = await without_forbidden(endpoints.repository, found)
         own = {each["_id"]: each for each in await endpoints.repository.subscriptions_of(agency)}
-        now = endpoints.clock.calendar()
+        now = clock.calendar()
         return DeliveryPage.of(shown, own, now, further)
 
     @router.get("/deliveries/{delivery}", responses=errors(403, 404))
@@ -62,7 +75,7 @@ def make_recovery_router(endpoints: Endpoints) -> APIRouter:
         if found is None or not found["listed"] or not await without_forbidden(repository, [found]):
             raise not_found()
         log = [AttemptShown.of(each) for each in found.get("log", ())]
-        now = endpoints.clock.calendar()
+        now = clock.calendar()
         return DeliveryExplained.of(found, await repository.subscription(found["subscription"]), now, log=log)
 
     @router.post("/deliveries/{delivery}/retry", status_code=202, responses=errors(403, 404, 409))
@@ -70,14 +83,14 @@ def make_recovery_router(endpoints: Endpoints) -> APIRouter:
         """Send it now, whatever the schedule says, also when it has arrived. Asked again within half a minute it is
         still sent once."""
         found = await endpoints.resend.resend(recipient_of(caller), delivery)
-        now = endpoints.clock.calendar()
+        now = clock.calendar()
         return DeliveryShown.of(found, await endpoints.repository.subscription(found["subscription"]), now)
 
     @router.post("/subscriptions/{subscription}/recovery", status_code=202, responses=errors(403, 404, 409))
     async def recover(caller: Calling, subscription: OneId, wanted: RecoveryWanted) -> RecoveryShown:
         """Tell the subscription again what failed, or all that it should hold; slowly, beside what is new."""
         agency = recipient_of(caller)
-        if wanted.since is not None and wanted.since > endpoints.clock.calendar() + CLOCKS_DIFFER:
+        if wanted.since is not None and wanted.since > clock.calendar() + CLOCKS_DIFFER:
             raise Refused(Refusal("date-in-future", "/since"))  # nothing would come of it, and nobody would know why
         started = await endpoints.recoveries.start(agency, subscription, wanted.what, wanted.since)
         return RecoveryShown.of(started, waits=False)
@@ -85,7 +98,7 @@ def make_recovery_router(endpoints: Endpoints) -> APIRouter:
     @router.get("/subscriptions/{subscription}/recovery", responses=errors(403, 404))
     async def recovery(caller: Calling, subscription: OneId) -> RecoveryShown:
         """How far the last recovery is."""
-        now = endpoints.clock.calendar()
+        now = clock.calendar()
         found, waits = await endpoints.recoveries.shown(recipient_of(caller), subscription, now)
         return RecoveryShown.of(found, waits)
 

@@ -8,11 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 from pydantic import Field
 
-from services.notifications.api import Endpoints, OneId, recipient_of
 from services.notifications.documents import STATES, SubscriptionDocument
+from services.notifications.domain.circuit_breaker import Breaker
 from services.notifications.domain.subscription_filters import compiled
 from services.notifications.mappers import match_told
+from services.notifications.repository import Repository
+from services.notifications.route_parameters import OneId, recipient_of
 from services.notifications.subscriptions.entity_tag import etag_of
+from services.notifications.subscriptions.management import Subscriptions
 from services.notifications.subscriptions.schemas import (
     EndpointTested,
     FilterTrial,
@@ -26,6 +29,7 @@ from services.notifications.subscriptions.schemas import (
 )
 from services.notifications.subscriptions.subscription_options import filter_of, secret_of
 from shared.access.api_keys import Calling
+from shared.kit.web.endpoints import Endpoints
 from shared.kit.web.problems import errors
 from shared.kit.web.route_bounds import Bounds, Router, bounded
 from shared.reference import Pack
@@ -41,12 +45,19 @@ TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": {"ETag": TAG}}}
 IfMatch = Annotated[list[Annotated[str, Field(max_length=1_000)]] | None, Header()]
 
 
-def make_subscriptions_router(endpoints: Endpoints, pack: Pack) -> APIRouter:
+class SubscriptionEndpoints(Endpoints):
+    """What these routes call."""
+
+    subscriptions: Subscriptions
+    repository: Repository
+
+
+def make_subscriptions_router(endpoints: SubscriptionEndpoints, breaker: Breaker, pack: Pack) -> APIRouter:
     """All routes of subscriptions."""
     router = Router(tags=["subscriptions"])
 
     def ends_at(document: SubscriptionDocument) -> datetime | None:
-        return endpoints.breaker.gives_up_at(document["failures"], document.get("failing_since"))
+        return breaker.gives_up_at(document["failures"], document.get("failing_since"))
 
     def shown(document: SubscriptionDocument, response: Response | None = None) -> SubscriptionShown:
         own = endpoints.subscriptions

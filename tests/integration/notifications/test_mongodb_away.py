@@ -16,7 +16,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy.local.ports import free_port
 from services.notifications.acknowledgements import Deliveries
-from services.notifications.api import Endpoints, make_router
+from services.notifications.api import AcknowledgementEndpoints, make_router
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.feed_snapshot import FeedSnapshot
@@ -24,15 +24,16 @@ from services.notifications.channels.feed_stream import FeedStream
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery_queues import Queues
+from services.notifications.domain.circuit_breaker import Breaker
 from services.notifications.domain.feed_place import Place
 from services.notifications.domain.webhook_url_rules import UrlRules
 from services.notifications.feed_api import FeedEndpoints, make_feed_router
 from services.notifications.outcome_events import Outcomes
-from services.notifications.recovery.api import make_recovery_router
+from services.notifications.recovery.api import RecoveryEndpoints, make_recovery_router
 from services.notifications.recovery.recovery_requests import Recoveries
 from services.notifications.recovery.resend import Resend
 from services.notifications.repository import Repository
-from services.notifications.subscriptions.api import make_subscriptions_router
+from services.notifications.subscriptions.api import SubscriptionEndpoints, make_subscriptions_router
 from services.notifications.subscriptions.endpoint_verification import EndpointCheck
 from services.notifications.subscriptions.management import Subscriptions
 from shared.access.api_keys import Caller
@@ -70,37 +71,40 @@ async def app() -> AsyncIterator[FastAPI]:
     store, repository = Store(client["nowhere"], patience=0.2), Repository(client["nowhere"])
     await store.start()
     feed, outcomes = Feed(lambda now: now.date()), Outcomes(Ids(bytes(32)))
-    endpoints, feed_endpoints = Endpoints(), FeedEndpoints()
+    acknowledging, subscribing = AcknowledgementEndpoints(), SubscriptionEndpoints()
+    recovering, reading, clock = RecoveryEndpoints(), FeedEndpoints(), Clock()
     urls = UrlRules(plain_http=True, ports=frozenset(), allowed=(ipaddress.ip_network("127.0.0.0/8"),))
     credentials = Credentials(SEALER)
     webhook = Webhook(credentials, lambda *_: None, Limits(), urls)
     queues = Queues({feed.name: feed}, outcomes)
-    endpoints.repository, endpoints.clock = repository, Clock()
+    recovering.repository = subscribing.repository = reading.repository = repository
     channels = {feed.name: feed, webhook.name: webhook}
-    check = EndpointCheck(store, channels, endpoints.clock)
-    endpoints.subscriptions = Subscriptions(
-        store, repository, channels, credentials, check, endpoints.clock, timedelta(days=7), lambda: None, lambda: None
+    check = EndpointCheck(store, channels, clock)
+    subscribing.subscriptions = Subscriptions(
+        store, repository, channels, credentials, check, clock, timedelta(days=7), lambda: None, lambda: None
     )
-    endpoints.resend = Resend(store, repository, queues)
-    endpoints.recoveries = Recoveries(store, repository, lambda: None)
-    endpoints.deliveries = Deliveries(store, repository, queues, outcomes)
-    feed_endpoints.repository = repository
-    feed_endpoints.reader = reader = FeedReader(
+    recovering.resend = Resend(store, repository, queues)
+    recovering.recoveries = Recoveries(store, repository, lambda: None)
+    acknowledging.deliveries = Deliveries(store, repository, queues, outcomes)
+    reading.reader = reader = FeedReader(
         feed, store, repository, queues, Messages("/ask"), SEALER, lambda now: now.date(), asyncio.Event()
     )
-    feed_endpoints.snapshot = FeedSnapshot(
+    reading.snapshot = FeedSnapshot(
         reader, store, repository, queues, Messages("/ask"), Ids(bytes(32)), SEALER, lambda now: now.date()
     )
-    feed_endpoints.stream = FeedStream(reader, asyncio.Event())
+    reading.stream = FeedStream(reader, asyncio.Event())
     made = FastAPI()
     made.add_middleware(Outermost)
     problems.install(made, passing=[Unavailable])
-    made.include_router(make_subscriptions_router(endpoints, load_pack("kr-gyeonggi")))
-    for router in (make_router, make_recovery_router):
-        made.include_router(router(endpoints))
-    made.include_router(make_feed_router(feed_endpoints))
+    for router in (
+        make_router(acknowledging),
+        make_subscriptions_router(subscribing, Breaker(), load_pack("kr-gyeonggi")),
+        make_recovery_router(recovering, clock),
+        make_feed_router(reading),
+    ):
+        made.include_router(router)
     made.state.runtime = SimpleNamespace(authenticator=KnownKeys(), quotas=Quotas(EdgeSettings()))
-    made.state.feed = feed_endpoints
+    made.state.feed = reading
     yield made
     await webhook.close()
     await store.stop()
