@@ -14,7 +14,6 @@ from typing import Any
 
 from clients.ieum.sending import Tally
 from shared.events.refusal import MOST, Refusal
-from shared.events.registry import load_topics
 from shared.events.topics.agencies import AGENCIES
 from shared.events.topics.people import ConsentWithdrawnAtDoor
 from shared.files import Converted, Line, lines_about
@@ -37,7 +36,6 @@ class Conformance:
     """Looks at events. Made once. `agency`: who would send them, where that is said."""
 
     def __init__(self, pack: Pack, agency: str | None = None) -> None:
-        load_topics()
         self._pack = pack
         self._rules = DoorRules(pack)
         self._own = None if agency is None else f"/agencies/{agency}"

@@ -9,7 +9,7 @@ from typing import Protocol
 from deploy.local.apache.broker import ApacheBroker
 from deploy.local.embedded.broker import EmbeddedBroker
 from deploy.local.errors import StartError
-from deploy.local.login import Login
+from deploy.rights.login import Login
 
 
 class Broker(Protocol):

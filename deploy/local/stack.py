@@ -11,8 +11,8 @@ from deploy.local.brokers import Broker, broker_of
 from deploy.local.embedded.database import EmbeddedDatabase
 from deploy.local.errors import PortTakenError
 from deploy.local.folder import DATA, STACK, lock
-from deploy.local.login import Login
 from deploy.local.ports import free_port, require_free
+from deploy.rights.login import Login
 
 
 class LocalStack:

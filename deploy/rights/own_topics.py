@@ -20,9 +20,9 @@ from aiokafka import AIOKafkaClient
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from deploy.local.login import ADMIN, Login
 from deploy.rights.acls import Rule
 from deploy.rights.kafka_admin import KafkaError, apply, forget, remove, rules_there
+from deploy.rights.login import ADMIN, Login
 
 RETENTION_DAYS = 7
 _PASSWORD = re.compile(r"[0-9a-f]{48}", re.ASCII)

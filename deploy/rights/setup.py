@@ -14,9 +14,9 @@ import os
 import sys
 import time
 
-from deploy.local.login import ADMIN, READER, Login
 from deploy.rights.acls import SERVICES, all_rules, rules_of_reader
 from deploy.rights.kafka_admin import KafkaError, apply
+from deploy.rights.login import ADMIN, READER, Login
 
 SECONDS = 90.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -12,7 +12,8 @@ from services.intake.operators import Operators
 from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys, RejectionFilter
 from services.intake.reading_back import ReadingBack
-from services.intake.request_admission import Admission, Received
+from services.intake.request_admission import Admission
+from services.intake.request_body import Received
 from services.intake.schemas import Alias, BatchAnswer, Held, Journey, Receipt, Rejections
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
@@ -21,9 +22,11 @@ from shared.access.api_keys import Caller, Calling
 from shared.events.field_types import Reference, Slug
 from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refusal, Refused
+from shared.kit.web.endpoints import Endpoints
 from shared.kit.web.json_types import WHOLE, DayInBody
-from shared.kit.web.problems import errors, not_found, unavailable
+from shared.kit.web.problems import errors, not_found
 from shared.kit.web.quotas import Quotas
+from shared.kit.web.response_model import answer
 from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 _EVENT = {
@@ -95,8 +98,8 @@ class RejectionSearch(BaseModel):
     before: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
-class Endpoints:
-    """What the routes call. The port may open before they are put together: until then the answer is 503."""
+class IntakeEndpoints(Endpoints):
+    """What the routes of intake call."""
 
     admission: Admission
     door: Door
@@ -107,12 +110,8 @@ class Endpoints:
     operators: Operators
     worker: WorkerProcess
 
-    def __getattr__(self, name: str) -> NoReturn:
-        """Only called for what is not there yet."""
-        raise unavailable()
 
-
-def make_router(endpoints: Endpoints, settings: IntakeSettings) -> APIRouter:
+def make_router(endpoints: IntakeEndpoints, settings: IntakeSettings) -> APIRouter:
     """All routes of intake."""
     router = Router()
 
@@ -204,12 +203,6 @@ def _whose(agency: str | None, caller: Caller) -> str:
     """The caller's own, or for an administrator the agency that is named. Raises the 403 problem."""
     caller.must(agency in (None, caller.agency.agency) or caller.administers, "administers")
     return agency or caller.agency.agency
-
-
-def answer(model: BaseModel, status: int = 200) -> Response:
-    """What no one may keep on the way."""
-    content = model.model_dump_json(exclude_none=True)
-    return Response(content, status, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def _found(model: BaseModel | None) -> Response:

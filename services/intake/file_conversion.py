@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
 from services.intake.dependencies import Dependencies
-from services.intake.worker.questions import OpenFile
 from shared.events.http_binding import Item
 from shared.events.refusal import Refused
-from shared.files import Converted, Converter, EmptyRows, FileMapping
+from shared.files import Converted, Converter, FileMapping
 
 MOST_HELD = 32_000_000  # bytes of a workbook's shared strings: as objects they take several times as much
 MOST_UNPACKED = 100_000_000  # bytes of a workbook
@@ -24,12 +21,6 @@ def converter_of(agency: str, as_of: datetime, mapping: FileMapping | None, depe
     return Converter(
         dependencies.pack, agency, as_of, make_id, mapping, most_held=MOST_HELD, most_unpacked=MOST_UNPACKED
     )
-
-
-def rows_of(file: OpenFile, empty: EmptyRows, dependencies: Dependencies) -> Iterator[Converted]:
-    """Row after row. Raises Unreadable, on the way."""
-    converter = converter_of(file.agency, file.as_of, file.mapping, dependencies)
-    return converter.convert(io.BytesIO(file.body), file.type, empty)
 
 
 def item_of(row: Converted, *, testrun: bool) -> Item:

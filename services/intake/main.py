@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from services.intake import code_lists_api, files_api, metrics, operators_api
 from services.intake.advert_expiry import AdvertExpiryJob
-from services.intake.api import Endpoints, make_router
+from services.intake.api import IntakeEndpoints, make_router
 from services.intake.consent_expiry import ConsentExpiryJob
 from services.intake.dependencies import Dependencies
 from services.intake.file_mappings import api as file_mappings_api
@@ -71,7 +71,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         hold_wrong_numbers=settings.hold_wrong_employer_numbers,
     )
     worker = WorkerProcess(Start(settings.pack, settings.id_key_bytes, settings.instance, settings.log_level))
-    endpoints, boxes = Endpoints(), BoxKeys(settings.inbound_keys_bytes)
+    endpoints, boxes = IntakeEndpoints(), BoxKeys(settings.inbound_keys_bytes)
     kafka_door = state_of(settings.kafka_settings, boxes)
 
     async def put_together() -> None:
@@ -126,11 +126,11 @@ def build(settings: IntakeSettings) -> FastAPI:
         title="Ieum intake",
         routers=(
             make_router(endpoints, settings),
-            own_keys_api.make_router(endpoints),
+            own_keys_api.make_router(lambda: endpoints.own_keys),
             inbound_api.make_router(kafka_door),
             code_lists_api.make_router(pack),
             files_api.make_router(endpoints, settings, dependencies),
-            file_mappings_api.make_router(endpoints),
+            file_mappings_api.make_router(lambda: endpoints.file_mappings),
             operators_api.make_router(endpoints),
         ),
         before_streams=(put_together,),

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.intake.api import Endpoints, answer
+from services.intake.api import IntakeEndpoints
 from services.intake.domain.vetting import employer_key
 from services.intake.schemas import Employers, ListedEmployer, Question, Questions, Vacancies, Vacancy
 from shared.access.api_keys import Caller, Calling
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.opportunities import Employer
 from shared.kit.web.problems import errors
+from shared.kit.web.response_model import answer
 from shared.kit.web.route_bounds import Router
 
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -44,7 +45,7 @@ class AskedEmployer(_Asked):
     reason: Literal["employer-blocked", "employer-unlicensed", "other"]
 
 
-def make_router(endpoints: Endpoints) -> APIRouter:
+def make_router(endpoints: IntakeEndpoints) -> APIRouter:
     """The routes, for whoever administers."""
     router = Router(tags=["operators"])
 
@@ -111,7 +112,7 @@ def make_router(endpoints: Endpoints) -> APIRouter:
         """Off the list. Its adverts are judged by the rules again, within a minute."""
         _administers(caller)
         await endpoints.operators.list_employer(_key(number), None, None, caller)
-        return Response(status_code=204, headers={"Cache-Control": "no-store"})
+        return Response(status_code=204)
 
     return router
 

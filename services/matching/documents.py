@@ -22,6 +22,7 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 PEOPLE, OPPORTUNITIES, MATCHES, AUDIT = "people", "opportunities", "matches", "audit"
 LISTS, CANDIDATES, PROGRESS, PURGED, PRICES = "lists", "candidates", "progress", "purged", "congestion"
+ROUNDS = "rounds"  # their documents: rounds/documents.py
 SNAPSHOT: Final = "opening_chunks"
 ASSESSED: Final = "assessed"
 PARTS: Final = "0123456789abcdef"  # of a table of congestion: by how the ids of the openings begin

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.matching import told_inputs
-from services.matching.documents import AUDIT, MATCHES, OPPORTUNITIES, PEOPLE, PRICES
-from services.matching.rounds.documents import ROUNDS
+from services.matching.documents import AUDIT, MATCHES, OPPORTUNITIES, PEOPLE, PRICES, ROUNDS
 from shared.access import prohibition_floors
 
 KEEP_AUDIT_SECONDS = 2 * 365 * 86_400

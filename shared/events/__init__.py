@@ -5,7 +5,8 @@ Depends on nothing else in this repository.
 
 from shared.events.envelope import Event
 from shared.events.refusal import Refusal, Refused
-from shared.events.registry import EventType, Topic, load_topics, registry
+from shared.events.registry import EventType, Topic, registry
+from shared.events.topics import load_topics
 
 load_topics()
 

@@ -16,7 +16,7 @@ from shared.events.asyncapi import asyncapi
 from shared.events.data_classification import Model
 from shared.events.json_schema import Schema, schema_of
 from shared.events.notices import NOTICE, RECALL, TEST, EndpointTest, Notice, Recall
-from shared.events.registry import EventType, Registry, load_topics
+from shared.events.registry import EventType, Registry, registry
 
 FOLDER = Path(__file__).parent / "schemas"
 NOTICES: dict[str, type[Model]] = {NOTICE: Notice, RECALL: Recall, TEST: EndpointTest}
@@ -90,7 +90,7 @@ def write(wanted: Mapping[str, str], folder: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """0: the folder says what the models say (now); 1: it does not (``--check``)."""
-    wanted = files(load_topics())
+    wanted = files(registry)
     found = differences(wanted, FOLDER)
     if "--check" not in arguments:
         write(wanted, FOLDER)

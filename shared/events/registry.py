@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -153,12 +151,3 @@ def register(item: _Registered) -> _Registered:
     else:
         registry.add_type(item)
     return item
-
-
-def load_topics() -> Registry:
-    """Import every module of ``shared.events.topics`` so that the registry is complete."""
-    import shared.events.topics as package
-
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
-    return registry

@@ -12,11 +12,9 @@ from typing import Any
 
 from openpyxl import Workbook
 
-from shared.events.registry import load_topics
 from shared.files import Converted, Converter, FileMapping, lines_about
 from shared.reference import load_pack
 
-load_topics()
 PACK = load_pack("kr-gyeonggi")
 AS_OF = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
 JOB = ("관리번호", "제목", "직종", "근무지역", "임금형태", "임금", "마감일")

@@ -15,7 +15,6 @@ import sys
 
 import uvloop
 
-from shared.events.registry import load_topics
 from shared.kit.base.garbage_collection import tune_gc
 from verification.benchmarks.bare import bare
 from verification.benchmarks.service import service
@@ -48,6 +47,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    load_topics()
     tune_gc()  # the kit does it for its services; here for everybody
     uvloop.run(main(sys.argv[1], Names(**json.loads(sys.argv[2])), int(sys.argv[3]), int(sys.argv[4])))

@@ -25,7 +25,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from deploy.local.stack import LocalStack
 from deploy.local.timeouts import scaled
 from shared.events import Event
-from shared.events.registry import load_topics
 from shared.events.topics.agencies import AGENCY_CHANGED
 from shared.events.topics.deliveries import NOTICE_DELIVERED, Delivery
 from shared.kit.base import logs
@@ -247,7 +246,6 @@ async def _everything(service: Service, topic: str) -> list[Any]:
 
 async def run(stack: LocalStack, rounds: int, count: int) -> dict[str, Any]:
     """All rounds; who begins changes from round to round."""
-    load_topics()
     logs.setup("poisoned", "poisoned-1", "error")
     clean = healthy_records(count)
     await trial(stack, clean[: max(count // 10, 2_000)], Counter())  # imports, caches, the broker's first topic

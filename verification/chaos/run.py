@@ -18,7 +18,7 @@ import aiohttp
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
-from deploy.local.login import READER
+from deploy.rights.login import READER
 from samples.world import Item, World, load_setting
 from samples.world.days import today_of
 from verification.chaos.audit import Audit, audit

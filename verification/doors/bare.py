@@ -21,7 +21,6 @@ from services.intake.domain.vacancy import Source
 from services.intake.indexes_and_retention import INDEXES
 from services.intake.last_published import Causation, LastPublished
 from services.intake.opportunity_documents import StoredOpportunity
-from shared.events.registry import load_topics
 from shared.events.topics.opportunities import JOB_POSTED, JobAtDoor, Opportunity
 
 GROUP = 500
@@ -49,7 +48,6 @@ def application(mongo_url: str) -> FastAPI:
     """Takes batches, and trusts everybody."""
     app = FastAPI()
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongo_url)
-    load_topics()
 
     @app.get("/ready")
     async def ready() -> dict[str, str]:

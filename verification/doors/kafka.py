@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 
 from deploy.local.apache.broker import ApacheBroker
-from deploy.local.login import ADMIN, Login
 from deploy.local.ports import free_port
 from deploy.rights.agency import AgencyDoor
+from deploy.rights.login import ADMIN, Login
 from deploy.rights.own_topics import provide
 from samples.world.envelope import Json
 from verification.harness.agency_at_kafka import AgencyAtKafka, sealed

@@ -12,9 +12,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from deploy.local.login import Login
 from deploy.local.timeouts import scaled
 from deploy.rights.agency import AgencyDoor
+from deploy.rights.login import Login
 from samples.world.envelope import Json
 from shared.events.identity_boxes import seal
 

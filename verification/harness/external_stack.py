@@ -19,10 +19,10 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from deploy.local.errors import StartError
-from deploy.local.login import READER, Login
 from deploy.local.process import wait_until
 from deploy.local.stack import LocalStack
 from deploy.local.timeouts import scaled
+from deploy.rights.login import READER, Login
 from samples.world import Setting
 from verification.harness.child_processes import Program
 from verification.harness.keyring import SERVICES

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 from aiokafka.errors import KafkaError
 
-from deploy.local.login import READER
 from deploy.local.timeouts import scaled
+from deploy.rights.login import READER
 from samples.partners.held import Holding, holding_of
 from samples.world import Chapter, Item, World
 from samples.world.envelope import EventWriter

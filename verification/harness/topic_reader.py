@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.local.login import Login
 from deploy.local.timeouts import scaled
 from deploy.rights.acls import SERVICES, topics_read_by
+from deploy.rights.login import Login
 
 READS = {service: topics_read_by(service) for service in SERVICES}
 """Which service reads which topics: what it says of itself when it asks for rights."""

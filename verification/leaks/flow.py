@@ -14,8 +14,8 @@ from functools import partial
 
 import aiohttp
 
-from deploy.local.login import ADMIN, READER, Login
 from deploy.rights.agency import AgencyDoor
+from deploy.rights.login import ADMIN, READER, Login
 from deploy.rights.own_topics import provide
 from deploy.rights.partner import Partner
 from samples.partners.hub import Hub

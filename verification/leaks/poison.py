@@ -13,7 +13,7 @@ from random import Random
 
 from aiokafka import AIOKafkaProducer
 
-from deploy.local.login import Login
+from deploy.rights.login import Login
 from samples.world import names
 from samples.world.envelope import Json
 from shared.events import registry

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from deploy.local.login import ADMIN, READER
+from deploy.rights.login import ADMIN, READER
 from samples.world import World, load_setting
 from samples.world.days import today_of
 from verification.harness import topic_reader

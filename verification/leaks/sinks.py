@@ -13,7 +13,7 @@ import pymongo
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from bson import Binary
 
-from deploy.local.login import Login
+from deploy.rights.login import Login
 from verification.harness import topic_reader
 from verification.leaks.search_terms import Controls, Hit
 

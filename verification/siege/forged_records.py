@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.events.envelope import CONTENT_TYPE
-from shared.events.registry import EventType, load_topics
+from shared.events.registry import EventType, registry
 
 HUGE = 2**62
 """Higher than any number that a thing will ever have."""
@@ -34,7 +34,6 @@ class Forged:
 
 def forged(sequence: int = HUGE) -> list[Forged]:
     """All of them, each kind once, in a fixed order."""
-    registry = load_topics()
     found = [_record(event_type.name, event_type, sequence) for event_type in registry]
     changed = registry.find("agency-changed")
     key = [{"key_id": "gjf-9", "secret_sha256": SECRET_SHA256}]

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from deploy.local.login import Login
-from shared.events.registry import load_topics
+from deploy.rights.login import Login
+from shared.events.registry import registry
 from verification.harness.keyring import SERVICES
 from verification.harness.topic_reader import READS
 from verification.siege.forged_records import Forged, forged
@@ -44,7 +44,7 @@ def may_write(service: str, topic: str) -> bool:
     """A topic is written by the service that owns it, its dead letters by those who read it."""
     if topic.endswith(".dead"):
         return topic.removesuffix(".dead") in READS.get(service, ())
-    return load_topics().topics[topic].written_by == service
+    return registry.topics[topic].written_by == service
 
 
 @dataclass

@@ -16,8 +16,8 @@ from typing import Any
 
 import aiohttp
 
-from deploy.local.login import ADMIN
 from deploy.local.timeouts import scaled
+from deploy.rights.login import ADMIN
 from samples.world.envelope import EventWriter, Item, Json
 from verification.harness.child_processes import ROOT
 from verification.harness.scenario import Scenario

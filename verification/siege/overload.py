@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from deploy.local.errors import StartError
-from deploy.local.login import READER
+from deploy.rights.login import READER
 from samples.world import Item, World, load_setting
 from samples.world.days import today_of
 from samples.world.envelope import Json

@@ -14,7 +14,6 @@ from rich.table import Table
 from clients.ieum import output
 from clients.ieum.api_client import Away, NotAllowed, RefusedByHub
 from clients.ieum.settings import Missing, Settings
-from shared.events.registry import load_topics
 from shared.reference import available_packs
 
 REFUSED, WRONG, AWAY, NOT_ALLOWED = 1, 2, 3, 4
@@ -37,7 +36,6 @@ def shared_options(
     """Options of all commands."""
     if pack not in available_packs():
         raise typer.BadParameter(f"there are {', '.join(available_packs())}", param_hint="--pack")
-    load_topics()
     context.obj = Settings(intake, notifications, agency, key_file, pack, language, patience)
 
 

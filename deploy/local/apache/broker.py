@@ -14,10 +14,10 @@ from pathlib import Path
 from deploy.local.apache.fetch import jars, java
 from deploy.local.apache.ready import takes_part
 from deploy.local.errors import StartError
-from deploy.local.login import ADMIN, READER, Login
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.process import Server
 from deploy.rights.acls import SERVICES, all_rules, rules_of_reader
+from deploy.rights.login import ADMIN, READER, Login
 
 HERE = Path(__file__).parent
 SETTINGS = HERE / "server.properties"

@@ -9,9 +9,9 @@ import struct
 from pathlib import Path
 
 from deploy.local.errors import StartError
-from deploy.local.login import Login
 from deploy.local.ports import LOOPBACK
 from deploy.local.process import Server, runnable
+from deploy.rights.login import Login
 
 
 class EmbeddedBroker(Server):

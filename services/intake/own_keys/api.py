@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import date
 from hashlib import sha256
 from typing import Annotated
@@ -10,12 +11,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from services.intake.api import Endpoints
 from services.intake.domain.key_rules import LONGEST_GRACE_DAYS
+from services.intake.own_keys.service import OwnKeys
 from shared.access.api_keys import Calling
 from shared.events.topics.agencies import Agency
 from shared.kit.web.problems import errors, not_found
-from shared.kit.web.response_model import Answer
+from shared.kit.web.response_model import Answer, answer
 from shared.kit.web.route_bounds import Router
 
 KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{3,40}$")]
@@ -47,14 +48,14 @@ class OwnKeyList(Answer):
     keys: list[OwnKey]
 
 
-def make_router(endpoints: Endpoints) -> APIRouter:
-    """The routes. They need a key of the agency and no right."""
+def make_router(own_keys: Callable[[], OwnKeys]) -> APIRouter:
+    """The routes. They need a key of the agency and no right. ``own_keys`` is called at each request."""
     router = Router(tags=["keys"])
 
     @router.get("/keys", response_model=OwnKeyList, summary="Your keys")
     async def keys(caller: Calling) -> Response:
         """All that are registered, without their secrets."""
-        return _answer(_list(caller.agency, caller.key_id))
+        return answer(_list(caller.agency, caller.key_id))
 
     @router.post("/keys", status_code=201, response_model=OwnKey, summary="One more key of your own")
     async def add(new: NewKey, caller: Calling) -> Response:
@@ -62,9 +63,9 @@ def make_router(endpoints: Endpoints) -> APIRouter:
         the same answer. End the old one with the new one: then it has shown that it works."""
         secret = None if new.secret_sha256 else secrets.token_bytes(32)
         hashed = new.secret_sha256 or sha256(secret or b"").hexdigest()
-        agency = await endpoints.own_keys.add(caller, new.key_id, hashed)
+        agency = await own_keys().add(caller, new.key_id, hashed)
         (made,) = [one for one in _list(agency, caller.key_id).keys if one.key_id == new.key_id]
-        return _answer(made if secret is None else made.model_copy(update={"key": f"{new.key_id}.{secret.hex()}"}), 201)
+        return answer(made if secret is None else made.model_copy(update={"key": f"{new.key_id}.{secret.hex()}"}), 201)
 
     @router.delete("/keys/{key_id}", response_model=OwnKeyList, responses=errors(404), summary="End another key")
     async def end(
@@ -75,10 +76,10 @@ def make_router(endpoints: Endpoints) -> APIRouter:
         ] = 0,
     ) -> Response:
         """It holds for the days of grace, today not counted. No key ends itself, so nobody shuts itself out."""
-        agency = await endpoints.own_keys.end(caller, key_id, grace_days)
+        agency = await own_keys().end(caller, key_id, grace_days)
         if agency is None:
             raise not_found()
-        return _answer(_list(agency, caller.key_id))
+        return answer(_list(agency, caller.key_id))
 
     return router
 
@@ -87,8 +88,3 @@ def _list(agency: Agency, calling: str) -> OwnKeyList:
     return OwnKeyList(
         keys=[OwnKey(key_id=key.key_id, until=key.until, calling=key.key_id == calling) for key in agency.keys]
     )
-
-
-def _answer(model: BaseModel, status: int = 200) -> Response:
-    content = model.model_dump_json(exclude_none=True)
-    return Response(content, status, media_type="application/json", headers={"Cache-Control": "no-store"})

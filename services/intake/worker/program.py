@@ -5,6 +5,7 @@ the keys that seal, writes nothing down, and holds what is opened until it is cl
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from collections import deque
@@ -16,10 +17,10 @@ from typing import Any, BinaryIO
 
 from services.intake.dependencies import Dependencies
 from services.intake.event_validation import Validation
-from services.intake.file_conversion import MOST_EMPTY, item_of, rows_of
+from services.intake.file_conversion import MOST_EMPTY, converter_of, item_of
 from services.intake.identity import References, Vault
 from services.intake.portions import Portion, Room, Validating
-from services.intake.request_admission import read_types
+from services.intake.request_body import read_types
 from services.intake.worker.questions import Close, Found, Next, OpenBatch, Opened, OpenFile, Question, Start
 from services.intake.worker.wire import LENGTH_BYTES, framed, read
 from shared.events.http_binding import BATCH, Item, split
@@ -88,7 +89,8 @@ class Worker:
 
     def _file(self, asked: OpenFile) -> Further:
         empty = EmptyRows(MOST_EMPTY)
-        rows = rows_of(asked, empty, self._dependencies)
+        converter = converter_of(asked.agency, asked.as_of, asked.mapping, self._dependencies)
+        rows = converter.convert(io.BytesIO(asked.body), asked.type, empty)
 
         def found(_: Next) -> Found:
             portion, taken, stopped = Portion(), list[Converted](), None

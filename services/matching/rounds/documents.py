@@ -8,7 +8,6 @@ from typing import Literal, NotRequired, TypedDict
 from services.matching.domain.cohort_assignment import Parts
 from services.matching.domain.small_groups import GroupBy
 
-ROUNDS = "rounds"
 RoundState = Literal["computing", "proposed", "confirmed", "failed"]
 
 

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
-from services.matching.rounds.documents import ROUNDS, ResultDocument, RoundDocument, RoundState
+from services.matching.documents import ROUNDS
+from services.matching.rounds.documents import ResultDocument, RoundDocument, RoundState
 from shared.kit.store.mongo import Database
 
 PATIENCE_MS = 5_000

@@ -1,7 +1,8 @@
-"""Base of what is answered."""
+"""What is answered: the base of its models, and a response of one."""
 
 from __future__ import annotations
 
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -22,3 +23,8 @@ class Answer(BaseModel):
                 field |= options[0]
                 field.pop("default", None)
         return found
+
+
+def answer(model: BaseModel, status: int = 200) -> Response:
+    """The response that says this, without what is not known."""
+    return Response(model.model_dump_json(exclude_none=True), status, media_type="application/json")

@@ -13,9 +13,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.local.apache.broker import ApacheBroker
-from deploy.local.login import ADMIN, Login
 from deploy.local.timeouts import scaled
 from deploy.rights.agency import AgencyDoor
+from deploy.rights.login import ADMIN, Login
 from deploy.rights.own_topics import provide
 from shared.events.identity_boxes import BoxKeys, seal
 from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings

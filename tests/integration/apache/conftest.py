@@ -10,9 +10,9 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.local.apache.broker import ApacheBroker
 from deploy.local.errors import StartError
-from deploy.local.login import ADMIN
 from deploy.local.ports import free_port
 from deploy.rights.kafka_admin import apply
+from deploy.rights.login import ADMIN
 from shared.kit.kafka.topics import Topics
 from tests.integration.apache.parts import (
     PASSWORD,

@@ -13,8 +13,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local.apache.broker import ApacheBroker
-from deploy.local.login import READER, Login
 from deploy.local.timeouts import scaled
+from deploy.rights.login import READER, Login
 from shared.kit.kafka.client import (
     why_refused,
 )

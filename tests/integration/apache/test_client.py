@@ -17,8 +17,8 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local.apache.broker import ApacheBroker
-from deploy.local.login import ADMIN
 from deploy.rights.agency import main as operators_command
+from deploy.rights.login import ADMIN
 from tests.integration.apache.agencies import Agency, new_agency, security
 from tests.integration.intake.running import ADMIN_TOKEN, Partner, Process, register
 from tests.support.certificates import Authority

@@ -14,8 +14,8 @@ from aiokafka import AIOKafkaClient, AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, TopicAuthorizationFailedError
 
 from deploy.local.apache.broker import ApacheBroker
-from deploy.local.login import ADMIN
 from deploy.rights.agency import AgencyDoor
+from deploy.rights.login import ADMIN
 from deploy.rights.own_topics import withdraw
 from services.intake.inbound.answers import ANSWERS
 from shared.events.identity_boxes import BoxKeys

@@ -16,9 +16,9 @@ from aiokafka.errors import (
 )
 
 from deploy.local.apache.broker import ApacheBroker
-from deploy.local.login import ADMIN
 from deploy.rights.acls import Rule
 from deploy.rights.kafka_admin import add, apply, remove
+from deploy.rights.login import ADMIN
 from shared.kit.kafka.client import (
     NotLetIn,
     bootstrapped,

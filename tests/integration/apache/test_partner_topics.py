@@ -15,11 +15,11 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError,
 from aiokafka.protocol.fetch import FetchRequest
 
 from deploy.local.apache.broker import ApacheBroker
-from deploy.local.login import ADMIN, Login
 from deploy.local.timeouts import scaled
 from deploy.rights import partner as command
 from deploy.rights.acls import all_rules
 from deploy.rights.kafka_admin import apply
+from deploy.rights.login import ADMIN, Login
 from deploy.rights.own_topics import provide, provided
 from deploy.rights.partner import Partner
 from shared.kit.kafka.aiokafka_internals import topic_ids

@@ -19,9 +19,9 @@ from aiokafka.errors import (
 )
 
 from deploy.local.apache.broker import ApacheBroker
-from deploy.local.login import ADMIN, READER, Login
 from deploy.rights.acls import Rule, rules_of
 from deploy.rights.kafka_admin import add, apply
+from deploy.rights.login import ADMIN, READER, Login
 from shared.kit.kafka.aiokafka_internals import topic_ids
 from shared.kit.kafka.client import (
     bootstrapped,

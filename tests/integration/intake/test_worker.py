@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.intake.files_api import FileAnswer, Reading
+from services.intake.file_reading import FileAnswer, Reading
 from services.intake.portions import PORTION_EVENTS
-from services.intake.request_admission import Admission, Received
+from services.intake.request_admission import Admission
+from services.intake.request_body import Received
 from services.intake.request_turns import RequestTurns
 from services.intake.schemas import Receipt
 from services.intake.worker import client

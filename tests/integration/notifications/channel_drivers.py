@@ -16,9 +16,9 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 
 from deploy.local.apache.broker import ApacheBroker
-from deploy.local.login import ADMIN, Login
 from deploy.rights.acls import Rule, all_rules
 from deploy.rights.kafka_admin import add, apply, remove
+from deploy.rights.login import ADMIN, Login
 from deploy.rights.own_topics import provide
 from deploy.rights.partner import Partner as PartnerOfKafka
 from services.notifications import main

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.login import Login
 from deploy.rights.acls import Rule, commands, rules_of, rules_of_reader
 from deploy.rights.agency import AgencyDoor
+from deploy.rights.login import Login
 
 pytestmark = pytest.mark.unit
 

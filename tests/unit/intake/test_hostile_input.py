@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.intake import request_admission
 from services.intake.event_validation import Validation
 from services.intake.receipts import MOST_ANSWERED
-from services.intake.request_admission import Received
+from services.intake.request_body import Received
 from services.intake.request_turns import RequestTurns
 from services.intake.schemas import BatchAnswer
 from services.intake.service import Door

@@ -12,7 +12,8 @@ from typing import Any, cast
 import pytest
 
 from services.intake.portions import PORTION_BYTES, PORTION_EVENTS
-from services.intake.request_admission import LARGE_BODY, Admitted, Received
+from services.intake.request_admission import LARGE_BODY, Admitted
+from services.intake.request_body import Received
 from services.intake.schemas import Receipt
 from services.intake.service import Door
 from shared.events.http_binding import BATCH, STRUCTURED

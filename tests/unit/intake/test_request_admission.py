@@ -11,8 +11,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.intake.api import Endpoints, make_router
-from services.intake.request_admission import FORBIDS, Admitted, Received
+from services.intake.api import IntakeEndpoints, make_router
+from services.intake.request_admission import FORBIDS, Admitted
+from services.intake.request_body import Received
 from services.intake.schemas import Receipt
 from services.intake.settings import IntakeSettings
 from shared.access.api_keys import Caller
@@ -122,7 +123,7 @@ async def test_what_is_refused_on_the_way_is_charged_for_what_was_looked_at() ->
         async def reauthenticate(self, caller: Caller) -> Caller:
             return caller
 
-    endpoints = Endpoints()
+    endpoints = IntakeEndpoints()
     endpoints.admission, endpoints.door = admission(), house.door
     app.add_middleware(Outermost)
     app.state.runtime = SimpleNamespace(authenticator=Keys(), quotas=known)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.intake.request_admission import Admitted, Received
+from services.intake.request_admission import Admitted
+from services.intake.request_body import Received
 from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refused
 from shared.kit.web import quotas as limits

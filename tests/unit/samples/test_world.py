@@ -13,12 +13,10 @@ from samples.world.names import SYLLABLES
 from samples.world.openings import floor_per_hour
 from shared.events.http_binding import read
 from shared.events.refusal import Refused
-from shared.events.registry import load_topics
 
 pytestmark = pytest.mark.unit
 TODAY = date(2026, 11, 22)
 PACKS = ("kr-gyeonggi", "xx-island")
-load_topics()
 
 
 def world(people: int = 60, seed: int = 1, pack: str = "kr-gyeonggi", today: date = TODAY) -> World:

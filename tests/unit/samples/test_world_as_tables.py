@@ -13,13 +13,12 @@ from samples.world import load_setting
 from samples.world.openings import make_opening
 from samples.world.people import make_person
 from samples.world.tables import table_of
-from shared.events.registry import load_topics
+from shared.events.registry import registry
 from shared.files import Converter
 from shared.reference import load_pack
 from tests.support.files import csv_of, xlsx_of
 
 pytestmark = pytest.mark.unit
-REGISTRY = load_topics()
 PACK = load_pack("kr-gyeonggi")
 TODAY = date(2026, 11, 28)
 
@@ -66,7 +65,7 @@ def test_every_kind_of_file_says_the_same(form: str) -> None:
     assert [row.refusals for row in found if row.event is None] == []
     for event, row in zip(events, found, strict=True):
         assert row.event is not None
-        door = REGISTRY.find(event["type"]).door
+        door = registry.find(event["type"]).door
         assert door is not None
         assert {name: row.event[name] for name in ("type", "id", "source", "time")} == {
             name: event[name] for name in ("type", "id", "source", "time")

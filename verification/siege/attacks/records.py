@@ -8,7 +8,7 @@ import time
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from deploy.local.login import Login
+from deploy.rights.login import Login
 from verification.harness import topic_reader
 from verification.leaks.poison import poison, put
 from verification.siege.attack import Attack, AttackClient

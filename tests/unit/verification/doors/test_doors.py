@@ -13,7 +13,7 @@ from samples.world import load_setting
 from samples.world.openings import make_opening
 from services.intake.documents import Reference
 from services.intake.opportunity_documents import StoredOpportunity
-from shared.events.registry import load_topics
+from shared.events.registry import registry
 from shared.files import Converter
 from shared.kit.store.mongo import UTC_CODEC
 from shared.reference import load_pack
@@ -33,7 +33,7 @@ def test_an_advert_in_xml_says_what_its_event_says(encoding: str) -> None:
     assert len(events) > 30
     converter = Converter(PACK, "gjf", datetime(2026, 11, 28, tzinfo=UTC), lambda _: "x")
     found = list(converter.convert(io.BytesIO(as_xml(events, encoding))))
-    door = load_topics().find("job-posted").door
+    door = registry.find("job-posted").door
     assert door is not None
     for event, row in zip(events, found, strict=True):
         assert row.event is not None
@@ -53,7 +53,6 @@ class TestHeld:
 
 def test_the_bare_loop_keeps_what_intake_keeps_of_an_advert() -> None:
     """Else it would be compared with less than the same documents."""
-    load_topics()
     setting, today = load_setting("kr-gyeonggi"), date(2026, 11, 28)
     job = next(one for one in (make_opening(setting, PACK, 3, 1, n, today) for n in range(120)) if one.kind == "job")
     thing, reference = documents_of(job.data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.local.login import Login
+from deploy.rights.login import Login
 from verification.siege.forgery import actors, may_write
 
 pytestmark = pytest.mark.unit

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.intake import files_api
-from services.intake.files_api import Reading
+from services.intake import file_reading
+from services.intake.file_reading import Reading
 from services.intake.portions import PORTION_EVENTS
-from services.intake.request_admission import Received
+from services.intake.request_body import Received
 from services.intake.worker.questions import OpenFile
 from shared.events.refusal import Refused
 from shared.files import Converted, Converter
@@ -43,7 +43,7 @@ def table(count: int, **changes: str) -> bytes:
 
 async def send(
     house: House, content: bytes, *, testrun: bool = False, quotas: Quotas | None = None, as_of: datetime = AS_OF
-) -> files_api.FileAnswer:
+) -> file_reading.FileAnswer:
     file = OpenFile(content, "gjf", datetime.now(UTC), testrun, as_of, "job-posted", None)
     reading = Reading(file, idle_worker(), house.dependencies)
     await reading.take(house.door, house.callers["gjf"], quotas or Quotas(EdgeSettings()))
@@ -111,7 +111,7 @@ async def test_what_is_no_file_is_refused_as_a_whole(house: House) -> None:
 
 
 async def test_an_answer_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files_api, "MOST_FINDINGS", 5)
+    monkeypatch.setattr(file_reading, "MOST_FINDINGS", 5)
     answer = await send(house, table(9, 직종="없는직업"))
     assert (len(answer.findings), answer.more, answer.refused) == (5, 4, 9)
 
@@ -132,7 +132,7 @@ async def test_empty_rows_are_bounded_and_charged(house: House) -> None:
     quotas = Charged()
     answer = await send(house, table(1) + b"\n" * 2_000_000, quotas=quotas)
     assert (answer.accepted, answer.stopped and answer.stopped.rule) == (1, "too-many-empty-rows")
-    assert quotas.charged == [("events", 1 + files_api.MOST_EMPTY // files_api.EMPTY_FOR_ONE)]
+    assert quotas.charged == [("events", 1 + file_reading.MOST_EMPTY // file_reading.EMPTY_FOR_ONE)]
 
 
 @pytest.mark.parametrize("content", [b"PK no zip", b",\n" * 2_000_000])
@@ -146,10 +146,10 @@ async def test_what_cannot_be_read_is_charged(house: House, content: bytes) -> N
 async def test_a_preview_is_charged_by_the_rows_that_were_looked_at(house: House) -> None:
     quotas, caller = Charged(), house.callers["gjf"]
     converter = Converter(house.dependencies.pack, "gjf", AS_OF, lambda said: "id")
-    await files_api.start_of(table(3) + b"\n" * 2_000_000, converter, "job-posted", caller, quotas)
+    await file_reading.start_of(table(3) + b"\n" * 2_000_000, converter, "job-posted", caller, quotas)
     with pytest.raises(Refused, match="too-many-empty-rows"):
-        await files_api.start_of(b",\n" * 2_000_000, converter, "job-posted", caller, quotas)
-    empty = files_api.MOST_EMPTY // files_api.EMPTY_FOR_ONE
+        await file_reading.start_of(b",\n" * 2_000_000, converter, "job-posted", caller, quotas)
+    empty = file_reading.MOST_EMPTY // file_reading.EMPTY_FOR_ONE
     assert quotas.charged == [("events", 4 + empty), ("events", empty)]
 
 
@@ -157,13 +157,13 @@ async def test_unpacked_bytes_are_charged_a_workbooks_too(house: House) -> None:
     quotas, caller = Charged(), house.callers["gjf"]
     packed = gzip.compress(b"a" * 3_000_000)
     received = Received("", [("content-encoding", "gzip")], packed)
-    await files_api.unpacked(received, 5_000_000, caller, quotas)
+    await file_reading.unpacked(received, 5_000_000, caller, quotas)
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", b"a" * 4_000_000)
-    await files_api.unpacked(Received("", [], stream.getvalue()), 5_000_000, caller, quotas)
+    await file_reading.unpacked(Received("", [], stream.getvalue()), 5_000_000, caller, quotas)
     with pytest.raises(Refused):
-        await files_api.unpacked(received, 1_000, caller, quotas)
+        await file_reading.unpacked(received, 1_000, caller, quotas)
     assert quotas.charged == [
         ("bytes", 3_000_000 - SMALL_BODY), ("bytes", 4_000_000 - SMALL_BODY), ("events", 1),
     ]  # fmt: skip
@@ -176,6 +176,6 @@ async def test_files_are_read_in_threads_of_their_own(house: House, monkeypatch:
         names.append(threading.current_thread().name)
         yield from ()
 
-    monkeypatch.setattr(files_api, "rows_of", rows)
+    monkeypatch.setattr(Converter, "convert", rows)
     await send(house, table(1))
     assert [name.startswith("files") for name in names] == [True]
