@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from samples.world.envelope import EventWriter, Item, Json
 from samples.world.openings import Opening
 from samples.world.people import Newcomer
-
-if TYPE_CHECKING:
-    from samples.world.days import World
+from samples.world.population import Population
 
 T = TypeVar("T")
 SHARE = 0.03  # of people and of openings, for each sort of change
 
 
-def changes_of(world: World, event_writer: EventWriter, random: Random, day: int = 1) -> list[Item]:
+def changes_of(world: Population, event_writer: EventWriter, random: Random, day: int = 1) -> list[Item]:
     """Updates, closings, new consents and somebody who leaves; on later days only news about openings."""
     items = list(_about_openings(world, event_writer, day))
     if day == 1:
@@ -27,7 +25,7 @@ def changes_of(world: World, event_writer: EventWriter, random: Random, day: int
     return items
 
 
-def withdrawals_of(world: World, event_writer: EventWriter) -> list[Item]:
+def withdrawals_of(world: Population, event_writer: EventWriter) -> list[Item]:
     """Consents taken back: notices to the partner with the feed, to the one with the webhook, and matching at all."""
     partners = world.setting.partners
     turn = _Turn(_shuffled(world, "withdrawals", _untouched(world)))
@@ -43,7 +41,7 @@ def withdrawals_of(world: World, event_writer: EventWriter) -> list[Item]:
     return items
 
 
-def _about_people(world: World, event_writer: EventWriter) -> Iterator[Item]:
+def _about_people(world: Population, event_writer: EventWriter) -> Iterator[Item]:
     people = _changing(world)
     number = len(world.people)
     turn = _Turn(people)
@@ -59,7 +57,7 @@ def _about_people(world: World, event_writer: EventWriter) -> Iterator[Item]:
         yield _letter(event_writer, person, "person-left", {"reason": "found-work"})
 
 
-def _about_openings(world: World, event_writer: EventWriter, day: int) -> Iterator[Item]:
+def _about_openings(world: Population, event_writer: EventWriter, day: int) -> Iterator[Item]:
     ordered = _shuffled(world, "openings", world.openings)
     count = max(1, round(len(ordered) * SHARE))
     updated = ordered[2 * (day - 1) * count :][:count]
@@ -72,7 +70,7 @@ def _about_openings(world: World, event_writer: EventWriter, day: int) -> Iterat
         yield event_writer.write(opening.agency, f"{opening.family}-closed", data)
 
 
-def _better(world: World, opening: Opening) -> Json:
+def _better(world: Population, opening: Opening) -> Json:
     """A wage raised by a tenth, or some more time."""
     if "wage" not in opening.data:
         return {"closes": (world.today + timedelta(days=40)).isoformat()}
@@ -80,7 +78,7 @@ def _better(world: World, opening: Opening) -> Json:
     return {"wage": wage | {"minimum": wage["minimum"] * 11 // 10}}
 
 
-def _changed(world: World, person: Newcomer) -> Json:
+def _changed(world: Population, person: Newcomer) -> Json:
     """Another place to live, a certificate more and a longer way that is all right now."""
     random = Random(f"{world.seed}/changed/{person.number}")
     trade = random.choice([trade for trade in world.setting.trades if trade.certificates])
@@ -96,16 +94,16 @@ def _letter(event_writer: EventWriter, person: Newcomer, kind: str, data: Json) 
     return event_writer.write(person.agency, kind, {"reference": person.reference, **data})
 
 
-def _changing(world: World) -> Sequence[Newcomer]:
+def _changing(world: Population) -> Sequence[Newcomer]:
     """One half of the people has changes, the other withdraws: nobody is in both, so that each is seen by itself."""
     return _shuffled(world, "people", world.people)[: len(world.people) // 2]
 
 
-def _untouched(world: World) -> Sequence[Newcomer]:
+def _untouched(world: Population) -> Sequence[Newcomer]:
     return _shuffled(world, "people", world.people)[len(world.people) // 2 :]
 
 
-def _shuffled(world: World, what: str, things: Sequence[T]) -> list[T]:
+def _shuffled(world: Population, what: str, things: Sequence[T]) -> list[T]:
     return Random(f"{world.seed}/{what}").sample(things, len(things))
 
 

@@ -12,20 +12,18 @@ from samples.world import mistakes
 from samples.world.changes import changes_of, withdrawals_of
 from samples.world.envelope import EventWriter, Item, Json
 from samples.world.openings import Opening, make_opening
-from samples.world.people import Newcomer, make_person
-from samples.world.programmes import published
+from samples.world.people import Newcomer
+from samples.world.population import Population
 from samples.world.setting import Setting
-from shared.reference import Pack, load_pack
+from shared.reference import load_pack
 
 WRONG = 0.01  # the share of events that are wrong
-OPENINGS_PER_PERSON = 1.07
 NEW_OPENINGS = 0.15  # what a later day brings, as a share of the first day's
 VETTED = "opportunity-vetted"
 VERDICTS: tuple[Json, ...] = (
     {"verdict": "held", "reason": "wrong-terms"},
     {"verdict": "refused", "reason": "no-longer-open"},
 )
-SMALLEST_CLASS, LARGEST_CLASS = 2, 24  # about 19 people graduate in a month
 
 
 def today_of(setting: Setting) -> date:
@@ -42,32 +40,8 @@ class Chapter:
     items: tuple[Item, ...]
 
 
-class World:
-    """Agencies, people and openings of one seed; ``today`` is the day on which the agencies send (pack's time zone).
-
-    The same arguments give the same events, byte for byte. Day 1 is the beginning; the days after it bring news.
-    """
-
-    def __init__(self, setting: Setting, *, seed: int = 1, people: int = 150, today: date) -> None:
-        self.setting = setting
-        self.pack: Pack = load_pack(setting.pack)
-        self.seed = seed
-        self.today = today
-        self._graduates = max(SMALLEST_CLASS, min(LARGEST_CLASS, round(people * setting.survey.graduates)))
-        self.people: tuple[Newcomer, ...] = tuple(self.person(number) for number in range(people))
-        self.openings: tuple[Opening, ...] = tuple(
-            make_opening(setting, self.pack, seed, 1, number, today)
-            for number in range(round(people * OPENINGS_PER_PERSON))
-        )
-        self.programmes: tuple[Opening, ...] = tuple(published(setting, self.pack, seed, today))
-
-    def person(self, number: int) -> Newcomer:
-        """Person ``number``, from 0; numbers from ``people`` on come on later days."""
-        return make_person(self.setting, self.pack, self.seed, number, self._graduates, self.today)
-
-    def agencies(self) -> list[Json]:
-        """The ``agency-registered`` data of every agency, still without keys."""
-        return [agency.model_dump(exclude={"prefix", "roles"}, mode="json") for agency in self.setting.agencies]
+class World(Population):
+    """What the agencies of a population send, day by day. Day 1 is the beginning; the days after it bring news."""
 
     def day(self, number: int) -> list[Chapter]:
         """Everything that is sent on that day, from 1."""
@@ -82,7 +56,7 @@ class World:
         changes = changes_of(self, event_writer, Random(f"{self.seed}/changes"))
         withdrawals = withdrawals_of(self, event_writer)
         wrong = _Wrong(self, event_writer, number, len(everyone) + len(posted) + len(programmes) + len(changes))
-        class_, walk_ins = everyone[: self._graduates], everyone[self._graduates :]
+        class_, walk_ins = everyone[: self.graduates], everyone[self.graduates :]
         return [
             _chapter("graduates", "하나원 수료생", "A graduating class", wrong.among(class_, 0.2)),
             _chapter("walk-ins", "찾아온 사람들", "Walk-in clients", wrong.among(walk_ins, 0.6)),
