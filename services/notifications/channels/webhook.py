@@ -16,7 +16,8 @@ from aiohttp.abc import AbstractResolver
 from services.notifications.channel import Configuration, Due, PushChannel
 from services.notifications.channels.client_tls import ClientTls, TlsContexts, context_of
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.ssrf_guard import REGISTERING, Resolver, guarded_connector, leads_outside
+from services.notifications.channels.name_resolver import REGISTERING, Resolver
+from services.notifications.channels.ssrf_guard import guarded_connector, leads_outside
 from services.notifications.channels.webhook_post import READ_BUFFER, Poster, Response, place_of
 from services.notifications.channels.webhook_response import Answer, judge
 from services.notifications.channels.webhook_signing import signed_headers

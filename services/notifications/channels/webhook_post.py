@@ -22,7 +22,7 @@ from aiohttp.connector import Connection
 from aiohttp.helpers import TimerNoop
 from yarl import URL
 
-from services.notifications.channels.ssrf_guard import Answers
+from services.notifications.channels.answer_protocol import Answers
 
 MOST_DESTINATIONS = 8_192  # whose request line and lasting headers stay in memory, the last ones used
 READ_BUFFER = 4_096

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from services.notifications.channels.ssrf_guard import Resolver
+from services.notifications.channels.name_resolver import Resolver
 from services.notifications.channels.webhook import Limits
 from services.notifications.domain.attempt_verdict import Verdict
 from tests.integration.notifications.parts import OK, Partner, Request, answer_of

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.notifications.channels.ssrf_guard import Answers
+from services.notifications.channels.answer_protocol import Answers
 from services.notifications.channels.webhook import Webhook
 from services.notifications.domain.attempt_verdict import Verdict
 from tests.integration.notifications.parts import OK, Partner, Request, answer_of

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 from aiohttp.helpers import TimerNoop
 
-from services.notifications.channels.ssrf_guard import Answers
+from services.notifications.channels.answer_protocol import Answers
 
 pytestmark = pytest.mark.unit
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from deploy.local.timeouts import scaled
-from services.notifications.channels import ssrf_guard
+from services.notifications.channels import name_resolver
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.ssrf_guard import Resolver, leads_outside
+from services.notifications.channels.name_resolver import Resolver
+from services.notifications.channels.ssrf_guard import leads_outside
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.documents import SUBSCRIPTIONS
 from services.notifications.domain.webhook_url_rules import UrlRules
@@ -79,7 +80,7 @@ def slow_names(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, list[s
             go_on.wait(20)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", port))]
 
-    monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 0.2)
+    monkeypatch.setattr(name_resolver, "_RESOLVE_SECONDS", 0.2)
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return go_on, asked
 
@@ -105,7 +106,7 @@ class TestResolver:
     async def test_more_names_that_hang_than_there_are_threads_leave_some_for_the_others(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        go_on, names = threading.Event(), [f"slow-{number}.example" for number in range(ssrf_guard._RESOLVERS)]
+        go_on, names = threading.Event(), [f"slow-{number}.example" for number in range(name_resolver._RESOLVERS)]
 
         def getaddrinfo(host: str, *_: Any) -> list[Any]:
             if host in names:
@@ -117,7 +118,7 @@ class TestResolver:
             found = await asyncio.gather(*(resolver.resolve(name, 443) for name in names), return_exceptions=True)
             return {type(each) for each in found}
 
-        monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 0.2)
+        monkeypatch.setattr(name_resolver, "_RESOLVE_SECONDS", 0.2)
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
         resolver = Resolver()
         try:
@@ -145,7 +146,7 @@ class TestResolver:
             names = ["slow.example", *(f"gone-{number}.example" for number in range(20))]
             found = await asyncio.gather(*(resolver.resolve(name, 443) for name in names), return_exceptions=True)
             assert {type(each) for each in found} == {TimeoutError}
-            monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 20)
+            monkeypatch.setattr(name_resolver, "_RESOLVE_SECONDS", 20)
             waits = [asyncio.create_task(resolver.resolve(name, 443)) for name in ("gone-7.example", "now.example")]
             await asyncio.sleep(0)
             go_on.set()
@@ -176,11 +177,11 @@ class TestResolver:
     def test_the_process_does_not_wait_for_a_name_that_hangs_when_it_ends(self) -> None:
         ends = """
 import asyncio, socket, time
-from services.notifications.channels import ssrf_guard
+from services.notifications.channels import name_resolver
 
 async def main():
-    ssrf_guard._RESOLVE_SECONDS = 0.1
-    resolver = ssrf_guard.Resolver()
+    name_resolver._RESOLVE_SECONDS = 0.1
+    resolver = name_resolver.Resolver()
     try:
         await resolver.resolve("slow.example", 443)
     except TimeoutError:
@@ -201,7 +202,7 @@ asyncio.run(main())
                 time.sleep(0.1)
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 443))]
 
-        monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 0.05)
+        monkeypatch.setattr(name_resolver, "_RESOLVE_SECONDS", 0.05)
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
         resolver = Resolver()
         try:
@@ -210,7 +211,7 @@ asyncio.run(main())
             await asyncio.wait([*resolver._asked.values()])
             assert list(resolver._hung) == ["a.example"]
             slow = False
-            monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 20)
+            monkeypatch.setattr(name_resolver, "_RESOLVE_SECONDS", 20)
             await resolver.resolve("a.example", 443)
             assert not resolver._hung
         finally:
