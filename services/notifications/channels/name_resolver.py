@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-REGISTERING = 8  # threads of a resolver for registrations, see Subscriptions
+REGISTERING = 8  # threads of a resolver for registrations: what hangs there keeps no delivery waiting
 _RESOLVERS = 128
 _APART = 32  # threads for names that hung when they were looked up last
 _MOST_APART = 10_000  # names of which that is remembered

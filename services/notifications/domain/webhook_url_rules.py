@@ -1,7 +1,8 @@
 """Which addresses and URLs a webhook may go to. Whoever can name a URL could otherwise reach what only we can reach.
 
 Sources: IANA special-purpose address registries (IPv4 and IPv6, 2025). ``ipaddress.is_global`` is not enough: it lets
-NAT64, 6to4, multicast and IPv4-compatible addresses pass, which a translator turns into inner ones.
+NAT64, 6to4, multicast and IPv4-compatible addresses pass, which a translator turns into inner ones. 168.63.129.16 is
+in no registry: on a machine of Azure the host answers there, with what only that machine is to know.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _REFUSED: tuple[Network, ...] = tuple(
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
         *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16"),
         *("192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        "168.63.129.16/32",
         *("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23"),
         *("2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10"),
         *("fec0::/10", "ff00::/8"),
@@ -67,8 +69,8 @@ def check_url(url: str, rules: UrlRules) -> str:
     """The host of a webhook's URL. Raises OptionRefused. What a name resolves to is checked by ``ssrf_guard.py``
     when it is registered, and again whenever it is dialled.
 
-    A host must be written in lower-case ASCII (an international name in its ``xn--`` form), so that everybody who reads
-    the URL reads the same host.
+    A host must be written in ASCII (an international name in its ``xn--`` form), so that everybody who reads the URL
+    reads the same host.
     """
     if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or any(c in url for c in ' \\"<>^`{|}'):
         raise OptionRefused("url-form")
