@@ -18,7 +18,6 @@ from services.intake.schemas import Held, HeldConsent, HeldOpportunity, HeldPers
 from shared.access.api_keys import Caller
 
 MOST_EVENTS = 200  # the newest about a person, whose followings are told
-_NOT_WORDS = {"opportunity", "status"}
 _ADVERTS: tuple[Literal["job", "programme"], ...] = ("job", "programme")
 
 

@@ -23,7 +23,6 @@ UNACKNOWLEDGED = timedelta(hours=1)
 BOUNCES_SHOWN = timedelta(days=7)  # nothing says that a later mail has arrived: the trouble is over when no more come
 
 Status = Literal["failing", "down", "disabled", "waits", "unread", "unacknowledged", "doubtful", "bounced"]
-GONE = "gone"  # a subscription that has ended, and was brought a recall that nobody acknowledged
 
 
 @dataclass(slots=True)

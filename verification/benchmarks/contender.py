@@ -21,8 +21,6 @@ from verification.benchmarks.service import service
 from verification.benchmarks.transactions_only import group_transactions
 from verification.benchmarks.workload import BATCH, Names
 
-CONTENDERS = ("service", "single", "bare", "group")
-
 
 async def main(name: str, names: Names, count: int, warm_up: int) -> None:
     """Until standard input is closed."""

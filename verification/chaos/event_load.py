@@ -21,7 +21,6 @@ from samples.world.people import Newcomer
 SEEKERS = 0.2  # of the people consent to matching from the first day on
 PEOPLE_PER_EVENT, OPENINGS_PER_EVENT = 0.03, 0.006
 BEGINNING = 0.025  # of the events: enrolments and postings only
-RECIPIENT_PURPOSES = ("notice", "profile")
 # How often something happens, once it has begun. The sum does not matter.
 WEIGHTS = {
     "person-updated": 38.0,
