@@ -44,79 +44,111 @@ def load_pack(name: str) -> Pack:
 def read_pack(folder: Path) -> Pack:
     """A pack from its folder, not cached."""
     manifest = read_json(folder / "pack.json", Manifest)
-    if manifest.name.replace("-", "_") != folder.name:
-        raise PackError("pack.json", "name", f"does not fit the folder {folder.name}")
-    _speaks(manifest, "pack.json", "money", manifest.money)
-    lists = CodeLists(
-        {name: (spec, read_codes(folder, name, spec, manifest.languages)) for name, spec in manifest.schemes.items()}
-    )
-    for scheme in manifest.occupation_tree.schemes:
-        if scheme not in manifest.schemes:
-            raise PackError("pack.json", "occupation_tree", f"{scheme} is not one of the pack's schemes")
-    commuting = read_json(folder / "commuting.json", tuple[CommutingSpec, ...])
-    for spec in commuting:
-        _known(lists, "commuting.json", "homes_within", spec.homes_within)
-        _known(lists, "commuting.json", "to", (band.to for band in spec.bands))
-    purposes = read_json(folder / "purposes.json", tuple[Purpose, ...])
-    benefits = read_json(folder / "benefits.json", tuple[Benefit, ...])
-    programmes = read_json(folder / "programmes.json", tuple[Programme, ...])
-    refused = read_json(folder / "never_collected.json", tuple[NeverCollected, ...])
-    ages = read_json(folder / "ages.json", tuple[AgeBounds, ...])
-    for bounds in ages:
-        if bounds.kind not in manifest.kinds:
-            raise PackError("ages.json", bounds.kind, "is not a kind of the pack")
-    additions = read_json(folder / "title_additions.json", dict[str, Additions])
-    if unknown := additions.keys() - {*lists.fields(), *NAMED_FIELDS}:
-        raise PackError("title_additions.json", min(unknown), "is no field of titles")
+    lists = _lists(folder, manifest)
+    additions = _additions(folder, lists)
     meanings = read_json(folder / "code_meanings.json", CodeMeanings)
     _known(lists, "code_meanings.json", "codes", meanings.codes())
     model = _model(folder, IN_FORCE, meanings)
     coming = _model(folder, TO_COME, meanings) if (folder / TO_COME[0]).exists() else None
     if coming is not None:
         _comes_after(model, coming)
-    for purpose in purposes:
-        _speaks(manifest, "purposes.json", purpose.name, purpose.text)
-    for benefit in benefits:
-        _speaks(manifest, "benefits.json", benefit.name, benefit.title)
-        _known(lists, "benefits.json", benefit.name, (code for step in benefit.payments for code in step.where))
-    for programme in programmes:
-        _speaks(manifest, "programmes.json", programme.name, programme.title)
-        _known(lists, "programmes.json", programme.name, (programme.residence,))
-        if programme.kind not in manifest.kinds:
-            raise PackError("programmes.json", programme.name, f"kind '{programme.kind}' is not one of the pack")
-    for number, group in enumerate(refused):
-        _speaks(manifest, "never_collected.json", f"group {number}", group.reason)
-    _once("purposes.json", (purpose.name for purpose in purposes))
-    _once("programmes.json", (programme.name for programme in programmes))
+    data = folder / "data"
     return Pack(
         manifest=manifest,
         lists=lists,
-        titles=read_titles(
-            folder / "data" / "synonyms.csv", lists, unique=("certificate", "course"), additions=additions
-        ),
+        titles=read_titles(data / "synonyms.csv", lists, unique=("certificate", "course"), additions=additions),
         additions=MappingProxyType(additions),
         occupations=Occupations(
-            manifest.occupation_tree,
-            _weights(folder / "data" / "work_strengths.csv", lists, "occupation", "strength", 5),
+            manifest.occupation_tree, _weights(data / "work_strengths.csv", lists, "occupation", "strength", 5)
         ),
-        commuting=Commuting(commuting, lists),
+        commuting=_commuting(folder, lists),
         wages=WageTable("wages.json", read_json(folder / "wages.json", Wages), manifest.currency),
         sentences=Sentences(
             {path.name: read_json(path, dict[str, Texts]) for path in sorted(folder.glob("sentences/*.json"))},
             manifest.languages,
         ),
-        purposes=MappingProxyType({purpose.name: purpose for purpose in purposes}),
-        benefits=benefits,
-        programmes=programmes,
-        refused=refused,
-        ages=ages,
-        residence_weights=_weights(folder / "data" / "invented_residents.csv", lists, "region", "weight", 1e9),
-        stands_for=_stands_for(folder / "data" / "plain_meanings.csv", lists),
-        successors=MappingProxyType(read_successors(folder / "data" / "successors.csv", lists)),
+        purposes=MappingProxyType(_purposes(folder, manifest)),
+        benefits=_benefits(folder, manifest, lists),
+        programmes=_programmes(folder, manifest, lists),
+        refused=_refused(folder, manifest),
+        ages=_ages(folder, manifest),
+        residence_weights=_weights(data / "invented_residents.csv", lists, "region", "weight", 1e9),
+        stands_for=_stands_for(data / "plain_meanings.csv", lists),
+        successors=MappingProxyType(read_successors(data / "successors.csv", lists)),
         words=read_json(folder / "spreadsheet_words.json", FileWords),
         matching=model,
         coming=coming,
     )
+
+
+def _lists(folder: Path, manifest: Manifest) -> CodeLists:
+    """The lists of codes, once the manifest is known to be sound."""
+    if manifest.name.replace("-", "_") != folder.name:
+        raise PackError("pack.json", "name", f"does not fit the folder {folder.name}")
+    _speaks(manifest, "pack.json", "money", manifest.money)
+    for scheme in manifest.occupation_tree.schemes:
+        if scheme not in manifest.schemes:
+            raise PackError("pack.json", "occupation_tree", f"{scheme} is not one of the pack's schemes")
+    return CodeLists(
+        {name: (spec, read_codes(folder, name, spec, manifest.languages)) for name, spec in manifest.schemes.items()}
+    )
+
+
+def _additions(folder: Path, lists: CodeLists) -> Mapping[str, Additions]:
+    additions = read_json(folder / "title_additions.json", dict[str, Additions])
+    if unknown := additions.keys() - {*lists.fields(), *NAMED_FIELDS}:
+        raise PackError("title_additions.json", min(unknown), "is no field of titles")
+    return additions
+
+
+def _commuting(folder: Path, lists: CodeLists) -> Commuting:
+    commuting = read_json(folder / "commuting.json", tuple[CommutingSpec, ...])
+    for spec in commuting:
+        _known(lists, "commuting.json", "homes_within", spec.homes_within)
+        _known(lists, "commuting.json", "to", (band.to for band in spec.bands))
+    return Commuting(commuting, lists)
+
+
+def _purposes(folder: Path, manifest: Manifest) -> Mapping[str, Purpose]:
+    purposes = read_json(folder / "purposes.json", tuple[Purpose, ...])
+    _once("purposes.json", (purpose.name for purpose in purposes))
+    for purpose in purposes:
+        _speaks(manifest, "purposes.json", purpose.name, purpose.text)
+    return {purpose.name: purpose for purpose in purposes}
+
+
+def _benefits(folder: Path, manifest: Manifest, lists: CodeLists) -> tuple[Benefit, ...]:
+    benefits = read_json(folder / "benefits.json", tuple[Benefit, ...])
+    for benefit in benefits:
+        _speaks(manifest, "benefits.json", benefit.name, benefit.title)
+        _known(lists, "benefits.json", benefit.name, (code for step in benefit.payments for code in step.where))
+    return benefits
+
+
+def _programmes(folder: Path, manifest: Manifest, lists: CodeLists) -> tuple[Programme, ...]:
+    programmes = read_json(folder / "programmes.json", tuple[Programme, ...])
+    _once("programmes.json", (programme.name for programme in programmes))
+    for programme in programmes:
+        _speaks(manifest, "programmes.json", programme.name, programme.title)
+        _known(lists, "programmes.json", programme.name, (programme.residence,))
+        if programme.kind not in manifest.kinds:
+            raise PackError("programmes.json", programme.name, f"kind '{programme.kind}' is not one of the pack")
+    return programmes
+
+
+def _refused(folder: Path, manifest: Manifest) -> tuple[NeverCollected, ...]:
+    refused = read_json(folder / "never_collected.json", tuple[NeverCollected, ...])
+    for number, group in enumerate(refused):
+        _speaks(manifest, "never_collected.json", f"group {number}", group.reason)
+    return refused
+
+
+def _ages(folder: Path, manifest: Manifest) -> tuple[AgeBounds, ...]:
+    ages = read_json(folder / "ages.json", tuple[AgeBounds, ...])
+    for bounds in ages:
+        if bounds.kind not in manifest.kinds:
+            raise PackError("ages.json", bounds.kind, "is not a kind of the pack")
+    return ages
 
 
 def _model(folder: Path, files: tuple[str, str], meanings: CodeMeanings) -> MatchingData:
