@@ -13,7 +13,8 @@ from services.intake.event_handlers.effect import DoorEvent
 from services.intake.event_handlers.said_adverts import SaidAdvert
 from services.intake.schemas import Receipt, ReceiptStatus
 from shared.events import registry
-from shared.events.http_binding import Incoming, Item, Unfit
+from shared.events.http_binding import Item
+from shared.events.incoming import Incoming, Unfit
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.opportunities import JobAtDoor, ProgrammeAtDoor
 from shared.screening.door_rules import DoorRules, Features

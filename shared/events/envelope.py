@@ -1,6 +1,7 @@
 """CloudEvents 1.0: one event as it lives in our code, and its way on and off Kafka (binary mode).
 
-What comes in through HTTP is read in ``http_binding.py``: at the door nothing is known to be right yet.
+What comes in through HTTP is read in ``http_binding.py`` and checked in ``incoming.py``: at the door nothing is known
+to be right yet.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from datetime import date, datetime
 from typing import Any
 
 from shared.events.data_classification import Model
-from shared.events.http_binding import Incoming, Unfit, read, with_data
+from shared.events.http_binding import with_data
+from shared.events.incoming import Incoming, Unfit, read
 from shared.events.limits import Contents, check_structure
 from shared.events.refusal import MOST, Refusal, Refused
 from shared.events.topics.agencies import Agency

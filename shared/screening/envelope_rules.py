@@ -1,11 +1,11 @@
-"""Rules about who sends and when, besides the form that `shared.events.http_binding` checks."""
+"""Rules about who sends and when, besides the form that `shared.events.incoming` checks."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
 
-from shared.events.http_binding import Incoming
+from shared.events.incoming import Incoming
 from shared.screening.findings import Findings
 
 # A worker's number and role ("w-17/counsellor"). No spaces and nothing but ASCII, yet some names fit even so: it stays

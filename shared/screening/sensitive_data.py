@@ -10,7 +10,7 @@ from itertools import filterfalse
 from typing import Any
 
 from shared.events import registry
-from shared.events.http_binding import ATTRIBUTES
+from shared.events.incoming import ATTRIBUTES
 from shared.events.limits import Contents
 from shared.events.refusal import MOST, Refusal, field_names
 from shared.events.topics.people import Identity

@@ -21,7 +21,7 @@ from typing import Any
 from samples.world import World, load_setting
 from samples.world.days import today_of
 from samples.world.tables import table_of
-from shared.events.http_binding import read
+from shared.events.incoming import read
 from shared.events.refusal import Refused
 from shared.files import Converter
 from shared.reference import load_pack

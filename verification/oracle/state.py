@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.events.data_classification import Model
-from shared.events.http_binding import read
+from shared.events.incoming import read
 from shared.events.topics.opportunities import (
     ClosedAtDoor,
     JobAtDoor,

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from clients.ieum.api_client import Json, encoded
 from shared.events.data_classification import DataClass, highest_class
-from shared.events.http_binding import Incoming, Unfit, read, with_data
+from shared.events.http_binding import with_data
 from shared.events.identity_boxes import seal
+from shared.events.incoming import Incoming, Unfit, read
 from shared.events.limits import check_structure
 from shared.events.refusal import Refusal, Refused
 from shared.events.registry import EventType

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from shared.events.http_binding import Incoming
+from shared.events.incoming import Incoming
 
 _TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 

@@ -12,7 +12,7 @@ from services.intake.opportunity_documents import NewOpportunity, StoredOpportun
 from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.envelope import Dumped
-from shared.events.http_binding import Incoming
+from shared.events.incoming import Incoming
 from shared.events.refusal import Refusal
 from shared.kit.store.mongo import Document
 from shared.kit.store.unit_of_work import Need

@@ -17,7 +17,7 @@ from services.intake.event_handlers.said_adverts import SaidAdvert
 from services.intake.event_validation import Echo, Validated
 from shared.events import EventType, registry
 from shared.events.data_classification import Model
-from shared.events.http_binding import Incoming, Unfit
+from shared.events.incoming import Incoming, Unfit
 from shared.events.refusal import Refused
 
 LENGTH_BYTES = 4

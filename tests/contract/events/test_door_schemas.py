@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from shared.events import EventType, Refused, registry
-from shared.events.http_binding import STRUCTURED, read, split
+from shared.events.http_binding import STRUCTURED, split
+from shared.events.incoming import read
 from shared.events.publish_schemas import door_schema
 from tests.support.contract import instances, validator_of
 

@@ -181,7 +181,7 @@ class TestExplained:
                     assert list(chain(*found)) == own
                     assert {len(page) for page in found[:-1]} <= {limit}, "only the last one may be short"
                 for name in ("MOST_LOOKED_THROUGH", "STRETCH"):
-                    monkeypatch.setattr(f"services.notifications.recovery.recovery_queries.{name}", 3)
+                    monkeypatch.setattr(f"services.notifications.queries.recovery_queries.{name}", 3)
                 assert list(chain(*await pages(2))) == own, "also where so many are not looked through at once"
                 nobody = (await gjf.get("/deliveries", params={"subscription": "0" * 32})).json()
                 assert nobody["deliveries"] == []

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shared.events import Refused, registry
-from shared.events.http_binding import BATCH, STRUCTURED, Unfit, read, split
+from shared.events.http_binding import BATCH, STRUCTURED, split
+from shared.events.incoming import Unfit, read
 from shared.events.limits import LARGEST_EVENT
 from shared.events.refusal import MOST, MOST_ENUMERATED, MOST_NAMED, refusals_of
 

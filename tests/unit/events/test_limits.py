@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from shared.events import Event, EventType, Refused, http_binding, registry
 from shared.events.envelope import MOST_HEADERS, from_kafka, to_kafka
 from shared.events.http_binding import BATCH, STRUCTURED, split
+from shared.events.incoming import ATTRIBUTES
 from shared.events.limits import (
     DEEPEST,
     LARGEST_EVENT,
@@ -112,7 +113,7 @@ class TestStructure:
     def test_the_most_that_a_type_allows_is_within(self, event_type: EventType) -> None:
         schema = door_schema(event_type)
         assert schema is not None
-        attributes = dict.fromkeys(http_binding.ATTRIBUTES, "x")
+        attributes = dict.fromkeys(ATTRIBUTES, "x")
         check_structure({**attributes, "data": _largest(schema, schema)})
 
     @pytest.mark.parametrize("text", ["", "-1", "+1", "1_0", " 1", "٣", "9" * 19, "9" * 1_000_000])

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from shared.events.http_binding import read
+from shared.events.incoming import read
 from shared.files import FileMapping, Unreadable
 from shared.files.columns import columns_of, table_types
 from shared.files.template import template_csv, template_xlsx

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.events.http_binding import read
+from shared.events.incoming import read
 from tests.support.files import converted, data_of
 
 pytestmark = pytest.mark.unit

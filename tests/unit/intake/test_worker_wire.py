@@ -14,7 +14,7 @@ from services.intake.event_validation import Validated, Validation
 from services.intake.worker.questions import Found
 from services.intake.worker.wire import LENGTH_BYTES, framed, read
 from shared.events import registry
-from shared.events.http_binding import Unfit
+from shared.events.incoming import Unfit
 from shared.events.refusal import Refusal, Refused
 from shared.screening.findings import Budget
 from tests.unit.intake.memory import House, example

@@ -11,7 +11,7 @@ from samples.world import Item, World, load_setting, mistakes
 from samples.world.envelope import EventWriter
 from samples.world.names import SYLLABLES
 from samples.world.openings import floor_per_hour
-from shared.events.http_binding import read
+from shared.events.incoming import read
 from shared.events.refusal import Refused
 
 pytestmark = pytest.mark.unit
