@@ -81,9 +81,7 @@ class MailServer:
     def __exit__(self, *_: object) -> None:
         self._controller.stop()
 
-    async def handle_RCPT(  # noqa: N802  aiosmtpd's name
-        self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]
-    ) -> str:
+    async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         """Asked for each recipient."""
         self.tried[address] += 1
         if self.greylists and self.tried[address] == 1:
@@ -93,12 +91,12 @@ class MailServer:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_QUIT(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
+    async def handle_QUIT(self, server: SMTP, session: Any, envelope: Any) -> str:
         """The last that is said."""
         self.quits += 1
         return "221 2.0.0 bye"
 
-    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
+    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:
         """Asked for each mail."""
         if self.at_data is not None:
             return self.at_data

@@ -46,7 +46,7 @@ class Mailbox:
         """Safe at any moment."""
         self._controller.stop(no_assert=True)
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """Asked for each mail."""
         (self.folder / f"{next(self._numbers)}.eml").write_bytes(envelope.content)
         return "250 2.0.0 taken"

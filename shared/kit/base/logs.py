@@ -164,7 +164,7 @@ class _Capture(logging.Handler):
             values |= describe(record.exc_info[1])
         getattr(self._log, level if level in _LEVELS else "info")("library", **values)
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+    def handleError(self, record: logging.LogRecord) -> None:
         """A record that cannot be written is dropped: its text must not go to stderr."""
 
 

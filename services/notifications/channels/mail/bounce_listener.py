@@ -247,17 +247,17 @@ class _Session(SMTP):
         if not self._begins_tls:  # what comes next must not be read before TLS stands below: it would be lost
             await asyncio.sleep(0)
 
-    async def smtp_LHLO(self, hostname: str) -> None:  # noqa: N802  aiosmtpd's name
+    async def smtp_LHLO(self, hostname: str) -> None:
         """LMTP's own greeting: with one recipient at a time all that follows is the same."""
         await self.smtp_EHLO(hostname)
 
-    async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802  aiosmtpd's name
+    async def smtp_EHLO(self, hostname: str) -> None:
         """STARTTLS is offered with the certificate that is there now."""
         if (tls := self._listener.tls) is not None:
             self.tls_context = await tls.context()
         await super().smtp_EHLO(hostname)
 
-    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802  aiosmtpd's name
+    async def smtp_STARTTLS(self, arg: str) -> None:
         """Once: it is not offered again behind it."""
         if self.session is not None and self.session.ssl is not None:
             await self.not_here(arg)
@@ -268,7 +268,7 @@ class _Session(SMTP):
         finally:
             self._begins_tls = False
 
-    async def smtp_MAIL(self, arg: str) -> None:  # noqa: N802  aiosmtpd's name
+    async def smtp_MAIL(self, arg: str) -> None:
         """Where we have a certificate, by TLS alone: who reads along would have the tokens."""
         if self._listener.tls is not None and self.session is not None and self.session.ssl is None:
             metrics.bounces.of(outcome="no-tls").inc()
@@ -280,7 +280,7 @@ class _Session(SMTP):
         """What nobody needs who hands a report on."""
         await self.push("502 5.5.1 not here")
 
-    smtp_AUTH = smtp_VRFY = smtp_EXPN = smtp_HELP = not_here  # noqa: N815  aiosmtpd's names
+    smtp_AUTH = smtp_VRFY = smtp_EXPN = smtp_HELP = not_here
 
 
 class _Handler:
@@ -289,7 +289,7 @@ class _Handler:
     def __init__(self, listener: BounceListener) -> None:
         self._listener = listener
 
-    async def handle_RCPT(  # noqa: N802  aiosmtpd's name
+    async def handle_RCPT(
         self, server: _Session, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Asked for each recipient."""
@@ -304,7 +304,7 @@ class _Handler:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 known"
 
-    async def handle_DATA(self, server: _Session, session: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name
+    async def handle_DATA(self, server: _Session, session: Session, envelope: Envelope) -> str:
         """A whole report. It is heard to its end even when whoever brought it hangs up."""
         tag, content = self._listener.returns.read(envelope.rcpt_tos[0]), envelope.original_content
         assert tag is not None
