@@ -21,16 +21,14 @@ from typing import Any
 
 import aiohttp
 
-from deploy.local.errors import StartError
 from samples.world import World, load_setting
 from samples.world.days import today_of
+from verification.harness.command import running
 from verification.harness.console import Screen
 from verification.harness.external_stack import Addresses, ExternalSystem
 from verification.harness.folders import folder_of, lacking
 from verification.harness.oracle_check import judge
 from verification.harness.scenario import Scenario
-from verification.harness.senders import HubUnavailable
-from verification.harness.signals import stop_on_sigterm
 from verification.harness.system import Ports, System
 from verification.harness.violations import violations
 from verification.oracle.verdict import percentile
@@ -175,19 +173,9 @@ def _options(arguments: list[str] | None) -> Options:
 def main(arguments: list[str] | None = None) -> int:
     """The exit code."""
     options = _options(arguments)
-    if not options.external and (found := lacking(options.keep)):
-        print(*found, sep="\n", file=sys.stderr)
-        return 2
-    stop_on_sigterm()
-    try:
+    with running(() if options.external else lacking(options.keep)):
         began = float(os.environ.get("BEGAN") or time.time())
         result, well = asyncio.run(demo(options, Screen(), began))
-    except (StartError, HubUnavailable) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
     print(json.dumps(result), flush=True)
     return 0 if well else 1
 

@@ -13,12 +13,11 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from deploy.local.errors import StartError
 from deploy.local.stack import LocalStack
 from verification.doors.run import Doors, Options
 from verification.doors.speed import ratios
+from verification.harness.command import running
 from verification.harness.folders import lacking
-from verification.harness.signals import stop_on_sigterm
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,23 +28,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--people", type=int, default=known.people)
     parser.add_argument("--rows", type=int, default=5_000, help="of which the speed is measured; 0: it is not")
     said = parser.parse_args(arguments)
-    if found := lacking(None):
-        print(*found, sep="\n", file=sys.stderr)
-        return 2
-    stop_on_sigterm()
-    with tempfile.TemporaryDirectory() as folder:
+    with running(lacking(None)), tempfile.TemporaryDirectory() as folder:
         stack = LocalStack(Path(folder) / "stack", kind=os.environ.get("KAFKA") or "embedded")
         try:
             stack.start()
             doors = Doors(Options(said.seed, said.people), Path(folder), stack, lambda line: print(line, flush=True))
             compared = doors.perform()
             speed = ratios(doors, stack, said.rows) if said.rows else {}
-        except StartError as error:
-            print(error, file=sys.stderr)
-            return 2
-        except KeyboardInterrupt:
-            print("stopped", file=sys.stderr)
-            return 130
         finally:
             stack.kill()
     print(json.dumps({**asdict(compared), **speed, "kafka": stack.broker.kind}, ensure_ascii=False), flush=True)

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import aiohttp
 
-from deploy.local.errors import StartError
+from verification.harness.command import running
 from verification.harness.console import Screen
 from verification.harness.folders import lacking
 from verification.harness.senders import HubUnavailable
-from verification.harness.signals import stop_on_sigterm
 from verification.leaks.scan import report_lines, scan
 
 
@@ -30,21 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="use this folder and leave it there")
     given = parser.parse_args(arguments)
-    if found := lacking(given.keep):
-        print(*found, sep="\n", file=sys.stderr)
-        return 2
-    stop_on_sigterm()
-    try:
-        verdict = asyncio.run(scan(given.people, given.seed, Screen(), given.keep))
-    except (StartError, HubUnavailable) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (aiohttp.ClientError, TimeoutError) as error:  # a service that did not answer is no leak, and no silence
-        print(f"a service did not answer: {type(error).__name__}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
+    with running(lacking(given.keep)):
+        try:
+            verdict = asyncio.run(scan(given.people, given.seed, Screen(), given.keep))
+        except (aiohttp.ClientError, TimeoutError) as error:  # a service that did not answer is no leak, and no silence
+            raise HubUnavailable(f"a service did not answer: {type(error).__name__}: {error}") from None
     print(*report_lines(verdict), sep="\n")
     print(json.dumps(verdict.result()), flush=True)
     return 0 if verdict.well else 1

@@ -11,10 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-from deploy.local.errors import StartError
+from verification.harness.command import running
 from verification.harness.folders import lacking
-from verification.harness.senders import HubUnavailable
-from verification.harness.signals import stop_on_sigterm
 from verification.siege.attacks import ATTACKS
 from verification.siege.run import PARTS, Options, Siege
 
@@ -35,18 +33,8 @@ def _options(arguments: list[str] | None) -> Options:
 def main(arguments: list[str] | None = None) -> int:
     """The exit code."""
     options = _options(arguments)
-    if found := lacking(options.keep):
-        print(*found, sep="\n", file=sys.stderr)
-        return 2
-    stop_on_sigterm()
-    try:
+    with running(lacking(options.keep)):
         report = asyncio.run(Siege(options, lambda line: print(line, flush=True)).perform())
-    except (StartError, HubUnavailable) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
     if report.seen:
         print(*report.table(), sep="\n")
     verdicts = report.verdicts()

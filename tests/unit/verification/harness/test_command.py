@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from verification.harness.signals import stop_on_sigterm
+from deploy.local.errors import StartError
+from verification.harness.command import running, stop_on_sigterm
+from verification.harness.senders import HubUnavailable
 
 pytestmark = pytest.mark.unit
 
@@ -40,3 +42,28 @@ def test_what_runs_is_cancelled_and_cleans_up_before_the_interrupt_comes_out() -
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(program())
     assert done == ["stopped in order"]
+
+
+@pytest.mark.usefixtures("ctrl_c_before")
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (StartError("no broker", "start it"), 2, str(StartError("no broker", "start it"))),
+        (HubUnavailable("no answer"), 2, "no answer"),
+        (KeyboardInterrupt(), 130, "stopped"),
+    ],
+)
+def test_what_did_not_run_ends_in_words(
+    error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended, running():
+        raise error
+    assert (ended.value.code, capsys.readouterr().err) == (code, f"{words}\n")
+
+
+@pytest.mark.usefixtures("ctrl_c_before")
+def test_what_is_lacking_is_said_and_nothing_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    begun: list[str] = []
+    with pytest.raises(SystemExit) as ended, running(["no Java", "no room"]):
+        begun.append("begun")
+    assert (ended.value.code, capsys.readouterr().err, begun) == (2, "no Java\nno room\n", [])
