@@ -19,6 +19,7 @@ from services.intake.opportunity_documents import EMPLOYERS, EmployerDocument
 from services.intake.repository import BEFORE_ALL, Repository
 from shared.kit.base.ids import random_id
 from shared.kit.base.logs import logger
+from shared.kit.base.supervise import regularly
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
@@ -36,20 +37,7 @@ class AdvertExpiryJob:
 
     async def run(self, seconds: float, stopping: asyncio.Event) -> None:
         """Look every so many seconds until told to stop."""
-        while not stopping.is_set():
-            failure: Exception | None = None
-            try:
-                await self.expire()
-            except Exception as error:  # of which one fails does not keep the other
-                failure = error
-            await self.apply_list()
-            if failure is not None:
-                raise failure
-            try:
-                async with asyncio.timeout(seconds):
-                    await stopping.wait()
-            except TimeoutError:
-                continue
+        await regularly((self.expire, self.apply_list), seconds, stopping)
 
     async def expire(self) -> int:
         """Look at every opportunity with a source whose last day is over; how many there were. Raises, once the others

@@ -21,6 +21,7 @@ from services.intake.repository import BEFORE_ALL, Repository
 from shared.events.topics.people import CONSENT_LAPSED
 from shared.kit.base.ids import random_id
 from shared.kit.base.logs import logger
+from shared.kit.base.supervise import regularly
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
@@ -40,20 +41,7 @@ class ConsentExpiryJob:
 
     async def run(self, seconds: float, stopping: asyncio.Event) -> None:
         """Look every so many seconds until told to stop."""
-        while not stopping.is_set():
-            failure: Exception | None = None
-            try:
-                await self.lapse()
-            except Exception as error:  # of which one fails does not keep the other
-                failure = error
-            await self.foretell()
-            if failure is not None:
-                raise failure
-            try:
-                async with asyncio.timeout(seconds):
-                    await stopping.wait()
-            except TimeoutError:
-                continue
+        await regularly((self.lapse, self.foretell), seconds, stopping)
 
     async def lapse(self) -> int:
         """End every consent whose last day has passed; how many people that concerned. Raises, once the others are

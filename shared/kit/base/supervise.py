@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from shared.kit.base import metrics
-from shared.kit.base.backoff import Backoff
+from shared.kit.base.backoff import Backoff, wait_or_stop
 from shared.kit.base.logs import logger
 
 Loop = Callable[[], Awaitable[None]]
@@ -35,6 +35,21 @@ async def supervise(loop: Loop, stopping: asyncio.Event) -> None:
             metrics.loop_restarts.of(kind=name).inc()
             _log.exception("loop_crashed", loop=name, attempts=backoff.attempts + 1)
         await backoff.wait(stopping)
+
+
+async def regularly(steps: Sequence[Callable[[], Awaitable[object]]], seconds: float, stopping: asyncio.Event) -> None:
+    """Take these steps, one after the other, every so many seconds until stopped. One that fails keeps no other from
+    its turn; then what the first one met is raised, for whoever looks after this loop."""
+    while not stopping.is_set():
+        failures: list[Exception] = []
+        for step in steps:
+            try:
+                await step()
+            except Exception as error:  # raised below
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        await wait_or_stop(stopping, seconds)
 
 
 async def end_all(tasks: Iterable[asyncio.Future[Any]]) -> None:
