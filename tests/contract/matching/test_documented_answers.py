@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from shared.events.topics.agencies import Agency
-from tests.integration.matching.parts import ALIASES, HANAWON_ALIAS, Setup, agency, eventually, standing, told
+from tests.integration.matching.parts import ALIASES, HANAWON_ALIAS, Setup, agency, standing, told
 from tests.support.documented import Documented, ask_what_the_kit_answers, ask_without_the_right
 from tests.support.matching import a_job, a_person, numbered
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.contract
 

@@ -4,7 +4,6 @@ profiler on."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from shared.events import Event, registry
 from tests.integration.intake.running import Partner, intake, register, say, settings
 from tests.integration.intake.world import graduate
 from tests.support.profiler import watched
+from tests.support.waiting import eventually
 from tests.unit.intake.memory import example, today
 
 pytestmark = pytest.mark.integration
@@ -24,12 +24,6 @@ ALLOWED = (
     "command people [{'$match': {'ends':",
 )
 SMALL, LARGE = 20, 200  # people, openings and refusals
-
-
-async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await check():  # noqa: ASYNC110 - only the database knows
-            await asyncio.sleep(0.05)
 
 
 def _consents(n: int) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +24,7 @@ from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.middleware import Outermost
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import PROBE, Bounds, Router, bounded
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 GOOD = b"Authorization: good\r\n"
@@ -136,22 +137,12 @@ async def world(**settings: Any) -> AsyncIterator[World]:
     with listening:
         serving = asyncio.create_task(made.server.serve(sockets=[listening]))
         try:
-            await until(lambda: _true(made.server.started))
+            await eventually(lambda: made.server.started)
             yield made
         finally:
             made.gate.set()
             made.server.should_exit = True
             await serving
-
-
-async def _true(value: object) -> bool:
-    return bool(value)
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await true():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 @pytest_asyncio.fixture
@@ -272,9 +263,9 @@ class TestUsual:
         before = serve.metrics.http_requests.of(code=500)._value.get()
         _, writer = await usual.connect()
         writer.write(b"POST /events" + HEAD + GOOD + length + b"hel")
-        await until(lambda: _true(usual.begun))
+        await eventually(lambda: usual.begun)
         writer.close()
-        await until(lambda: _true(not usual.held and not usual.server.server_state.tasks))
+        await eventually(lambda: not usual.held and not usual.server.server_state.tasks)
         assert serve.metrics.http_requests.of(code=500)._value.get() == before
         assert "failed" not in capsys.readouterr().out
 
@@ -303,8 +294,8 @@ class TestSlow:
         async with world(unread_seconds=0.1) as made:
             _, writer = await made.connect()
             writer.write(b"GET /large" + HEAD + GOOD + b"\r\n")
-            await until(lambda: _true(made.begun))
-            await until(lambda: _true(not made.held and not made.app.state.runtime.quotas._held))
+            await eventually(lambda: made.begun)
+            await eventually(lambda: not made.held and not made.app.state.runtime.quotas._held)
             writer.close()
 
 
@@ -329,7 +320,7 @@ class TestTooMany:
                 wrong = [await made.connect() for _ in range(60)]
                 for _, writer in wrong:  # their 429 comes late, and takes no place meanwhile
                     writer.write(b"GET /wait" + HEAD + b"Authorization: wrong\r\n\r\n")
-                await until(lambda: _true(made.app.state.runtime.quotas._delayed))
+                await eventually(lambda: made.app.state.runtime.quotas._delayed)
             for _, writer in [good, *wrong]:
                 writer.close()
 
@@ -338,7 +329,7 @@ class TestTooMany:
             slow = [await made.connect() for _ in range(10)]
             for _, writer in slow:
                 writer.write(b"POST /events" + HEAD + GOOD + b"Content-Length: 1000\r\n\r\nhel")
-            await until(lambda: _true(made.begun == 10))
+            await eventually(lambda: made.begun == 10)
             assert (await made.ask(b"POST /events" + HEAD + GOOD + b"Content-Length: 5\r\n\r\nhello"))[9:12] == b"200"
             for _, writer in slow:
                 writer.close()
@@ -347,9 +338,9 @@ class TestTooMany:
         async with world(connections=10, connections_per_address=10, at_once_working=100) as made:
             reader, writer = await made.connect()
             writer.write(b"POST /wait" + HEAD + GOOD + b"Content-Length: 5\r\n\r\nhel")
-            await until(lambda: _true(made.proven))
+            await eventually(lambda: made.proven)
             writer.write(b"lo")
-            await until(lambda: _true(made.begun))
+            await eventually(lambda: made.begun)
             others = [await made.connect() for _ in range(60)]
             for _, other in others:
                 other.write(b"GET /li")
@@ -364,7 +355,7 @@ class TestTooMany:
             busy = [await made.connect() for _ in range(10)]
             for _, writer in busy:
                 writer.write(b"GET /wait" + HEAD + GOOD + b"\r\n")
-            await until(lambda: _true(made.begun == 10))
+            await eventually(lambda: made.begun == 10)
             holders = [await made.connect() for _ in range(3 * RESERVE)]
             for _ in range(5):
                 assert (await made.ask(LIVE))[9:12] == b"200"

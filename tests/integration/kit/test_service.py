@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +27,7 @@ from shared.kit.store.store import Operation
 from tests.integration.kit.parts import publish
 from tests.support.keys import A_KEY, ANOTHER_KEY
 from tests.support.small_service import SmallSettings, build
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 NOBODY = "127.0.0.1:1"  # port 1 of the loopback answers nobody
@@ -73,12 +74,6 @@ def agency(*, key_id: str = "small-1") -> tuple[str, Agency]:
     token, key = make_key(key_id)
     made = {"agency": "gjf", "name": {"en": "An agency"}, "recipient_class": "case", "rights": {}, "keys": []}
     return token, Agency.model_validate(made, strict=False).model_copy(update={"keys": (key,)})
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await true():  # noqa: ASYNC110 - what is waited for is behind HTTP
-            await asyncio.sleep(0.05)
 
 
 async def is_ready(client: httpx.AsyncClient) -> bool:
@@ -228,7 +223,7 @@ class TestLife:
         process = await started(**given, metrics_port=own, needs_kafka=False)
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}") as client:
-                await until(lambda: is_ready(client))
+                await eventually(lambda: is_ready(client))
                 assert (await client.get("/metrics")).status_code == 404
                 assert "/metrics" not in (await client.get("/openapi.json")).text
                 assert "/metrics" not in (await client.get("/docs")).text
@@ -244,7 +239,7 @@ class TestLife:
 
     async def test_stops_what_it_started_with_mongodb_still_open(self, settings: SmallSettings) -> None:
         async with running(settings) as (client, _):
-            await until(lambda: ticked(client, 3))  # the loop crashes twice and is started again
+            await eventually(lambda: ticked(client, 3))  # the loop crashes twice and is started again
             told = client._transport.app.state.told  # type: ignore[attr-defined]  # see `running`
         assert told[-2:] == ["tock", "stopped"]
 
@@ -262,7 +257,7 @@ class TestLife:
                 time=datetime.now(UTC), key="gjf", data=state, sequence=1,
             )  # fmt: skip
             await runtime.store.submit(Operation(lambda work: (), lambda work: work.emit(event)))
-            await until(lambda: is_let_in(client, token))
+            await eventually(lambda: is_let_in(client, token))
             exposed = (await client.get("/metrics")).text
             assert 'ieum_events_consumed_total{topic="agencies",type="agency-registered"}' in exposed
 
@@ -284,9 +279,9 @@ class TestStopWithoutMongoDB:
         asking: list[asyncio.Task[Any]] = []
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=40) as client:
-                await until(lambda: is_ready(client))
+                await eventually(lambda: is_ready(client))
                 await publish(own_stack.kafka, f"{topic_prefix}agencies", [event])
-                await until(lambda: is_let_in(client, token))  # its group has found together: it reads
+                await eventually(lambda: is_let_in(client, token))  # its group has found together: it reads
                 if hurt == "killed":
                     own_stack.database.kill()
                 else:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +11,6 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from fastapi import FastAPI
 
-from deploy.local.timeouts import scaled
 from services.matching.domain.match_index import Pair
 from services.matching.main import build
 from services.matching.settings import MatchingSettings
@@ -124,15 +121,6 @@ class Setup:
             return found
         finally:
             await consumer.stop()
-
-
-async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
-    """What `check` gives once it is true; an assertion error with its last answer when it never is."""
-    end = time.monotonic() + scaled(seconds)
-    while not (found := await check()):
-        assert time.monotonic() < end, "it did not come"
-        await asyncio.sleep(0.1)
-    return found
 
 
 async def standing(database: Any) -> dict[Pair, tuple[Any, ...]]:

@@ -20,12 +20,12 @@ from tests.integration.matching.parts import (
     Setup,
     agency,
     client,
-    eventually,
     standing,
     told,
 )
 from tests.support.matching import GWANGMYEONG, a_job, a_person, numbered
 from tests.support.odd_queries import refused_oddly
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 JOB, CLOSED, FAR = a_job(1), a_job(2, status="closed"), a_job(3, region=GWANGMYEONG)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from services.matching.repository import Repository
-from tests.integration.matching.parts import NOON, PACK, Setup, agency, client, eventually, told
+from tests.integration.matching.parts import NOON, PACK, Setup, agency, client, told
 from tests.support.matching import TODAY, a_job, a_person, numbered
+from tests.support.waiting import eventually
 from verification.oracle.matches import matches_of
 
 pytestmark = pytest.mark.integration

@@ -13,8 +13,9 @@ import pytest
 
 from deploy.local.ports import free_port
 from services.matching.domain.match_index import RESERVE
-from tests.integration.matching.parts import PACK, Setup, eventually, expected, standing, told
+from tests.integration.matching.parts import PACK, Setup, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[3]

@@ -11,8 +11,9 @@ import pytest
 from services.matching.admin_commands import republish
 from shared.events import Event
 from shared.kit.runtime.admin_commands import store_beside
-from tests.integration.matching.parts import NOON, PACK, RECORDED, Setup, client, eventually, expected, standing, told
+from tests.integration.matching.parts import NOON, PACK, RECORDED, Setup, client, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered, random_opening, random_person
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 

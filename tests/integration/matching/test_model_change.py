@@ -12,8 +12,9 @@ import pytest
 from services.matching import main, recomputation
 from services.matching.recomputation import recompute
 from shared.kit.runtime.admin_commands import store_beside
-from tests.integration.matching.parts import NOON, PACK, Setup, eventually, told
+from tests.integration.matching.parts import NOON, PACK, Setup, told
 from tests.support.matching import a_job, a_person
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 TOMORROW = NOON + timedelta(days=1)

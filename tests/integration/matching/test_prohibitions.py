@@ -18,11 +18,11 @@ from tests.integration.matching.parts import (
     Setup,
     agency,
     client,
-    eventually,
     standing,
     told,
 )
 from tests.support.matching import a_job, a_person, numbered
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 CONSENTS = [

@@ -13,9 +13,10 @@ import pytest
 from services.matching.documents import OPPORTUNITIES
 from services.matching.indexes_and_retention import INDEXES, NEWEST_OPEN
 from services.matching.repository import Repository, taking_people
-from tests.integration.matching.parts import NOON, Setup, agency, client, eventually, told
+from tests.integration.matching.parts import NOON, Setup, agency, client, told
 from tests.support.matching import numbered, random_opening, random_person
 from tests.support.profiler import watched
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 SMALL, LARGE = 10, 60  # people; and half as many openings

@@ -12,8 +12,9 @@ from services.matching import told_inputs
 from services.matching.recomputation import recompute
 from services.matching.repository import Repository
 from shared.kit.runtime.admin_commands import store_beside
-from tests.integration.matching.parts import PACK, Setup, eventually, told
+from tests.integration.matching.parts import PACK, Setup, told
 from tests.support.matching import a_job, a_person
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 CONSENTS: list[dict[str, Any]] = [{"purpose": "matching", "until": "2099-12-31"}]

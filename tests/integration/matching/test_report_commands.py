@@ -12,8 +12,9 @@ import pytest
 from services.matching.outcome_commands import report_outcome_rows, report_outcomes
 from services.matching.report_commands import report_left_out, report_shadow_run
 from shared.kit.runtime.admin_commands import store_beside
-from tests.integration.matching.parts import PACK, Setup, eventually, told
+from tests.integration.matching.parts import PACK, Setup, told
 from tests.support.matching import a_job, a_person
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 PACKS = Path(__file__).parents[3] / "shared" / "reference" / "packs"

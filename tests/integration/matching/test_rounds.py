@@ -12,8 +12,9 @@ import pytest_asyncio
 
 from services.matching.rounds import round_job
 from services.matching.rounds.round_requests import MOST_COMPUTING, Rounds
-from tests.integration.matching.parts import NOON, Setup, agency, client, eventually, told
+from tests.integration.matching.parts import NOON, Setup, agency, client, told
 from tests.support.matching import a_job, a_person, numbered
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 JOBS = [a_job(1, places=1), a_job(2, places=1), a_job(3, status="closed")]

@@ -10,9 +10,10 @@ import pytest
 
 from services.matching import metrics
 from shared.events.topics.opportunities import Opportunity
-from tests.integration.matching.parts import Setup, eventually, expected, standing, told
+from tests.integration.matching.parts import Setup, expected, standing, told
 from tests.integration.matching.test_flood import a_matcher
 from tests.support.matching import a_job, a_person
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 OPENINGS, IN_CHUNK = 60, 4

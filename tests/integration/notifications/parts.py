@@ -20,7 +20,6 @@ from fastapi import FastAPI
 from motor.motor_asyncio import AsyncIOMotorClient
 from standardwebhooks.webhooks import Webhook
 
-from deploy.local.timeouts import scaled
 from services.notifications.channels.webhook_signing import new_secret
 from services.notifications.main import build
 from services.notifications.settings import NotificationsSettings
@@ -28,18 +27,10 @@ from shared.access.api_keys import make_key
 from shared.events import Event
 from shared.events.envelope import from_kafka, to_kafka
 from tests.support.broker import IDEMPOTENT, SESSION_TIMEOUT_MS
+from tests.support.waiting import eventually
 from tests.unit.notifications.world import agency_of, hexid, match_of, person_of
 
 QUICK = (0.0, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2)
-
-
-async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
-    """What `check` gives once it is true; fails when it never is."""
-    end = time.monotonic() + scaled(seconds)
-    while not (found := await check()):
-        assert time.monotonic() < end, "it did not come"
-        await asyncio.sleep(0.05)
-    return found
 
 
 async def stored(app: Any, count: int, collection: str = "deliveries", **query: Any) -> bool:

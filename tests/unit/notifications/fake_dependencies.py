@@ -21,6 +21,7 @@ from services.notifications.domain.replica_shares import ReplicaShare
 from services.notifications.queries.delivery_queries import DeliveryQueries
 from shared.kit.base.clock import Clock
 from tests.support.along import AlongStore
+from tests.support.waiting import eventually
 from tests.unit.notifications.world import START
 
 SLOTS = 4
@@ -194,9 +195,7 @@ class FakeDependencies(AlongStore):
         )  # fmt: skip
 
     async def until(self, true: Callable[[], object]) -> None:
-        async with asyncio.timeout(60):
-            while not true():  # noqa: ASYNC110  a list tells nobody when it grows
-                await asyncio.sleep(0.005)
+        await eventually(true)
 
     @staticmethod
     def sent_of(*numbers: int) -> list[str]:

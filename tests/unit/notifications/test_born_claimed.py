@@ -19,6 +19,7 @@ from services.notifications.documents import DELIVERIES, DUE, SENDING, SUBSCRIPT
 from services.notifications.domain.attempt_verdict import Verdict
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import UnitOfWork
+from tests.support.waiting import eventually
 from tests.unit.notifications.fake_dependencies import DELIVERED, SLOTS, FakeDependencies, delivery
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
@@ -82,7 +83,7 @@ async def dispatcher(partner: Partner) -> AsyncIterator[Dispatcher]:
     deps = partner.dependencies(partner)
     deps.heard.follow(lambda seconds: True)  # what the transaction found allowed is not read again
     running = asyncio.create_task(dispatcher.run(deps, stopping))
-    await until(lambda: partner.polls > 0)
+    await eventually(lambda: partner.polls > 0)
     yield dispatcher
     stopping.set()
     partner.answering.set()
@@ -96,12 +97,6 @@ def read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.notifications.delivery.pre_send_check.BELIEVED_SECONDS", -1.0)
 
 
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110  a list tells nobody when it grows
-            await asyncio.sleep(0.005)
-
-
 async def test_it_is_sent_and_nothing_is_claimed_for_it(dispatcher: Dispatcher, partner: Partner) -> None:
     world = Told(dispatcher)
     world.at_once(world.match("cook"))
@@ -109,7 +104,7 @@ async def test_it_is_sent_and_nothing_is_claimed_for_it(dispatcher: Dispatcher, 
     assert (kept["state"], kept["owner"], kept["possibly_sent"], kept["possibly_sent_before"]) == (
         SENDING, "test-1/1", True, False,
     )  # fmt: skip
-    await until(lambda: partner.sent)
+    await eventually(lambda: partner.sent)
     assert partner.sent == [kept["notice"]]
     assert partner.claimed == []
 
@@ -124,7 +119,7 @@ async def test_an_endpoint_that_its_transaction_has_just_read_is_not_read_again(
 
     partner.subscription = not_again  # type: ignore[method-assign,assignment]  # from now on
     world.at_once(world.match("cook"))
-    await until(lambda: partner.sent)
+    await eventually(lambda: partner.sent)
 
 
 async def test_an_endpoint_is_believed_as_its_transaction_leaves_it(dispatcher: Dispatcher, partner: Partner) -> None:
@@ -140,7 +135,7 @@ async def test_an_endpoint_is_believed_as_its_transaction_leaves_it(dispatcher: 
     match = stream._routes.operation(world.match("cook"), anything, anything)
     world.store.now = world.now
     world.store.perform_now([match, Operation(lambda work: [SUBSCRIPTIONS.where("agency", "gjf")], hold_back)])
-    await until(lambda: partner.released)
+    await eventually(lambda: partner.released)
     assert partner.sent == []
 
 
@@ -151,9 +146,9 @@ async def test_what_was_read_before_a_bad_answer_is_not_believed(dispatcher: Dis
     (worker,) = dispatcher._workers.values()
     before = worker._believed._read
     assert before is not None
-    await until(lambda: partner.sent)
+    await eventually(lambda: partner.sent)
     partner.written.set()
-    await until(lambda: worker._believed._read is None)
+    await eventually(lambda: worker._believed._read is None)
     worker.give({**world.all(DELIVERIES)[0], "_id": "another"}, None, EndpointRead(before.endpoint, before.at))
     assert worker._believed._read is None
 
@@ -179,7 +174,7 @@ async def test_what_is_heard_to_be_forbidden_while_the_endpoint_is_read_is_not_s
     partner.written.set()
     world.at_once(world.match("cook"))
     (kept,) = world.all(DELIVERIES)
-    await until(lambda: dropped or partner.sent)
+    await eventually(lambda: dropped or partner.sent)
     assert (partner.sent, dropped) == ([], [kept["_id"]])
 
 
@@ -204,7 +199,7 @@ async def test_what_was_allowed_counts_from_before_its_transaction_read_anything
     partner.written.set()
     monkeypatch.setattr(UnitOfWork, "__init__", long_ago)
     world.at_once(world.match("cook"))
-    await until(lambda: dropped or partner.sent)
+    await eventually(lambda: dropped or partner.sent)
     assert units
     assert partner.sent == []
 
@@ -213,7 +208,7 @@ async def test_what_the_same_transaction_takes_back_is_not_claimed(dispatcher: D
     world = Told(dispatcher)
     world.at_once(world.match("cook"), world.match("cook", 2, stands=False), world.match("baker"))
     assert [each["state"] for each in world.all(DELIVERIES)].count(SENDING) == 1
-    await until(lambda: partner.sent)
+    await eventually(lambda: partner.sent)
     (sending,) = world.all(DELIVERIES, state=SENDING)
     assert partner.sent == [sending["notice"]]
     (thread,) = world.all(THREADS)
@@ -235,12 +230,12 @@ async def test_what_was_answered_is_written_down_when_something_comes_behind_it(
     partner.written.set()
     world = Told(dispatcher)
     world.at_once(world.match("cook"))
-    await until(lambda: +partner.unrecorded)
+    await eventually(lambda: +partner.unrecorded)
     await asyncio.sleep(0.1)
     assert partner.sent
     assert +partner.unrecorded, "it lingers"
     world.at_once(world.match("cook", 2, band="low"))
-    await until(lambda: not +partner.unrecorded)
+    await eventually(lambda: not +partner.unrecorded)
 
 
 async def test_a_worker_holds_only_so_much_and_the_rest_waits_in_the_database(
@@ -276,7 +271,7 @@ async def test_an_endpoint_that_is_held_back_gets_nothing_more(
 
     partner.subscription = closed  # type: ignore[method-assign,assignment]  # as it is from now on
     world.at_once(world.match("cook"))
-    await until(lambda: partner.released)
+    await eventually(lambda: partner.released)
     world.at_once(world.match("baker"))
     assert world.states() == {SENDING: 1, DUE: 1}, "the first one is let go of in a database that is not this one"
     assert partner.sent == []
@@ -289,7 +284,7 @@ async def test_what_is_held_for_an_endpoint_that_begins_to_fail_is_let_go_of(
     partner.verdict = Verdict("again", "refused-500")
     partner.written.set()
     world.at_once(*(world.match(f"job-{n}") for n in range(4 * SLOTS)))
-    await until(lambda: partner.released)
+    await eventually(lambda: partner.released)
     assert len(partner.sent) + len(partner.released) == 4 * SLOTS
     assert len(partner.sent) < 2 * SLOTS
     assert partner.claimed, "from then on it is claimed as it can be sent"
@@ -301,7 +296,7 @@ async def test_what_is_held_under_a_lease_that_was_lost_is_not_sent_behind_what_
     world = Told(dispatcher)
     partner.answering.clear()
     world.at_once(*(world.match(f"job-{n}") for n in range(3 * SLOTS)))
-    await until(lambda: len(partner.sent) == SLOTS - 1)  # one is kept for recalls
+    await eventually(lambda: len(partner.sent) == SLOTS - 1)  # one is kept for recalls
     (worker,) = dispatcher._workers.values()
     under_way = set(partner.sent)
     partner.owner = "test-1/2"
@@ -309,7 +304,7 @@ async def test_what_is_held_under_a_lease_that_was_lost_is_not_sent_behind_what_
     worker.give(recall, None)
     partner.answering.set()
     partner.written.set()
-    await until(lambda: partner.released)
+    await eventually(lambda: partner.released)
     assert recall["_id"] in partner.released, "it is claimed again with all else that is due"
     assert set(partner.sent) == under_way
 
@@ -320,7 +315,7 @@ class TestWhenItEnds:
         """A dispatcher runs, and ends behind this."""
         stopping = asyncio.Event()
         running = asyncio.create_task(dispatcher.run(partner.dependencies(partner), stopping))
-        await until(lambda: partner.polls)
+        await eventually(lambda: partner.polls)
         meanwhile()
         stopping.set()
         await running

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -12,15 +11,10 @@ from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.web.problems import Problem
+from tests.support.waiting import eventually
 from tests.unit.notifications.subscription_desk import OTHER, Desk
 
 pytestmark = pytest.mark.unit
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110  nothing tells that a store in memory has changed
-            await asyncio.sleep(0)
 
 
 class TestAnAnswerMeansThatNothingIsSentByWhatStoodBefore:
@@ -28,7 +22,7 @@ class TestAnAnswerMeansThatNothingIsSentByWhatStoodBefore:
         desk = Desk(timedelta(seconds=0.1))
         subscription = await desk.webhook()
         first = asyncio.create_task(desk.made.unsubscribe("gjf", subscription))
-        await until(lambda: not desk.world.all(SUBSCRIPTIONS, _id=subscription))
+        await eventually(lambda: not desk.world.all(SUBSCRIPTIONS, _id=subscription))
         with pytest.raises(Problem):
             await desk.made.unsubscribe("gjf", subscription)
         assert first.done()
@@ -45,5 +39,5 @@ class TestAnAnswerMeansThatNothingIsSentByWhatStoodBefore:
         later = desk.world.now + timedelta(hours=24)
         desk.world.store.put(DELIVERIES.name, {**waiting, "due": later, "attempts": 9, "waits": "retry"})
         changing = asyncio.create_task(desk.made.change("gjf", subscription, Wishes(OTHER), {"url"}))
-        await until(lambda: desk.made.target_of(desk.kept(subscription)) == OTHER and desk.due(subscription) > 0)
+        await eventually(lambda: desk.made.target_of(desk.kept(subscription)) == OTHER and desk.due(subscription) > 0)
         changing.cancel()
