@@ -18,8 +18,9 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from services.matching import metrics
-from services.matching.documents import PARTS, Stored, StoredPrices, StoredTable
+from services.matching.documents import PARTS, Stored
 from services.matching.domain.congestion import Congestion
+from services.matching.matcher_documents import StoredPrices, StoredTable
 from services.matching.service import Matching
 from shared.kit.base.logs import logger
 from shared.kit.store.store import Operation

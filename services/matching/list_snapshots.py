@@ -9,7 +9,7 @@ from functools import partial
 
 from services.matching.assessment_queue import Candidates
 from services.matching.congestion_table import Aside
-from services.matching.documents import StoredCandidates
+from services.matching.matcher_documents import StoredCandidates
 from services.matching.service import Matching
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import UnitOfWork

@@ -7,20 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from services.matching import metrics
-from services.matching.documents import (
-    WITHDRAWN,
-    Cause,
-    StoredMatch,
-    StoredOpening,
-    StoredPerson,
-    StoredPurge,
-    Telling,
-    fingerprint,
-)
+from services.matching.documents import WITHDRAWN, Cause, StoredMatch, StoredOpening, StoredPerson, Telling, fingerprint
 from services.matching.domain.assessment import Assessment
 from services.matching.domain.factors.certainty import likelihood
 from services.matching.domain.match_index import MatchIndex, Pair, Revisions
 from services.matching.domain.told_match import told_match
+from services.matching.matcher_documents import StoredPurge
 from services.matching.told_inputs import ToldInputs
 from shared.events import Event, EventType, registry
 from shared.events.topics.matches import MATCH_CHANGED, MATCH_FOUND, MATCH_WITHDRAWN, Match

@@ -21,20 +21,22 @@ from services.matching.documents import (
     PURGED,
     SNAPSHOT,
     WHO,
-    StoredCandidates,
-    StoredList,
     StoredMatch,
     StoredOpening,
     StoredPerson,
-    StoredPrices,
-    StoredProgress,
-    StoredPurge,
-    StoredTable,
     alias_key,
 )
 from services.matching.domain.congestion import Congestion
 from services.matching.domain.match_index import Revisions
 from services.matching.indexes_and_retention import ACTIVE, NEWEST_OPEN, OPEN_UNTIL
+from services.matching.matcher_documents import (
+    StoredCandidates,
+    StoredList,
+    StoredPrices,
+    StoredProgress,
+    StoredPurge,
+    StoredTable,
+)
 from services.matching.told_inputs import (
     OPENINGS_TOLD,
     PEOPLE_TOLD,

@@ -12,13 +12,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.matching.assessment_queue import AssessmentQueue, Candidates
-from services.matching.documents import StoredList, StoredMatch, StoredOpening, StoredPerson, StoredProgress
+from services.matching.documents import StoredMatch, StoredOpening, StoredPerson
 from services.matching.domain.congestion import Congestion
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
 from services.matching.domain.publish_throttle import Netting
 from services.matching.fenced_store import NotActive
+from services.matching.matcher_documents import StoredList, StoredProgress
 from services.matching.pending_deltas import PendingDeltas
 from services.matching.publisher import MatchDelta, MatchPublisher, purge_withdrawn
 from services.matching.told_inputs import ToldInputs

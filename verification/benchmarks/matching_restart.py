@@ -25,14 +25,13 @@ from services.matching.documents import (
     PEOPLE,
     PROGRESS,
     SNAPSHOT,
-    StoredList,
     StoredOpening,
     StoredPerson,
-    StoredProgress,
 )
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
+from services.matching.matcher_documents import StoredList, StoredProgress
 from services.matching.opening_snapshot import OPENINGS_IN_CHUNK
 from services.matching.rules_digest import rules_digest
 from shared.events import Event

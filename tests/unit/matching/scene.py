@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from services.matching.documents import StoredList, StoredMatch, StoredOpening, StoredPerson, StoredProgress
+from services.matching.documents import StoredMatch, StoredOpening, StoredPerson
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.list_snapshots import save_candidates
+from services.matching.matcher_documents import StoredList, StoredProgress
 from services.matching.service import Matching
 from shared.events import Event
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity

@@ -12,11 +12,11 @@ import pytest
 
 from services.matching import congestion_table
 from services.matching.congestion_table import CongestionTable, _advance, saved
-from services.matching.documents import StoredPrices, StoredTable
 from services.matching.domain import congestion
 from services.matching.domain.congestion import Congestion, next_day
 from services.matching.domain.diversification import Candidate
 from services.matching.domain.opening_facts import opening_facts
+from services.matching.matcher_documents import StoredPrices, StoredTable
 from services.matching.service import CONGESTION_WAITS_SECONDS
 from shared.events.topics.opportunities import Opportunity
 from shared.kit.base.log_allow_list import sift

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from services.matching.documents import StoredMatch, StoredProgress
+from services.matching.documents import StoredMatch
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.fenced_store import NotActive
+from services.matching.matcher_documents import StoredProgress
 from services.matching.publisher import MatchDelta
 from tests.support.matching import TODAY, YEONCHEON, a_job, a_person, numbered
 from tests.unit.matching.asking import PACK
