@@ -1,4 +1,4 @@
-"""The queries of this service: here those about people and subscriptions, the others in their rooms. Writes that belong
+"""The queries of this service: here those about people and subscriptions, the others in `queries/`. Writes that belong
 together go through a unit of work instead."""
 
 from __future__ import annotations
