@@ -9,7 +9,7 @@ import httpx
 import pytest_asyncio
 from fastapi import FastAPI
 
-from services.intake.api import Endpoints, make_router
+from services.intake.api import IntakeEndpoints, make_router
 from services.intake.settings import IntakeSettings
 from shared.kit.web import problems
 from shared.kit.web.edge_settings import EdgeSettings
@@ -27,7 +27,7 @@ async def http() -> AsyncIterator[Http]:
     job = await house.send("job-posted", example("job-posted", reference=KNOWN))
     assert job.opportunity is not None
     app = FastAPI()
-    endpoints = Endpoints()
+    endpoints = IntakeEndpoints()
     endpoints.admission, endpoints.door = admission(), house.door
     app.add_middleware(Outermost)
     app.state.runtime = SimpleNamespace(authenticator=Keys(house), quotas=Quotas(EdgeSettings()))
