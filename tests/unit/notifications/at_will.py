@@ -38,11 +38,11 @@ from services.notifications.documents import (
 )
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.webhook_url_rules import UrlRules
-from services.notifications.fan_out.resync import request_resync
 from services.notifications.recovery import recovery_job, recovery_requests
 from services.notifications.recovery.recovery_job import RecoveryJob
 from services.notifications.recovery.recovery_requests import Recoveries
 from services.notifications.recovery.resend import Resend
+from services.notifications.resync_request import request_resync
 from services.notifications.subscriptions import management
 from services.notifications.subscriptions.management import Subscriptions
 from services.notifications.subscriptions.subscription_options import Wishes
