@@ -16,8 +16,9 @@ CANCEL_AGAIN_SECONDS = 1.0
 _log = logger("supervise")
 
 
-async def supervise(loop: Loop, stopping: asyncio.Event) -> None:
-    """Run ``loop`` until it returns or ``stopping`` is set; after a crash again, waiting longer each time.
+async def supervise(loop: Loop, stopping: asyncio.Event, away: tuple[type[Exception], ...] = ()) -> None:
+    """Run ``loop`` until it returns or ``stopping`` is set; after a crash again, waiting longer each time. What says
+    that something else is ``away`` is no crash: it is tried again, and no bug is reported.
 
     A loop that had run well for the longest wait starts again after the shortest. Cancelling ends it at once.
     """
@@ -29,11 +30,15 @@ async def supervise(loop: Loop, stopping: asyncio.Event) -> None:
         try:
             await loop()
             return
-        except Exception:
+        except Exception as error:
             if clock() - began > LONGEST_WAIT_SECONDS:
                 backoff.reset()
-            metrics.loop_restarts.of(kind=name).inc()
-            _log.exception("loop_crashed", loop=name, attempts=backoff.attempts + 1)
+            if isinstance(error, away):
+                metrics.retries.of(kind=name, reason=type(error).__name__).inc()
+                _log.warning("trying_again", loop=name, error=type(error).__name__)
+            else:
+                metrics.loop_restarts.of(kind=name).inc()
+                _log.exception("loop_crashed", loop=name, attempts=backoff.attempts + 1)
         await backoff.wait(stopping)
 
 

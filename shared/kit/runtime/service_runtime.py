@@ -20,7 +20,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from pymongo import IndexModel
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from shared.events import registry
 from shared.kit.base import garbage_collection, logs, metrics
@@ -70,6 +70,7 @@ MANY_INDEXES = 8  # of a collection: from so many on a replacement in a transact
 STOP_STORE, STOP_STREAMS, STOP_HOOKS, STOP_OUTBOX, STOP_TOPICS = 6.0, 18.0, 20.0, 23.0, 24.0
 DEAD_LETTER_RETENTION = timedelta(days=30)
 VERSION = "0.1.0"
+_AWAY = (ConnectionFailure, Unavailable)  # of MongoDB: no bug of a loop's
 _log = logger("service")
 
 
@@ -270,7 +271,7 @@ class ServiceRuntime:
             self._is_ready()
 
     def _run(self, *loops: Loop) -> None:
-        self._loops += [asyncio.create_task(supervise(loop, self.stopping)) for loop in loops]
+        self._loops += [asyncio.create_task(supervise(loop, self.stopping, _AWAY)) for loop in loops]
 
     async def _catch_up(self) -> None:
         """What every replica hears (what forbids, whose key ended) was said while this one was away, too: it is heard

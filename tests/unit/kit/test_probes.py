@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pymongo.errors import ServerSelectionTimeoutError
 
 from shared.kit.base import supervise
 from shared.kit.base.backoff import wait_or_stop
+from shared.kit.runtime.service_runtime import ServiceRuntime
 from shared.kit.web import probes
 from shared.kit.web.middleware import Outermost
 from shared.kit.web.probes import Health, Role, Watchdog, probe_routes
@@ -186,6 +191,26 @@ class TestSupervise:
         written = capsys.readouterr().out
         assert written.count('"event":"loop_crashed"') == 2
         assert "secret" not in written
+
+    async def test_tries_again_while_the_database_is_away_which_is_no_crash(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        runs, crashes = 0, supervise.metrics.loop_restarts.of(kind="probing")._value.get()
+
+        async def probing() -> None:
+            nonlocal runs
+            runs += 1
+            if runs < 3:
+                raise ServerSelectionTimeoutError("secret")
+
+        runtime: Any = SimpleNamespace(_loops=[], stopping=asyncio.Event())
+        ServiceRuntime._run(runtime, probing)
+        await asyncio.gather(*runtime._loops)
+        assert runs == 3
+        written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        told = [(each["event"], each["loop"], each["error"]) for each in written]
+        assert told == [("trying_again", "probing", "ServerSelectionTimeoutError")] * 2
+        assert supervise.metrics.loop_restarts.of(kind="probing")._value.get() == crashes
 
     async def test_does_not_wait_out_its_pause_when_stopping(self) -> None:
         stopping = asyncio.Event()
