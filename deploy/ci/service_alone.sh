@@ -95,9 +95,17 @@ run_tests() {
     .venv/bin/python -m pytest -q --numprocesses "${WORKERS:-6}" --dist loadfile --no-loadscope-reorder $(folders "$service")
 }
 
+# Test files as pytest rewrites them are kept: else every worker would rewrite all of them, at the same time.
+compile_tests() {
+    # shellcheck disable=SC2046 # one argument each
+    .venv/bin/python -m pytest -q --collect-only $(folders "$service") >collected.log 2>&1 || true # the tests say what is wrong
+}
+
 copy_without_the_others
 install
 cd "$copy"
+compile_tests &
 start_without_its_servers
 import_everything
+wait
 run_tests

@@ -33,7 +33,7 @@ async def test_every_documented_answer(
         async def all_there() -> bool:
             return bool(await standing(database)) and await database.agencies.count_documents({}) == 3
 
-        await eventually(all_there)
+        await eventually(all_there, 120)
         await app.state.runtime.ready.wait()
         service = Documented(app, {"authorization": f"Bearer {tokens['ops']}"})
         own, shop = ({"authorization": f"Bearer {tokens[name]}"} for name in ("hanawon", "shop"))

@@ -70,7 +70,7 @@ async def world(kafka: str, mongo_url: str, mongo: Any, prefix: str) -> AsyncIte
         async def all_there() -> bool:
             return len(await standing(database)) == 3 and await database.agencies.count_documents({}) == 6
 
-        await eventually(all_there)
+        await eventually(all_there, 120)
         yield SimpleNamespace(app=app, tokens=tokens, database=database)
     await mongo.drop_database("test_matching_api")
 

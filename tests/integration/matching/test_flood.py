@@ -111,7 +111,7 @@ class TestAFlood:
 
         async with setup.running():
             await setup.publish(*(told(x) for x in (*people, *jobs)))
-            await eventually(kept)
+            await eventually(kept, 120)
             assert await standing(database) == expected(people, jobs)
             lists = {one["_id"]: one async for one in database.lists.find({})}
             assert {len(one["openings"]) for one in lists.values()} == {PACK.matching.chosen_from + RESERVE}
@@ -123,5 +123,5 @@ class TestAFlood:
             async def is_right() -> bool:
                 return await standing(database) == expected(people, jobs)
 
-            await eventually(is_right)
+            await eventually(is_right, 120)
         assert len(await setup.emitted()) == before + BEST
