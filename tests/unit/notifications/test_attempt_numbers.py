@@ -47,7 +47,9 @@ def test_a_probe_which_uses_up_nothing_of_its_schedule_has_a_number_of_its_own()
     case.world.store.put(DELIVERIES.name, {**delivery, **probe})
     case.deliver(BUSY)
     assert case.world.all(DELIVERIES)[0]["attempts"] == 1
-    assert shown(case) == ([1, 2], 2)
+    case.world.now += timedelta(days=1)
+    case.deliver(TAKEN)
+    assert shown(case) == ([1, 2, 3], 3)
 
 
 def test_one_that_was_let_go_and_answers_after_the_next_has_the_next_number() -> None:
