@@ -217,7 +217,7 @@ class WhatMustHold:
         if life.patient:
             desired = life.desired()
             assert held == desired
-            for agency in AGENCIES:
+            for agency in AGENCIES:  # also who reads its feed, and nothing else
                 if life.feeds.feed_of(agency) is not None:
                     assert holding(life.feeds.told[agency]) == desired[agency], ("by its feed alone", agency)
             return
