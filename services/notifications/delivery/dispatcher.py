@@ -16,7 +16,7 @@ from functools import partial
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
@@ -251,8 +251,11 @@ class Dispatcher:
             del self._workers[subscription]  # one that had trouble is remembered with its lower limit
         wait = 0.0
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("endpoint_worker_failed", exc_info=error)  # what is due is found again by the next poll
-            wait = POLL_SECONDS
+            wait = POLL_SECONDS  # what is due is found again by the next poll
+            if isinstance(error, ConnectionFailure):
+                _trying_again("worker", error)
+            else:
+                _log.error("endpoint_worker_failed", exc_info=error)
         if worker is not None and worker.holds:  # it was given more while it ended
             asyncio.get_running_loop().call_later(wait, self._start_again, subscription)
 
@@ -290,5 +293,9 @@ async def _try(what: str, call: Callable[[], Awaitable[None]]) -> None:
     try:
         await call()
     except PyMongoError as error:
-        metrics.retries.of(kind=f"dispatcher-{what}", reason=type(error).__name__).inc()
-        _log.warning("trying_again", loop=what, error=type(error).__name__)
+        _trying_again(what, error)
+
+
+def _trying_again(what: str, error: Exception) -> None:
+    metrics.retries.of(kind=f"dispatcher-{what}", reason=type(error).__name__).inc()
+    _log.warning("trying_again", loop=what, error=type(error).__name__)
