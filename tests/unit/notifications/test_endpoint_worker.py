@@ -60,6 +60,24 @@ class TestSlots:
             await worker.run()
         assert deps.sent == [claimed["notice"]]
 
+    async def test_a_recall_of_what_has_not_left_is_ended_instead_of_sent_beside_others_that_are(self) -> None:
+        deps, ended = FakeDependencies(DELIVERED), list[str]()
+        doubtful: dict[str, Any] = {"if_sent": ["n"], "possibly_sent_before": False}
+        deps.waiting = [delivery(1) | doubtful, delivery(2), delivery(3) | doubtful | {"if_sent": ["left"]}]
+
+        async def possibly_sent(_: Any) -> dict[str, bool]:
+            return {"n": False, "left": True}
+
+        deps.possibly_sent = possibly_sent  # type: ignore[method-assign]  # of what they are for
+        transitions: Any = deps
+        transitions.needless = lambda recall: ended.append(recall["_id"])
+        deps.written.set()
+        recording = asyncio.create_task(deps.recorder.run())
+        async with asyncio.timeout(60):
+            await EndpointWorker("s", deps.dependencies(deps)).run()
+        recording.cancel()
+        assert (sorted(deps.sent), ended) == (deps.sent_of(2, 3), deps.sent_of(1))
+
     async def test_all_workers_together_send_no_more_than_can_be_written_down(self) -> None:
         several = [FakeDependencies(DELIVERED) for _ in range(3)]
         for deps in several[1:]:
