@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 
-gc.disable()  # until all is loaded (`tune_gc`, `run_command`): a tenth of the time until a killed service is back
+if __name__ == "__main__":  # who only imports this keeps the search for cycles
+    gc.disable()  # until all is loaded (`tune_gc`, `run_command`): a tenth of the time until a killed service is back
 
 from services.notifications.main import build
 from services.notifications.settings import NotificationsSettings
