@@ -32,7 +32,7 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 USER_AGENT = "notices/1"  # neutral, like everything else that a partner's log will keep
 ORIGIN = "notices"
 _LASTING: Final = {"user-agent": USER_AGENT, "accept-encoding": "identity"}
-_HEADERS_READ: Final = ("retry-after", "webhook-delivery", "content-type")
+_HEADERS_READ: Final = ("retry-after", "webhook-delivery", "content-type", "content-length")
 
 
 @dataclass(frozen=True, slots=True)

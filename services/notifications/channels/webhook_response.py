@@ -1,4 +1,4 @@
-"""What a partner's answer to a webhook means. Only the status and three headers speak; the body is never looked at."""
+"""What a partner's answer to a webhook means. Only the status and four headers speak; the body is never looked at."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def judge(answer: Answer, now: datetime, longest_hold: timedelta) -> Verdict:
 
     Redirects are not followed. A recipient may steer with the header ``webhook-delivery``: ``disable`` ends the
     subscription (with a 2xx this message still counts as delivered), ``abort-message`` ends this message only. A 2xx
-    with a page for people is doubtful: a proxy's sign-in or block page looks so. One that has no content has no page.
+    with a page for people is doubtful: a proxy's sign-in or block page looks so. One that has no content has no page:
+    many frameworks answer with nothing and call it ``text/html``.
     """
     status = answer.status
     if status is None:
@@ -48,7 +49,8 @@ def judge(answer: Answer, now: datetime, longest_hold: timedelta) -> Verdict:
         return Verdict("failed", ABORTED, endpoint_healthy=True)
     if taken:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        page = kind in _PAGES and status not in _WITHOUT_CONTENT
+        empty = status in _WITHOUT_CONTENT or headers.get("content-length") == "0"
+        page = kind in _PAGES and not empty
         return Verdict("delivered", ANSWERED_WITH_A_PAGE if page else None, endpoint_healthy=True, doubtful=page)
     if 300 <= status < 400:
         return Verdict("again", "redirect")

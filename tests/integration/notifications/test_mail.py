@@ -291,7 +291,7 @@ async def test_an_address_for_alerts_is_sealed_checked_and_told_whatever_the_cha
     ):
         monkeypatch.setattr(module, name, value)
     hook, reader = "hooks@partner.example", "feeds@partner.example"
-    refusing, page = True, b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 0\r\n\r\n"
+    refusing, page = True, answer_of(200, "content-type: text/html", body=b"<h1>Sign in</h1>")
 
     async def answers(request: Any) -> bytes:
         return answer_of(503) if refusing else page
