@@ -30,7 +30,9 @@ _Form = tuple[str, re.Pattern[str], str]  # name, and as above
 
 
 class AddressParameters:
-    """Of one route; ``any_other``: what it does not know is passed over, for nobody writes probes by hand."""
+    """Of one route; ``any_other``: what it does not know is passed over. Nobody writes probes by hand, and to the
+    address of a page mail programs and viewers add what they like.
+    """
 
     def __init__(self, route: Dependant, *, any_other: bool = False) -> None:
         everywhere = list(_all(route))

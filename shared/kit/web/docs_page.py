@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import HTMLResponse
 
-from shared.kit.web.route_bounds import Router
+from shared.kit.web.route_bounds import PAGE, Router, bounded
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
@@ -37,10 +37,12 @@ def docs_routes(app: FastAPI) -> APIRouter:
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(), page(document)
 
     @routes.get("/openapi.json", include_in_schema=False)
+    @bounded(PAGE)
     async def openapi() -> Response:
         return Response(made()[0], media_type="application/json")
 
     @routes.get("/docs", include_in_schema=False)
+    @bounded(PAGE)
     async def docs() -> HTMLResponse:
         policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
         return HTMLResponse(made()[1], headers=policy)

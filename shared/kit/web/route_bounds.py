@@ -31,6 +31,7 @@ class Bounds:
     """What one route allows: the bytes of a body, the rates each call is charged to, how many at once of one key.
 
     ``batches``: bodies above ``SMALL_BODY`` are expected, and are charged as bytes. ``probe``: no quota at all.
+    ``any_parameter``: those of the address that it does not know are passed over.
     """
 
     most_bytes: int = 2_048
@@ -38,10 +39,12 @@ class Bounds:
     at_once: AtOnce | None = "requests-at-once"
     batches: bool = False
     probe: bool = False
+    any_parameter: bool = False
 
 
 DEFAULT = Bounds()
-PROBE = Bounds(probe=True)
+PROBE = Bounds(probe=True, any_parameter=True)
+PAGE = Bounds(any_parameter=True)  # the same for everybody
 
 
 def bounded(bounds: Bounds) -> Callable[[Call], Call]:
@@ -69,7 +72,7 @@ class BoundedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's, which reads and parses the body, after our look at head and key."""
         handle, bounds, needs_key = super().get_route_handler(), self.bounds, self.needs_key
-        parameters = AddressParameters(self.dependant, any_other=bounds.probe)
+        parameters = AddressParameters(self.dependant, any_other=bounds.any_parameter)
 
         async def admitted(request: Request) -> Response:
             reading = Reading.of(request.scope)

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from shared.kit.web import problems
+from shared.kit.web.docs_page import docs_routes
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.json_types import WHOLE, DayInBody, MomentInBody, Number
 from shared.kit.web.middleware import Outermost
@@ -64,6 +65,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     app.add_middleware(Outermost)
     problems.install(app, remedy)
     app.include_router(router)
+    app.include_router(docs_routes(app))
     app.state.runtime = type("Kit", (), {"quotas": Quotas(EdgeSettings())})()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as made:
         yield made
@@ -96,6 +98,13 @@ async def test_a_route_without_parameters_takes_none_and_a_probe_is_never_put_ou
     assert (answer.status_code, answer.json()["remedy"]["en"]) == (422, "known=-")
     assert (await client.post("/said?x=1", json={})).json()["rule"] == "unknown-parameter"
     assert (await client.get("/probe?x=1")).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/docs?utm_source=mail&utm_medium=email", "/openapi.json?_=1764500000"])
+async def test_what_is_the_same_for_everybody_is_given_whatever_was_added_to_its_address(
+    client: httpx.AsyncClient, address: str
+) -> None:
+    assert (await client.get(address)).status_code == 200
 
 
 async def test_everything_that_is_wrong_is_said_at_once(client: httpx.AsyncClient) -> None:
