@@ -1,5 +1,6 @@
 """The code lists of a pack: which codes there are, what they are called, where they belong."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ class CodeLists:
                 found[entry.code] = entry
                 for field in entry.field:
                     self._codes.setdefault(field, []).append(entry.code)
+        self._sorted = {field: sorted(codes) for field, codes in self._codes.items()}
 
     def fields(self) -> tuple[str, ...]:
         """The fields of the contract that take codes."""
@@ -49,6 +51,12 @@ class CodeLists:
     def codes(self, field: str) -> tuple[str, ...]:
         """All codes a field takes, in the order of the files."""
         return tuple(self._codes.get(field, ()))
+
+    def any_begins(self, field: str, beginning: str) -> bool:
+        """True when a code of a field begins so; found without going through all of them."""
+        codes = self._sorted.get(field, [])
+        first = bisect_left(codes, beginning)
+        return first < len(codes) and codes[first].startswith(beginning)
 
     def nearest(self, field: str, code: str, limit: int = 3) -> tuple[str, ...]:
         """The codes of a field that begin most like an unknown one, best first: of its scheme, if the field takes that;

@@ -156,6 +156,10 @@ class Pack:
         """All codes that a field takes, in order."""
         return self.lists.codes(field)
 
+    def any_code_begins(self, field: str, beginning: str) -> bool:
+        """True when a code that a field takes begins so (`codes.CodeLists.any_begins`)."""
+        return self.lists.any_begins(field, beginning)
+
     def nearest_codes(self, field: str, code: str) -> tuple[str, ...]:
         """Codes of a field that an unknown one is most like (`codes.CodeLists.nearest`)."""
         return self.lists.nearest(field, code)

@@ -94,7 +94,7 @@ class _Check:
 
     def _begins_one(self, field: str, value: str) -> bool:
         """Whether some code of one list begins so: of a list of another year nothing is meant."""
-        return ":" in value and any(code.startswith(value) for code in self._pack.codes(field))
+        return ":" in value and self._pack.any_code_begins(field, value)
 
 
 @lru_cache(maxsize=COMPILED)

@@ -12,6 +12,7 @@ from services.notifications.domain.subscription_filters import FilterRefused, ch
 from services.notifications.subscriptions.subscription_options import filter_of
 from shared.events.refusal import Refusal, Refused
 from shared.reference import load_pack
+from shared.reference.codes import CodeLists
 
 pytestmark = pytest.mark.unit
 PACK, ISLAND = load_pack("kr-gyeonggi"), load_pack("xx-island")
@@ -99,6 +100,22 @@ def test_what_is_refused_and_where(wanted: object, place: str, rule: str) -> Non
 def test_as_deep_and_as_wide_as_is_allowed() -> None:
     assert json.loads(checked(deep(6), PACK)) == deep(6)
     assert json.loads(checked({"any": [JOB] * 59}, PACK)) == {"any": [JOB] * 59}
+
+
+def test_for_a_prefix_no_list_is_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request may name nearly sixty, and a list of a whole country has tens of thousands of codes."""
+
+    def gone_through(*_: object) -> Any:
+        raise AssertionError
+
+    regions = PACK.codes("region")
+    monkeypatch.setattr(CodeLists, "codes", gone_through)
+    checked({"any": [{"prefix": {"region": code[:-1]}} for code in regions[-59:]]}, PACK)
+    for code in regions:
+        assert PACK.any_code_begins("region", code)
+        assert not PACK.any_code_begins("region", code + "0")
+    assert not PACK.any_code_begins("region", "zone:1")
+    assert not PACK.any_code_begins("nothing", "")
 
 
 def test_one_text_is_compiled_once() -> None:
