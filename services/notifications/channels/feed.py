@@ -291,9 +291,12 @@ class FeedReader:
 
         return Operation(needs, do)
 
-    def looked_at(self, recipient: str, entries: Sequence[DeliveryDocument]) -> Operation[ServedPage]:
-        """What `serve` would give now; nothing counts as given."""
-        return self._served(recipient, entries, give=False)
+    def looked_at(
+        self, recipient: str, entries: Sequence[DeliveryDocument], *, passed: bool = False
+    ) -> Operation[ServedPage]:
+        """What `serve` would give now; nothing counts as given. ``passed``: nobody comes back for what was never given
+        and is left out. Whoever was given it sees that it has gone."""
+        return self._served(recipient, entries, give=False, passed=passed)
 
     async def visible(self, operation: Operation[ServedPage]) -> ServedPage:
         """Done once the transaction's view has all that was read before it. Raises a 503 problem."""
@@ -313,7 +316,13 @@ class FeedReader:
             await self._store.submit(self._confirmed(served))
 
     def _served(
-        self, recipient: str, entries: Sequence[DeliveryDocument], limit: int | None = None, *, give: bool = True
+        self,
+        recipient: str,
+        entries: Sequence[DeliveryDocument],
+        limit: int | None = None,
+        *,
+        give: bool = True,
+        passed: bool = True,
     ) -> Operation[ServedPage]:
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield AGENCIES.by_id(recipient)
@@ -330,12 +339,13 @@ class FeedReader:
             found = [d for entry in entries if (d := DELIVERIES.get(work, entry["_id"])) is not None]
             if len(found) < len(entries):
                 raise _NotYetVisible
-            if give:
+            if passed:
                 found = [self._unless_needless(work, each) for each in found]
             doubted = next((n for n, d in enumerate(found) if self._in_doubt(work, d)), len(found))
             given = [d for d in found[:doubted] if self._may_be_given(work, d, work.latest)]
-            if give and len(given) < doubted:
-                self._leave_untold(work, found[:doubted], {d["_id"] for d in given})
+            if passed and len(given) < doubted:
+                behind = [d for d in found[:doubted] if give or d["state"] == POSTED]
+                self._leave_untold(work, behind, {d["_id"] for d in given})
             given += [
                 d
                 for d in found[doubted:]

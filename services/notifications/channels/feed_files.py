@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -98,7 +99,10 @@ class FeedFiles:
         return await self._store.submit(Operation(lambda work: [RECIPIENTS.by_id(recipient)], do))
 
     async def look(self, recipient: str, stretch: Stretch, kinds: Sequence[Kind]) -> list[FileSeen]:
-        """A day's file in each of these forms. Gives nothing. Raises a 503 problem while two clocks differ about it."""
+        """A day's file in each of these forms. Gives nothing. Of a day that is over this passes by what is left out: by
+        its hash a partner knows that it has all of it, and no line may come to it any more. Raises a 503 problem while
+        two clocks differ about it."""
+        read = partial(self._reader.looked_at, passed=stretch.closed)
         hashes, pieces, lines = {kind: sha256() for kind in kinds}, {kind: list[Piece]() for kind in kinds}, 0
         async with self._turn[recipient]:
             for kind in kinds:
@@ -106,7 +110,7 @@ class FeedFiles:
                     _add(hashes[kind], pieces[kind], 0, -1, head)
             for first in range(stretch.first, stretch.last + 1, PIECE):
                 last = min(first + PIECE - 1, stretch.last)
-                events = await self._events(recipient, first, last, self._reader.looked_at)
+                events = await self._events(recipient, first, last, read)
                 lines += len(events)
                 for kind in kinds:
                     _add(hashes[kind], pieces[kind], first, last, lines_of(kind, events))

@@ -168,6 +168,37 @@ async def test_what_a_file_left_out_also_where_that_was_whole_pieces_of_it(
     assert holding(desk.partners["gjf"]) == HELD
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+async def test_what_was_left_out_of_a_day_that_is_over_by_whoever_knows_it_by_its_hash(kind: Kind) -> None:
+    """Who has the file already fetches it no more: what is allowed again comes with a line of its own day."""
+    desk = Desk("feed")
+    desk.hear(desk.event("person-updated", person_of("a", ("gjf",), until=desk.now.date()), "a", 2))
+    desk.now += timedelta(days=1)
+    files = desk.files()
+    today, day = await files.days("gjf")
+    assert (today.closed, day.closed) == (False, True)
+    (file,) = await files.look("gjf", day, [kind])
+    assert (file.lines, desk.thread()["untold"]) == (0, True)
+    await files.arrived("gjf", file)
+    desk.hear(desk.event("person-updated", person_of("a", ("gjf",)), "a", 3))
+    (again,) = await files.look("gjf", day, [kind])
+    assert again.sha256 == file.sha256, "a day that is over gets no line more"
+    desk.pull("gjf", day.last)
+    assert holding(desk.partners["gjf"]) == HELD
+
+
+async def test_what_was_given_of_a_day_that_is_over_is_not_recalled_because_somebody_looked_at_it_meanwhile() -> None:
+    """Its line has gone from the file, which has another hash: who fetches that is told anew, nobody else."""
+    desk = Desk("feed")
+    desk.pull("gjf")
+    desk.hear(desk.event("person-updated", person_of("a", ("gjf",), until=desk.now.date()), "a", 2))
+    desk.now += timedelta(days=1)
+    files = desk.files()
+    _, day = await files.days("gjf")
+    (file,) = await files.look("gjf", day, ["jsonl"])
+    assert (file.lines, desk.thread().get("untold")) == (0, None)
+
+
 @pytest.mark.parametrize("how", ["feed", "snapshot", "webhook"])
 def test_whoever_leaves_something_untold_meets_whoever_allows_it_at_this_moment(how: str) -> None:
     desk = Desk("webhook" if how == "webhook" else "feed")
