@@ -75,7 +75,7 @@ def make_router(pack: Pack) -> APIRouter:
             raise not_found()
         if q is None:
             return _page(pack, _of(scheme, fields, (code for f in fields for code in pack.codes(f))), limit, after)
-        if after is not None:  # what is found has one page, the nearest first
+        if after:  # what is found has one page, the nearest first
             raise Refused(Refusal("unknown-parameter", "/query/after", {"known": "limit, q"}))
         found = {one.code: one for f in fields for one in pack.look_up(f, q, MOST_CODES)}
         chosen = list(_of(scheme, fields, found))[:limit]

@@ -83,6 +83,10 @@ class TestLookUp:
         told = answer.json()
         assert (answer.status_code, told["field"], told["rule"]) == (422, "/query/after", rule)
 
+    async def test_an_empty_place_is_the_beginning_of_what_is_found_as_of_a_list(self, http: httpx.AsyncClient) -> None:
+        assert await codes(http, "region", q="수원", after="") == await codes(http, "region", q="수원")
+        assert await codes(http, "region", after="") == await codes(http, "region")
+
     async def test_what_was_split_says_its_parts(self, http: httpx.AsyncClient) -> None:
         found = (await http.get("/codes/region", params={"q": "인천 서구"})).json()["codes"][0]
         assert found["parts"] == ["legal-dong-2026:28275", "legal-dong-2026:28290"]
