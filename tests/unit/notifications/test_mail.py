@@ -26,6 +26,12 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ALIAS, OPENING, NOTICE = hexid("alias"), hexid("opening"), hexid("notice")
 
 
+@pytest.mark.parametrize("pack", available_packs())
+def test_what_no_address_may_hold_is_said_in_every_language(pack: str) -> None:
+    told = load_pack(pack).problem(("address-refused",), {})["remedy"]
+    assert all(mark in each for each in told.values() for mark in "%!/=|-")
+
+
 class TestAddress:
     @pytest.mark.parametrize(
         "address",
