@@ -87,9 +87,11 @@ class _Check:
         if field == "band" and value not in get_args(Band):
             raise FilterRefused(place, "unknown-value", expected=" or ".join(map(repr, get_args(Band))))
         if field == "region" and not (self._pack.accepts(field, value) if whole else self._begins_one(field, value)):
+            schemes = ", ".join(sorted(self._pack.schemes_for(field)))
+            if whole and self._begins_one(field, value):  # a province, say: `prefix` is what they mean
+                raise FilterRefused(place, "whole-code", schemes=schemes)
             near = self._pack.successors[value].codes if value in self._pack.successors else ()
             near = near or self._pack.nearest_codes(field, value)
-            schemes = ", ".join(sorted(self._pack.schemes_for(field)))
             raise FilterRefused(place, "unknown-code", schemes=schemes, **({"codes": " ".join(near)} if near else {}))
 
     def _begins_one(self, field: str, value: str) -> bool:

@@ -11,7 +11,7 @@ from services.notifications.domain.notice_threads import MatchSummary
 from services.notifications.domain.subscription_filters import FilterRefused, checked, compiled
 from services.notifications.subscriptions.subscription_options import filter_of
 from shared.events.refusal import Refusal, Refused
-from shared.reference import load_pack
+from shared.reference import Pack, load_pack
 from shared.reference.codes import CodeLists
 
 pytestmark = pytest.mark.unit
@@ -81,7 +81,8 @@ def test_none_lets_everything_pass() -> None:
         ({"exact": {"kind": ""}}, "/exact/kind", "unknown-kind"),
         ({"exact": {"kind": "jobs"}}, "/exact/kind", "unknown-kind"),
         ({"exact": {"region": "legal-dong-2027:41270"}}, "/exact/region", "unknown-code"),
-        ({"any": [JOB, {"exact": {"region": "legal-dong-2026:41"}}]}, "/any/1/exact/region", "unknown-code"),
+        ({"any": [JOB, {"exact": {"region": "legal-dong-2026:41"}}]}, "/any/1/exact/region", "whole-code"),
+        ({"exact": {"region": "legal-dong-2026:"}}, "/exact/region", "whole-code"),
         ({"exact": {"region": "keco-2018:5301"}}, "/exact/region", "unknown-code"),
         ({"prefix": {"region": "legal-dong-2026:412700"}}, "/prefix/region", "unknown-code"),
         ({"prefix": {"region": "legal-dong-20"}}, "/prefix/region", "unknown-code"),
@@ -150,6 +151,17 @@ def test_what_the_pack_does_not_know_is_refused_in_the_words_of_the_door(
     assert refused.value.refusals == (Refusal(rule, f"/filter/{next(iter(wanted))}/{field}", values),), name
     remedy = PACK.remedy(rule, field, values)
     assert all(value.split()[0] in remedy["en"] for value in values.values() if rule != "unknown-value")
+
+
+@pytest.mark.parametrize("pack", [PACK, ISLAND])
+def test_the_beginning_of_codes_in_the_place_of_one_is_told_how_to_say_it(pack: Pack) -> None:
+    code = next(iter(pack.codes("region")))
+    with pytest.raises(Refused) as refused:
+        filter_of({"exact": {"region": code[:-1]}}, pack)
+    (refusal,) = refused.value.refusals
+    told = pack.remedy(refusal.rule, refusal.field, refusal.values)
+    assert (refusal.rule, set(told)) == ("whole-code", set(pack.languages))
+    assert all("prefix" in each for each in told.values())
 
 
 def test_a_code_that_is_nearly_right_is_told_the_nearest() -> None:
