@@ -106,9 +106,10 @@ def make_subscriptions_router(endpoints: SubscriptionEndpoints, breaker: Breaker
     ) -> SubscriptionShown:
         """Change what is named. A new address is checked first; what waits then goes there. With ``If-Match``: only if
         it is still what that ``ETag`` came with."""
-        changed = await endpoints.subscriptions.change(
-            recipient_of(caller), subscription, wanted.wishes(pack), wanted.model_fields_set, if_match
-        )
+        agency, own = recipient_of(caller), endpoints.subscriptions
+        kept_filter = (await own.of(agency, subscription)).get("filter") if wanted.filter is not None else None
+        wishes = wanted.wishes(pack, kept_filter=kept_filter)
+        changed = await own.change(agency, subscription, wishes, wanted.model_fields_set, if_match)
         return shown(changed, response)
 
     @router.post("/subscriptions/{subscription}/pause", responses={**TAGGED, **errors(403, 404, 409, 412)})

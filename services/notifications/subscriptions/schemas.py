@@ -82,14 +82,16 @@ class SubscriptionChanges(Schema):
     retry_schedule: RetryWaits | None = None
     alerts_to: AlertsTo | None = Field(default=None, repr=False)
 
-    def wishes(self, pack: Pack, secret: str | None = None) -> subscription_options.Wishes:
+    def wishes(
+        self, pack: Pack, secret: str | None = None, kept_filter: str | None = None
+    ) -> subscription_options.Wishes:
         """Checked. Raises a 422 problem, Refused."""
         return subscription_options.Wishes(
             url=self.url,
             secret=subscription_options.secret_of(secret),
             headers=subscription_options.headers_of(self.headers or {}),
             tls=ClientTls(**self.tls.model_dump()) if self.tls else None,
-            filter=subscription_options.filter_of(self.filter, pack),
+            filter=subscription_options.filter_of(self.filter, pack, kept_filter),
             recalls_only=bool(self.recalls_only),
             per_second=self.per_second,
             order=self.order,

@@ -74,10 +74,13 @@ def shown_filter(subscription: SubscriptionDocument) -> dict[str, Any] | None:
     return None if text is None else json.loads(text)
 
 
-def filter_of(wanted: Mapping[str, Any] | None, pack: Pack) -> str | None:
-    """As it is kept. Raises a 422 problem; Refused for what the pack does not know, as an event is that names it."""
+def filter_of(wanted: Mapping[str, Any] | None, pack: Pack, kept: str | None = None) -> str | None:
+    """As it is kept. Raises a 422 problem; Refused for what the pack does not know, as an event is that names it.
+    What is ``kept`` already may be said again, whatever became of the pack since."""
     if wanted is None:
         return None
+    if kept is not None and dict(wanted) == json.loads(kept):
+        return kept
     try:
         return checked(dict(wanted), pack)
     except FilterRefused as refused:

@@ -123,6 +123,22 @@ class TestBeginning:
 
 
 class TestChanged:
+    async def test_a_filter_that_is_kept_may_be_said_again_whatever_became_of_its_list(self, corner: Corner) -> None:
+        await corner.publish(corner.agency("gjf"))
+        async with corner.client("gjf") as gjf:
+            wanted = {"all": [{"exact": {"region": "legal-dong-2026:41270"}}, {"not": {"exact": {"band": "low"}}}]}
+            address = f"/subscriptions/{(await gjf.subscribed('feed', filter=wanted))['subscription']}"
+            this = {"_id": address.rpartition("/")[2]}
+            subscriptions = corner.app.state.database.subscriptions
+            text = (await subscriptions.find_one(this))["filter"].replace("2026", "2019")
+            await subscriptions.update_one(this, {"$set": {"filter": text}})  # as one of another year's list
+            shown = (await gjf.get(address)).json()["filter"]
+            answer = await gjf.patch(address, json={"filter": shown, "recalls_only": False})
+            assert (answer.status_code, answer.json()["filter"]) == (200, shown)
+            for other in ({"not": shown}, shown["all"][0]):
+                assert (await gjf.patch(address, json={"filter": other})).json()["rule"] == "unknown-code"
+            assert (await gjf.get(address)).json()["filter"] == shown
+
     async def test_a_header_for_one_host_is_not_shown_to_another(self, corner: Corner) -> None:
         first, second = Gate(options=ALLOWED), Gate(options=ALLOWED)
         async with Partner(first.answer) as old, Partner(second.answer) as new:

@@ -11,6 +11,7 @@ from services.notifications.domain.notice_threads import MatchSummary
 from services.notifications.domain.subscription_filters import FilterRefused, checked, compiled
 from services.notifications.subscriptions.subscription_options import filter_of
 from shared.events.refusal import Refusal, Refused
+from shared.kit.web.problems import Problem
 from shared.reference import Pack, load_pack
 from shared.reference.codes import CodeLists
 
@@ -168,6 +169,15 @@ def test_a_code_that_is_nearly_right_is_told_the_nearest() -> None:
     with pytest.raises(Refused) as refused:
         filter_of({"exact": {"region": "legal-dong-2026:41279"}}, PACK)
     assert "legal-dong-2026:41270" in str(refused.value.refusals[0].values["codes"])
+
+
+def test_what_is_kept_may_be_said_again_and_nothing_else_of_it() -> None:
+    wanted = {"exact": {"region": "isle-region-1:W1"}}
+    kept = checked(wanted, ISLAND)
+    assert filter_of(wanted, PACK, kept) == kept
+    for other in (deep(500), {"not": wanted}, {"exact": {"region": "isle-region-1:W2"}}):
+        with pytest.raises((Refused, Problem)):
+            filter_of(other, PACK, kept)
 
 
 def test_each_pack_has_its_own_codes_and_a_filter_that_is_kept_stays() -> None:
