@@ -21,7 +21,8 @@ _NO_NUMBER = re.compile(r"(?![+-]?[0-9_.,eE]*\Z).*", re.ASCII | re.DOTALL)
 # of each type: what it has to look like, and the rule of what does not; the framework looks at the rest
 _FORMS: Mapping[Any, tuple[re.Pattern[str], str]] = {
     int: (re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII), "int-type"),
-    float: (re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII), "float-type"),
+    # as JSON writes it: whoever gives the rest of a time writes 3.2e-05 where little is left
+    float: (re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII), "float-type"),
     datetime: (_NO_NUMBER, "datetime-from-date-parsing"),
     AwareDatetime: (_NO_NUMBER, "datetime-from-date-parsing"),
     date: (_NO_NUMBER, "not-a-date"),

@@ -121,7 +121,10 @@ async def test_everything_that_is_wrong_is_said_at_once(client: httpx.AsyncClien
     ("query", "rule"),
     [
         *((f"limit={text}", "int-type") for text in ("1_0", "%2B5", "%205", "5.0", "05", "1e1", "５", "", "x")),
-        *((f"wait={text}", "float-type") for text in ("1_0", "1e1", "nan", "inf", ".5", "5.", "%2B5", "")),
+        *(
+            (f"wait={text}", "float-type")
+            for text in ("1_0", "1e", "e1", "1e1.5", "nan", "inf", ".5", "5.", "%2B5", "")
+        ),
         *((f"since={text}", "datetime-from-date-parsing") for text in ("0", "1764500000", "1764500000.5", "-1", "1e9")),
         *((f"before={text}", "not-a-date") for text in ("0", "20261130", "1764460800")),
     ],
@@ -143,6 +146,8 @@ async def test_what_is_written_as_its_type_is_taken(client: httpx.AsyncClient) -
         *(7, 5, 2.5, "2026-11-30T09:00:00+09:00", "2026-11-30", ["a", "b"]),
     ]
     assert (await client.get("/page/7?wait=25")).json()[2] == 25
+    for little in (3.2e-05, 1e-07):
+        assert (await client.get("/page/7", params={"wait": little})).json()[2] == little
 
 
 @pytest.mark.parametrize(
