@@ -12,7 +12,7 @@ import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence, Set
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence, Set
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
@@ -33,6 +33,8 @@ from shared.kit.store.transaction_attempt import (
     TransactionAttempt,
     TransactionParticipant,
     WriteRejected,
+    contended_by,
+    lost_race,
     write_rejected_of,
 )
 from shared.kit.store.transaction_io import InTransaction, TransactionIO, too_large_together
@@ -241,7 +243,8 @@ class Store:
         self, operations: Sequence[Operation[T]], in_transaction: InTransaction | None
     ) -> list[T | Exception]:
         end = time.monotonic() + self._patience
-        backoff = Backoff(0.01, 1.0)
+        backoff, turn = Backoff(0.01, 1.0), Backoff(0.005, 0.05)
+        contended: dict[str, list[Hashable]] = {}  # by collection: others write these, too, and were quicker
         rejected: dict[int, WriteRejected] = {}  # operations that the database refused twice
         suspects: set[int] = set()
         acquitted = Counter[int]()
@@ -268,7 +271,7 @@ class Store:
                     trusted=clock.trusted(),
                 )
                 mine = attempt = TransactionAttempt(operations, work, self._participants, rejected, self._many_indexes)
-                await self._to_its_end(attempt, self._transaction(attempt, in_transaction, together))
+                await self._to_its_end(attempt, self._transaction(attempt, in_transaction, together, contended))
                 return attempt.results
             except PyMongoError as error:
                 if together and too_large_together(error):
@@ -288,7 +291,8 @@ class Store:
                     if self._committing is not None and self._resolving is None:
                         self._resolving = asyncio.create_task(self._resolve_unknown_commit(), name="unknown commit")
                     raise Unavailable(type(error).__name__, too_much=too_much(error)) from None
-                await backoff.wait()
+                contended = contended | contended_by(attempt) if attempt is not None and lost_race(error) else {}
+                await (turn if contended else backoff).wait()
 
     async def _resolve_unknown_commit(self) -> None:
         """Find out what became of a commit that was given up, also when nothing new comes: its events are waiting."""
@@ -307,9 +311,15 @@ class Store:
             self._resolving = None
 
     async def _transaction(
-        self, attempt: TransactionAttempt[Any], in_transaction: InTransaction | None, together: bool
+        self,
+        attempt: TransactionAttempt[Any],
+        in_transaction: InTransaction | None,
+        together: bool,
+        contended: Mapping[str, Sequence[Hashable]],
     ) -> None:
-        """All of one. Driver errors pass as they are: their labels decide."""
+        """All of one. Driver errors pass as they are: their labels decide. ``contended``: taken first. A replica whose
+        transactions take longer would lose to quick ones of another for as long as these go on: between reading and
+        writing there is always one that was quicker."""
         session = self._started
         session.start_transaction(
             read_concern=ReadConcern("snapshot"),
@@ -318,6 +328,8 @@ class Store:
             max_commit_time_ms=10_000,
         )
         io = TransactionIO(self.database, session, together=together)
+        for collection, ids in contended.items():
+            await io.hold(collection, ids)
         await attempt.run(io)
         if attempt.work.emitted:
             assert self._outbox is not None, "a store without an outbox cannot emit"

@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import bson
 from bson.raw_bson import RawBSONDocument
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from shared.kit.base.cpu_slices import in_slices
 from shared.kit.store.mongo import Document, in_one_turn
@@ -19,7 +19,9 @@ T = TypeVar("T")
 MOST_LOADS = 5
 MOST_MIXED = 40  # writes to one collection that are one command, also when some are known to be new
 MOST_REPLACED = 10  # documents of a collection with many indexes, before they are written anew instead
-_PASSING = frozenset({112, 251, 50, 262})  # WriteConflict, NoSuchTransaction, MaxTimeMSExpired, ExceededTimeLimit
+MOST_HELD = 100  # documents of a collection that are taken first after a lost race
+_WRITE_CONFLICT = 112
+_PASSING = frozenset({_WRITE_CONFLICT, 251, 50, 262})  # NoSuchTransaction, MaxTimeMSExpired, ExceededTimeLimit
 _SLICE_SECONDS = 0.005  # so long the event loop (probes, heartbeats, small requests) may be kept from others
 
 
@@ -241,6 +243,22 @@ def _each(calls: Iterable[Callable[[], None]]) -> None:
             failed.append(error)
     if failed:
         raise failed[0]
+
+
+def lost_race(error: PyMongoError) -> bool:
+    """Whether somebody else has written, or is about to, what this transaction wanted to write."""
+    return isinstance(error, OperationFailure) and error.code == _WRITE_CONFLICT
+
+
+def contended_by(attempt: TransactionAttempt[Any]) -> dict[str, list[Hashable]]:
+    """By collection the ids of the documents among which it lost its race, if that was as it wrote, and they are few
+    enough to be held."""
+    if not attempt.failed:
+        return {}
+    (write,) = attempt.failed
+    if write.kind != "update" or len(write.statements) > MOST_HELD:
+        return {}
+    return {write.collection: [bson.decode(statement)["q"]["_id"] for statement in write.statements]}
 
 
 def write_rejected_of(error: PyMongoError, attempt: TransactionAttempt[Any]) -> WriteRejected | None:

@@ -29,6 +29,7 @@ MOST_BYTES = 16 * 1024 * 1024  # of the same, but for a single statement; the se
 TIME_LIMIT_MS = 5_000
 # what an aggregate command says when all that it found is more than one document can hold
 _TOO_LARGE_TOGETHER = frozenset({4568, 10334, 13548, 17419, 17420})
+_HOLD = "_hold"  # a field that no document has: the server passes over an update that changes nothing
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
@@ -77,6 +78,16 @@ class TransactionIO:
         """All documents with one of these values. Raises PyMongoError."""
         small = self._together and len(wanted) > 1 and sum(map(len, wanted.values())) <= MOST_TOGETHER
         return await in_one_turn(partial(self._read_together if small else self._read_each, wanted))
+
+    async def hold(self, collection: str, ids: Sequence[Hashable]) -> None:
+        """Before anything is read: from here on others that write these documents have the conflict. They stay as they
+        are. Raises PyMongoError where somebody else has one of them."""
+        those, changes = {"_id": {"$in": list(ids)}}, ({"$set": {_HOLD: True}}, {"$unset": {_HOLD: ""}})
+        updates = [{"q": those, "u": change, "multi": True} for change in changes]
+        answer = await in_one_turn(
+            partial(self._database.command, {"update": collection, "updates": updates}, session=self._session)
+        )
+        _good(answer)
 
     def _read_together(self, wanted: Wanted) -> Found:
         names = {name: f"{number}" for number, name in enumerate(wanted)}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from pymongo.errors import OperationFailure
 
 from shared.kit.store.store import Operation, Store, WriteRejected
 from shared.kit.store.transaction_attempt import MOST_REPLACED
@@ -33,6 +34,48 @@ class TestConflicts:
         await asyncio.gather(*(each.perform([add("a"), add("b")]) for each in (store, other) for _ in range(20)))
         await other.stop()
         assert await counts(store) == {"a": 40, "b": 40}
+
+    async def test_who_was_too_slow_once_takes_what_it_lost_before_it_reads(self, store: Store) -> None:
+        """Else one whose transactions take long never gets through beside others that are quick."""
+        meanwhile: list[int] = []  # codes of errors
+
+        def quicker(n: int) -> None:
+            update = {"q": {"_id": "hot"}, "u": {"$inc": {"n": n}}, "upsert": True}
+            try:
+                store.database.delegate.command({"update": "counts", "updates": [update], "maxTimeMS": 200})
+                meanwhile.append(0)
+            except OperationFailure as refused:
+                meanwhile.append(refused.code or 0)
+
+        quicker(1)
+
+        def slow(work: UnitOfWork) -> None:
+            held = work.get("counts", "hot")
+            assert held is not None
+            quicker(10)
+            work.save("counts", {**held, "n": held["n"] + 100})
+
+        assert await store.perform([Operation(lambda work: [Need.by_id("counts", "hot")], slow)]) == [None]
+        assert meanwhile == [0, 0, 50]  # made; before the first attempt had written; MaxTimeMSExpired: it is held
+        assert [document async for document in store.database.counts.find()] == [{"_id": "hot", "n": 111}]
+
+    async def test_what_cannot_be_held_is_tried_again_as_before(self, store: Store) -> None:
+        await store.database.create_collection(
+            "counts", validator={"$jsonSchema": {"additionalProperties": False, "properties": {"_id": {}, "n": {}}}}
+        )
+        await asyncio.gather(store.perform([add("a")]), *(store.perform([add("a")]) for _ in range(3)))
+        once: list[int] = []
+
+        def slow(work: UnitOfWork) -> None:
+            held = work.get("counts", "a")
+            assert held is not None
+            if not once:
+                once.append(1)
+                store.database.delegate.counts.update_one({"_id": "a"}, {"$inc": {"n": 10}})
+            work.save("counts", {**held, "n": held["n"] + 100})
+
+        assert await store.perform([Operation(lambda work: [Need.by_id("counts", "a")], slow)]) == [None]
+        assert await counts(store) == {"a": 114}
 
     async def test_a_task_that_runs_into_a_unique_index_fails_alone(self, store: Store) -> None:
         await store.database.people.create_index("hash", unique=True)
