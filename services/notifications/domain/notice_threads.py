@@ -29,7 +29,8 @@ class MatchSummary:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the recipient was last told of an opportunity, in which version, by which of its subscriptions."""
+    """What the recipient was last told of an opportunity, in which version, by which of its subscriptions. By none: one
+    that has gone was still to tell the end of it, in this version."""
 
     summary: MatchSummary
     version: int
@@ -174,7 +175,8 @@ def _notify(
         via = before.sent_via if before else frozenset()
         if now is not None:
             missing = tuple(s for s in to_all if s not in via and subscriptions[s](now))
-            changed = before is None or before.summary != now
+            # told by none: its end may have arrived under this version
+            changed = before is None or before.summary != now or not via
             told = tuple(s for s in to_all if s in via or s in missing) if changed else missing
             if not told:
                 continue

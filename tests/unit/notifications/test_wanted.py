@@ -105,6 +105,30 @@ def test_the_end_by_which_its_subscription_ended_is_told_to_whoever_else_is_ther
     assert holding(case.world.partners["gjf"]) == set()
 
 
+@pytest.mark.parametrize("arrived", [False, True])
+def test_what_stands_again_while_its_end_is_still_to_be_told_by_a_subscription_that_goes_is_told_anew(
+    arrived: bool,
+) -> None:
+    """Nobody is told under the id and version of an end, which may have arrived, that something stands."""
+    case = Filtered()
+    case.match("x", "high")
+    for each in (case.all, case.high):
+        case.told(each)
+    case.match("x", "high", 2, stands=False)
+    for each in [d for d in case.world.due() if arrived]:
+        case.world.attempt(each["_id"], dies=True)  # the partner has it, and we do not know that
+    (told,) = {each["notice"] for each in case.world.due()}
+    for each in (case.all, case.high):
+        case.world.unsubscribe(each)
+    case.world.subscribe("gjf", "webhook")
+    case.match("x", "high", 3)
+    case.world.resync()
+    case.world.deliver_all()
+    last = case.world.partners["gjf"][-1]
+    assert (last["data"]["state"], last["id"] != told) == ("proposed", True)
+    assert holding(case.world.partners["gjf"]) == {(hexid("alias", "a", "gjf"), hexid("opportunity", "x"))}
+
+
 def test_what_it_was_never_told_it_hears_no_end_of() -> None:
     case = Filtered()
     case.match("y", "low")

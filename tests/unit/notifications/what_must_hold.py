@@ -213,6 +213,8 @@ class WhatMustHold:
         life, world = self._life, self._life.world
         assert not life.open()
         assert all(not thread["queues"] for thread in world.all(THREADS))
+        for told in world.partners.values():
+            self._one_id_says_one_thing(told)
         held = {agency: holding(world.partners[agency]) for agency in AGENCIES}
         if life.patient:
             desired = life.desired()
@@ -226,6 +228,15 @@ class WhatMustHold:
             for alias in {alias for alias, _ in held[agency]} - allowed:
                 recalls = world.all(DELIVERIES, alias=alias, about="recall", recipient=agency)
                 assert any(d["state"] == "failed" for d in recalls), ("not recalled", agency, alias)
+
+    @staticmethod
+    def _one_id_says_one_thing(told: list[Any]) -> None:
+        """However often and by whatever way it comes; but what a snapshot leaves out is said by nobody."""
+        said = dict[str, Any]()
+        for event in told:
+            data = {name: value for name, value in event["data"].items() if name != "padding"}
+            if data["version"] % 1 == 0:
+                assert said.setdefault(event["id"], data) == data, ("two things", event)
 
 
 if __name__ == "__main__":  # as many lives as there is time for: the first seed, how many, steps of each
