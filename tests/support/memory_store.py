@@ -1,12 +1,12 @@
 """The one store without a database, for unit tests: the same unit of work, attempts, savepoints and participants.
 
 What it promises is what `tests/support/store_contract.py` asks of it and of the real one. It has no indexes (nothing is
-ever rejected), no other writers, and nothing is away.
+ever rejected), and nothing is away; other writers only where a test says so (``meanwhile``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -27,7 +27,8 @@ CODEC = CloudEventCodec()
 
 class MemoryStore:
     """Documents by collection and id, as BSON; all that was emitted; ``questions``: the values of each to the database.
-    ``doubt``: how much later the other clock is; ``moved``: how far the calendar is ahead."""
+    ``doubt``: how much later the other clock is; ``moved``: how far the calendar is ahead. ``meanwhile``: what others
+    do between what a transaction reads and its commit; when they change what it writes, it begins anew."""
 
     def __init__(self, now: datetime | None = None) -> None:
         self.now = now or datetime.now(UTC)
@@ -35,6 +36,7 @@ class MemoryStore:
         self.documents: dict[str, dict[str, bytes]] = {}
         self.emitted: list[Any] = []
         self.questions: list[set[Any]] = []
+        self.meanwhile: Callable[[], None] | None = None
         self._participants: list[TransactionParticipant] = []
 
     # --- what a test puts there and finds
@@ -88,18 +90,27 @@ class MemoryStore:
         return _result(results)
 
     async def _perform(self, operations: Sequence[Operation[T]], in_transaction: Any) -> list[T | Exception]:
-        latest, trusted = self.now + self.doubt, self.now - self.moved
-        work = _Watched(self.now, codec=CODEC, earliest=self.now, latest=latest, trusted=trusted)
-        attempt = TransactionAttempt(operations, work, self._participants, {})
-        io: Any = _Reads(self.documents, self.questions)
-        try:
-            await attempt.run(io)
-            work.nobody_changed_what_others_are_shown()
-            if in_transaction is not None:
-                in_transaction(None)
-        except BaseException:
+        while True:
+            latest, trusted = self.now + self.doubt, self.now - self.moved
+            work = _Watched(self.now, codec=CODEC, earliest=self.now, latest=latest, trusted=trusted)
+            attempt = TransactionAttempt(operations, work, self._participants, {})
+            seen = {name: dict(kept) for name, kept in self.documents.items()} if self.meanwhile else self.documents
+            io: Any = _Reads(seen, self.questions)
+            try:
+                await attempt.run(io)
+                work.nobody_changed_what_others_are_shown()
+                if in_transaction is not None:
+                    in_transaction(None)
+            except BaseException:
+                attempt.aborted()
+                raise
+            if self.meanwhile is None:
+                break
+            self.meanwhile()
+            written = [(name, id) for name, changes in work.changes().items() for id, *_ in changes]
+            if all(seen.get(name, {}).get(id) is self.documents.get(name, {}).get(id) for name, id in written):
+                break
             attempt.aborted()
-            raise
         for collection, changes in work.changes().items():
             kept = self.documents.setdefault(collection, {})
             for id, raw, *_ in changes:

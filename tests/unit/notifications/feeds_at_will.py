@@ -14,7 +14,7 @@ from services.notifications.acknowledgements import Deliveries
 from services.notifications.channels.feed import LAST, FeedReader
 from services.notifications.channels.feed_files import FeedFiles
 from services.notifications.channels.feed_snapshot import FeedSnapshot
-from services.notifications.documents import FEED, SUBSCRIPTIONS
+from services.notifications.documents import DELIVERIES, FEED, SUBSCRIPTIONS
 from shared.kit.web.problems import Problem
 from tests.support.memory_store import at_once
 from tests.unit.notifications.over_the_world import OverTheWorld
@@ -65,7 +65,8 @@ class Feeds:
         return self._cursors[agency] != before
 
     def lose_cursor(self, agency: str) -> None:
-        """It begins anew, or where it is by our own book."""
+        """It begins anew, or where it is by our own book. It keeps what it has read of a snapshot."""
+        self.told[agency] += self._pages.get(agency, (None, []))[1]
         after = self._random.choice((None, LAST))
         self._cursors[agency] = at_once(self._reader.place(agency, after)).position
 
@@ -80,9 +81,12 @@ class Feeds:
         if page.next is not None:
             self._pages[agency] = page.next, events
             return
-        self._world.partners[agency] += _dropped(self.told[agency], events)
+        begins = at_once(self._reader.place(agency, page.cursor)).position
+        own = self._world.all(DELIVERIES, recipient=agency, channel=FEED)
+        again = {each["notice"] for each in own if each["position"] > begins}  # it reads them next
+        self._world.partners[agency] += [e for e in _dropped(self.told[agency], events) if e["id"] not in again]
         self.told[agency] = events
-        self._cursors[agency] = at_once(self._reader.place(agency, page.cursor)).position
+        self._cursors[agency] = begins
 
     def read_file(self, agency: str) -> None:
         """Of any day; and perhaps it says that it has all of it."""
