@@ -84,6 +84,8 @@ class Backlog:
 
     def add(self, partition: Partition, items: Sequence[Item], flows: Mapping[bytes, Hashable]) -> None:
         """Records of a partition that `begin` has named, in the order of the log. ``flows``: by key, if known."""
+        if not items:  # of a partition that may not have begun
+            return
         ahead, pending = self._ahead[partition], self._pending[partition]
         fresh = [item for item in items if item[0].offset not in ahead] if ahead else items
         for item in fresh:  # a few steps each: who is behind adds some ten thousand between two transactions
@@ -99,8 +101,7 @@ class Backlog:
                 self._flows[flow] = queue = deque()
             queue.append(item)
             pending[origin.offset] = None
-        if items:
-            self._reached[partition] = items[-1][0].offset
+        self._reached[partition] = items[-1][0].offset
         self._records += len(fresh)
         self._bytes += sum(_size(record) for _, record in fresh)
 

@@ -45,6 +45,13 @@ def taken(made: Backlog, most: int = 100) -> list[int]:
     return offsets(part)
 
 
+def test_nothing_may_be_added_of_a_partition_that_has_not_begun() -> None:
+    """All that was read of it is to be read again from elsewhere."""
+    made = Backlog()
+    made.add(PARTITION, [], {})
+    assert (len(made), made.reached(PARTITION)) == (0, None)
+
+
 class TestTurns:
     def test_without_flows_it_is_the_order_of_the_log(self) -> None:
         assert taken(backlog(*(item(n, f"k{n}") for n in range(5)))) == [0, 1, 2, 3, 4]
