@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from shared.kit.base.garbage_collection import NEW_OBJECTS, tune_gc
 from shared.kit.runtime import admin_commands
 
 pytestmark = pytest.mark.unit
+# where one is alone, that one
+SERVICES = sorted(found.parent.name for found in (Path(__file__).parents[3] / "services").glob("*/__main__.py"))
+assert SERVICES
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +53,7 @@ class TestSettle:
         assert admin_commands.run_command(unused, unused) == 0
         assert capsys.readouterr().out == "True\n"
 
-    @pytest.mark.parametrize("service", ["intake", "matching", "notifications"])
+    @pytest.mark.parametrize("service", SERVICES)
     def test_is_off_while_a_service_loads_and_not_for_who_only_imports_its_program(self, service: str) -> None:
         """As tests do: it would stay off for all that follow."""
         imported = f"import gc, services.{service}.__main__; print(gc.isenabled())"
