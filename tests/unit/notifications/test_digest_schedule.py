@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifications.channels.mail.digest import EmailDigest
+from services.notifications.documents import DUE
 from services.notifications.domain.digest_schedule import next_window
 from shared.kit.store.unit_of_work import UnitOfWork
 from tests.support.memory_store import CODEC
@@ -47,7 +48,7 @@ def test_what_comes_at_the_very_moment_is_in_the_next_one_and_in_no_other() -> N
     channel = EmailDigest(nothing, nothing, lambda after: next_window(after, SEOUL, time(9)))
     due = []
     for now in (moment - instant, moment, moment + instant):
-        delivery: Any = {"about": "notice"}
+        delivery: Any = {"about": "notice", "state": DUE}
         channel.accept(UnitOfWork(now, codec=CODEC, earliest=now, latest=now, trusted=now), delivery, True)
         due.append(delivery["due"])
     assert due == [moment, moment + timedelta(days=1), moment + timedelta(days=1)]
