@@ -14,8 +14,9 @@ from services.notifications.acknowledgements import Deliveries
 from services.notifications.api import AcknowledgementEndpoints, make_router
 from services.notifications.channel import Channel, PushChannel
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.feed import Feed, FeedReader
+from services.notifications.channels.feed import Feed
 from services.notifications.channels.feed_files import FeedFiles
+from services.notifications.channels.feed_reader import FeedReader
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.channels.feed_stream import FeedStream
 from services.notifications.channels.mail.bounce_listener import BounceListener

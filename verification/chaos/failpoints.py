@@ -31,7 +31,7 @@ _ATTEMPT, _STORE, _RELAY = (
     "shared.kit.store.outbox_relay:OutboxRelay",
 )
 _CHECKPOINTS, _CONSUMER = "shared.kit.stream.checkpoints:PartitionCheckpoints", "aiokafka:AIOKafkaConsumer"
-_NOTIFICATIONS, _FEED = ("notifications",), "services.notifications.channels.feed:FeedReader"
+_NOTIFICATIONS, _FEED = ("notifications",), "services.notifications.channels.feed_reader:FeedReader"
 _DISPATCHER = "services.notifications.delivery.dispatcher:Dispatcher"
 _WEBHOOK = "services.notifications.channels.webhook:Webhook"
 _DELIVERIES, _REPOSITORY = (

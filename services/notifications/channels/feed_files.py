@@ -20,7 +20,7 @@ from hashlib import sha256
 from typing import Any
 
 from services.notifications.acknowledgements import Deliveries
-from services.notifications.channels.feed import FeedReader, ServedPage
+from services.notifications.channels.feed_reader import FeedReader, ServedPage
 from services.notifications.documents import DROPPED, RECIPIENTS, DeliveryDocument
 from services.notifications.domain.feed_days import Stretch, begun, day_of, shown
 from services.notifications.domain.feed_file_format import TAKES_BACK, Kind, head_of, lines_of

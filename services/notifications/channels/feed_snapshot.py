@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.notifications.channels.feed import FeedReader, UnknownCursor, given
+from services.notifications.channels.feed_reader import FeedReader, UnknownCursor, given
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery_queues import Queues, mark_untold
 from services.notifications.documents import (

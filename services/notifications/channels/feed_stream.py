@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from fastapi.sse import format_sse_event
 from starlette.responses import StreamingResponse
 
-from services.notifications.channels.feed import FeedReader
+from services.notifications.channels.feed_reader import FeedReader
 from services.notifications.domain.feed_place import Place
 from shared.kit.web.problems import Problem
 

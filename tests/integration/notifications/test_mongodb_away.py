@@ -18,7 +18,8 @@ from deploy.local.ports import free_port
 from services.notifications.acknowledgements import Deliveries
 from services.notifications.api import AcknowledgementEndpoints, make_router
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.feed import Feed, FeedReader
+from services.notifications.channels.feed import Feed
+from services.notifications.channels.feed_reader import FeedReader
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.channels.feed_stream import FeedStream
 from services.notifications.channels.webhook import Limits, Webhook

@@ -11,8 +11,8 @@ from random import Random
 from typing import Any
 
 from services.notifications.acknowledgements import Deliveries
-from services.notifications.channels.feed import LAST, FeedReader
 from services.notifications.channels.feed_files import FeedFiles
+from services.notifications.channels.feed_reader import LAST, FeedReader
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.documents import DELIVERIES, FEED, SUBSCRIPTIONS
 from shared.kit.web.problems import Problem

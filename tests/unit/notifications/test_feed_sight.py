@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from services.notifications.channels.feed import FeedReader
+from services.notifications.channels.feed_reader import FeedReader
 from services.notifications.documents import DELIVERIES
 from shared.kit.web.authentication import unauthorised
 from shared.kit.web.problems import Problem

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from services.notifications.channels import feed_files
-from services.notifications.channels.feed import FeedReader
 from services.notifications.channels.feed_files import FeedFiles
+from services.notifications.channels.feed_reader import FeedReader
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.documents import DELIVERIES, PEOPLE, THREADS
 from services.notifications.domain.feed_file_format import Kind, head_of

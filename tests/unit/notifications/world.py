@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.feed import Feed, FeedReader
+from services.notifications.channels.feed import Feed
+from services.notifications.channels.feed_reader import FeedReader
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.transitions import DeliveryTransitions
