@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.events import EventType, Refused, registry
@@ -15,19 +15,12 @@ from shared.events.http_binding import STRUCTURED, split
 from shared.events.incoming import read
 from shared.events.publish_schemas import door_schema
 from tests.support.contract import instances, validator_of
+from tests.support.drawing import DRAWN
 
 pytestmark = pytest.mark.contract
 # one type for each model: several share one (job-posted, job-updated)
 _BY_MODEL = {item.door: item for item in registry if item.door}
 DOOR_TYPES = [pytest.param(item, id=f"{item.name}-{item.version}") for item in _BY_MODEL.values()]
-QUIET = settings(
-    max_examples=200,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 # What senders get wrong, and what validators of different languages see differently.
 ODD_VALUES: list[Any] = [
     None, True, False, 0, 1, -1, 1.0, 1.5, 1e20, 10**30, "", " ", "1", "true", "null", "a\n", "\n", "keco-2018:53\n",
@@ -91,7 +84,7 @@ class TestDoorModelAndSchema:
         validator = validator_of(schema)
         agreed = 0
 
-        @QUIET
+        @DRAWN
         @given(instances(schema))
         def each(data: Any) -> None:
             nonlocal agreed
@@ -108,7 +101,7 @@ class TestDoorModelAndSchema:
         example = json.loads(json.dumps(event_type.door_example))
         refused = 0
 
-        @settings(QUIET, max_examples=400)
+        @settings(DRAWN, max_examples=400)
         @given(
             st.sampled_from(places(example)),
             st.sampled_from(ODD_VALUES),

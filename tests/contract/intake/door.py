@@ -9,25 +9,18 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.access.api_keys import Caller
 from shared.events import EventType, registry
+from tests.support.drawing import DRAWN
 from tests.unit.intake.memory import House
 
 DOOR_TYPES = [pytest.param(item, id=item.name) for item in registry if item.door]
 # Several types share a model; what only depends on the model is tried on one of them.
 _BY_MODEL = {item.door: item for item in registry if item.door}
 ONE_PER_MODEL = [pytest.param(item, id=item.name) for item in _BY_MODEL.values()]
-DRAWN = settings(
-    max_examples=200,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 BY_FORM = {
     "missing-field", "not-a-date", "not-json", "too-few", "too-large", "too-long", "too-many", "too-short",
     "too-small", "unknown-field", "unknown-value", "wrong-form",
