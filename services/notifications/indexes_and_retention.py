@@ -55,7 +55,7 @@ BY_ID = [("_id", ASCENDING)]
 BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)  # a bound that lets the planner look at a date in the index
 BY_ALIAS = "by_alias"
 UNREAD = "unread"  # in feeds: not known to have arrived
-UNACKNOWLEDGED = "unacknowledged_since"  # recalls, by thread ("unacknowledged" was the one before: earlier_recalls.py)
+UNACKNOWLEDGED = "unacknowledged_since"  # recalls, by thread
 AWAITED = "awaited"  # recalls that were not acknowledged, by subscription, the oldest first
 DOUBTFUL = "doubtful"  # what a page for people answered
 _BY_TURN = ("state", "about", "subscription", "due", "_id", "attempts")  # the last so that no document is read for it

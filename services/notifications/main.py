@@ -40,7 +40,6 @@ from services.notifications.delivery.pre_send_check import PreSendReads
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import PersonDocument
 from services.notifications.domain.digest_schedule import next_window
-from services.notifications.earlier_recalls import EarlierRecalls
 from services.notifications.fan_out.clock_recovery import ClockRecovery
 from services.notifications.fan_out.flows import RecipientFlows
 from services.notifications.fan_out.reconcile import Reconciler
@@ -142,8 +141,7 @@ class _Notifications:
             ),
             before_streams=(self.put_together,),
             loops=(
-                *(self.dispatch, self.probe, self.resync, self.send_again, self.recall, self.recover),
-                *(self.watch, self.await_earlier_recalls),
+                *(self.dispatch, self.probe, self.resync, self.send_again, self.recall, self.recover, self.watch),
                 *(() if self.relay is None else (self.send_digests, self.tell_owners)),
                 *((self.hear_bounces,) if self.settings.bounces_listen else ()),
             ),
@@ -273,10 +271,6 @@ class _Notifications:
     async def watch(self) -> None:
         """Look at what has not arrived."""
         await self.monitor.run(self.runtime.stopping)
-
-    async def await_earlier_recalls(self) -> None:
-        """Await recalls that arrived before they were awaited."""
-        await EarlierRecalls(self.runtime.database, self.runtime.store, self.ids).run(self.runtime.stopping)
 
     async def send_digests(self) -> None:
         """Send the letters of digests."""
