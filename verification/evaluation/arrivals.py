@@ -26,12 +26,6 @@ class Choice(NamedTuple):
     price: float = 0.0
 
 
-def choose(here: Mapping[str, float], left: Mapping[str, int], futures: Sequence[Future]) -> Choice:
-    """For the person who is here, to whom openings are worth ``here``, with so many places ``left`` and samples of who
-    comes after them."""
-    return chosen(here, left, expected_prices(left, futures))
-
-
 def expected_prices(
     left: Mapping[str, int], futures: Sequence[Future], seconds: float = SECONDS
 ) -> Mapping[str, float]:

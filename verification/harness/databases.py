@@ -91,7 +91,3 @@ class Databases:
     def documents(self, database: str, collection: str) -> list[dict[str, Any]]:
         """Everything in a collection."""
         return list(self._client[database][collection].find({}))
-
-    def collections(self, database: str) -> list[str]:
-        """The names of a database's collections."""
-        return sorted(self._client[database].list_collection_names())

@@ -66,7 +66,6 @@ class Revocations:
 
     def __post_init__(self) -> None:
         self._senders = Senders(self.session, lambda: self.urls()["intake"], self.scenario.system.keyring.token)
-        self._aliases: dict[tuple[str, str], str] = {}
 
     async def send(self, item: Item) -> Outcome:
         """Send one event until it is answered. Raises HubUnavailable."""

@@ -17,7 +17,6 @@ from tests.integration.kit.parts import Service, count, delivery, hex_id, publis
 pytestmark = pytest.mark.integration
 FLOOD, THINGS = 2_000, 40  # events, about so many things
 OTHERS = range(FLOOD, FLOOD + 20)
-OTHER_THINGS = range(100, 104)
 FLOODED = {hex_id("thing", n).encode() for n in range(THINGS)}
 
 
