@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from services.matching.domain.cohort_assignment import Terms, propose
-from verification.evaluation.arrivals import Choice, choose, chosen, expected_prices
+from verification.evaluation.arrivals import Choice, Future, chosen, expected_prices
 
 pytestmark = pytest.mark.unit
+
+
+def choose(here: Mapping[str, float], left: Mapping[str, int], futures: Sequence[Future]) -> Choice:
+    return chosen(here, left, expected_prices(left, futures))
 
 
 class TestAChoice:
