@@ -65,6 +65,11 @@ class TestAlerts:
             assert re.search(r"severity: (page|ticket)", rule), rule
             assert all(f"{word}: " in rule for word in ("summary", "meaning", "look")), rule
 
+    def test_the_runbook_says_of_every_alert_what_to_do(self) -> None:
+        runbook = Path("docs/runbook.md").read_text()
+        headings = re.findall(r"(?m)^\*\*(.+)\*\*\n- \*Look\*: (?:.+\n)+?- \*Do\*: ", runbook)
+        assert sorted(", ".join(headings).split(", ")) == sorted(re.findall(r"alert: (\w+)", ALERTS))
+
     def test_every_alert_has_a_unit_test_that_it_fires(self) -> None:
         alerts = set(re.findall(r"alert: (\w+)", ALERTS))
         fired = set(re.findall(r"alertname: (\w+)\n\s+exp_alerts:\n\s+- exp_labels", ALERT_TESTS))
