@@ -8,7 +8,8 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE # every process would compile all of ours anew: a tenth of the time until a killed service is back
 
 BEGAN := $(shell date +%s.%N)
-PYTHON ?= $(shell sh deploy/find_python.sh)
+# looked for once, and only where it is used
+PYTHON ?= $(eval PYTHON := $(shell sh deploy/find_python.sh))$(PYTHON)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
