@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.intake.file_mappings.service import FileMappings
+from services.intake.held_lookup import HeldLookup
 from services.intake.operators import Operators
 from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys, RejectionFilter
-from services.intake.reading_back import ReadingBack
 from services.intake.request_admission import Admission
 from services.intake.request_body import Received
 from services.intake.schemas import Alias, BatchAnswer, Held, Journey, Receipt, Rejections
@@ -106,7 +106,7 @@ class IntakeEndpoints(Endpoints):
     journeys: Journeys
     own_keys: OwnKeys
     file_mappings: FileMappings
-    reading_back: ReadingBack
+    held_lookup: HeldLookup
     operators: Operators
     worker: WorkerProcess
 
@@ -186,7 +186,7 @@ def make_router(endpoints: IntakeEndpoints, settings: IntakeSettings) -> APIRout
     async def held(asked: HeldReference, caller: Calling) -> Response:
         """A person as codes with the consents that hold, and who may know of them (right `lookup`); an advert as you
         said it. Without any identity. Written to the audit log before it is read."""
-        return _found(await endpoints.reading_back.held(asked.reference, _whose(asked.agency, caller), caller))
+        return _found(await endpoints.held_lookup.held(asked.reference, _whose(asked.agency, caller), caller))
 
     @router.post("/people/lookup", response_model=Alias, responses=errors(403, 404), summary="Your alias of a person")
     @bounded(Bounds(charged=("lookups",)))

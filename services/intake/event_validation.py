@@ -10,7 +10,7 @@ from typing import Any
 from services.intake.dependencies import Dependencies
 from services.intake.event_handlers import topic_handlers
 from services.intake.event_handlers.effect import DoorEvent
-from services.intake.event_handlers.said_adverts import SaidAdvert
+from services.intake.event_handlers.prepared_adverts import PreparedAdvert
 from services.intake.schemas import Receipt, ReceiptStatus
 from shared.events import registry
 from shared.events.http_binding import Item
@@ -73,9 +73,9 @@ class Validation:
         if not found.sound:
             rest = self._said(found.incoming, agency, found.features)
             return Validated(echo, None, found.refusals, (), found.unfit, rest)
-        advert: SaidAdvert | None = None
+        advert: PreparedAdvert | None = None
         if not found.refusals and isinstance(data := found.incoming.data, JobAtDoor | ProgrammeAtDoor):
-            advert = SaidAdvert.of(found.features, agency, data.reference)
+            advert = PreparedAdvert.of(found.features, agency, data.reference)
         said = self._said(found.incoming, agency, found.features, advert)
         return Validated(echo, said, found.refusals, found.warnings)
 
@@ -92,7 +92,9 @@ class Validation:
             return None
         return None if self._numbers.stand_in(value, free=False) else value
 
-    def _said(self, incoming: Incoming, agency: str, features: Features, advert: SaidAdvert | None = None) -> DoorEvent:
+    def _said(
+        self, incoming: Incoming, agency: str, features: Features, advert: PreparedAdvert | None = None
+    ) -> DoorEvent:
         """With its keyed hashes, made once: a transaction asks for them again and again."""
         references, event_type = self._dependencies.references, incoming.event_type
         named = topic_handlers()[event_type.topic.name].reference(event_type, incoming.data)

@@ -22,7 +22,7 @@ from pydantic import Field
 from services.intake.dependencies import Dependencies
 from services.intake.file_conversion import MOST_EMPTY, converter_of, item_of
 from services.intake.file_preview import RowFinding, Start
-from services.intake.one_ahead import Step, one_ahead
+from services.intake.pipelining import Step, pipelined
 from services.intake.portions import PORTION_EVENTS
 from services.intake.request_admission import Admitted
 from services.intake.request_body import Received
@@ -90,7 +90,7 @@ class Reading:
         """All rows, the next ones read while those before are kept. Raises Refused when not one can be read; else as
         `Door.take`: what was taken before stays."""
         async with aclosing(self._portions(door, caller, quotas)) as portions:
-            async for receipts in one_ahead(portions):
+            async for receipts in pipelined(portions):
                 for receipt in receipts:
                     self._note(self._waiting.popleft(), receipt)
         if self._stopped is not None and not self._count:

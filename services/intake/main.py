@@ -16,6 +16,7 @@ from services.intake.dependencies import Dependencies
 from services.intake.file_mappings import api as file_mappings_api
 from services.intake.file_mappings.service import FileMappings
 from services.intake.first_administrator import first_administrator
+from services.intake.held_lookup import HeldLookup
 from services.intake.identity import References, Vault
 from services.intake.inbound import api as inbound_api
 from services.intake.inbound.api import ANSWERS, INBOUND, state_of
@@ -26,7 +27,6 @@ from services.intake.operators import Operators
 from services.intake.own_keys import api as own_keys_api
 from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys
-from services.intake.reading_back import ReadingBack
 from services.intake.repository import Repository
 from services.intake.request_admission import Admission
 from services.intake.service import Door
@@ -86,7 +86,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         endpoints.worker = worker
         endpoints.door = Door(runtime.store, dependencies)
         endpoints.journeys = Journeys(repository, dependencies)
-        endpoints.reading_back = ReadingBack(repository, dependencies)
+        endpoints.held_lookup = HeldLookup(repository, dependencies)
         endpoints.own_keys = OwnKeys(runtime.store, dependencies)
         endpoints.file_mappings = FileMappings(runtime.store, dependencies)
         endpoints.operators = Operators(runtime.store, repository, dependencies)

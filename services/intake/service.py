@@ -16,7 +16,7 @@ from itertools import islice
 from services.intake.dependencies import Dependencies
 from services.intake.event_operation import decision
 from services.intake.event_validation import Validated, Validation
-from services.intake.one_ahead import Step, one_ahead
+from services.intake.pipelining import Step, pipelined
 from services.intake.portions import Portion, Room, Validating
 from services.intake.receipts import MOST_ANSWERED, failed, shortened
 from services.intake.request_admission import Admitted
@@ -46,7 +46,7 @@ class Door:
         may be kept, and nothing without all that stands before it: repeating all keeps the order."""
         receipts: list[Receipt] = []
         left = MOST_ANSWERED
-        async for answered in one_ahead(self.portions(admitted, caller)):
+        async for answered in pipelined(self.portions(admitted, caller)):
             shown, left = shortened(answered, left)
             receipts += shown
         return receipts

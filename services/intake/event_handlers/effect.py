@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from services.intake.documents import INBOX, REFERENCES, StoredAgency, StoredPerson
-from services.intake.event_handlers.said_adverts import SaidAdvert
+from services.intake.event_handlers.prepared_adverts import PreparedAdvert
 from services.intake.opportunity_documents import NewOpportunity, StoredOpportunity
 from shared.events import EventType
 from shared.events.data_classification import Model
@@ -35,7 +35,7 @@ class DoorEvent:
     features: Features
     inbox: str
     index: str
-    advert: SaidAdvert | None = None
+    advert: PreparedAdvert | None = None
 
     @cached_property
     def reference(self) -> Need:

@@ -10,10 +10,10 @@ from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference
 from services.intake.domain.sequence_ordering import is_older, latest
 from services.intake.domain.vacancy import Source, remembered
 from services.intake.domain.vetting import Judgement, employer_key
-from services.intake.event_handlers import new_adverts, tombstones
+from services.intake.event_handlers import new_advert_fast_path, tombstones
 from services.intake.event_handlers.advert_index import meets_others
 from services.intake.event_handlers.effect import DoorEvent, Effect
-from services.intake.event_handlers.said_adverts import SaidAdvert
+from services.intake.event_handlers.prepared_adverts import PreparedAdvert
 from services.intake.event_handlers.vacancies import Vacancies
 from services.intake.event_handlers.vacancy_needs import (
     merged_into,
@@ -92,7 +92,7 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
         if event.name not in _OPENING:
             raise Refused(Refusal("unknown-reference", "/data/reference"))
         assert advert is not None, "an advert in which nothing is wrong"
-        effect = new_adverts.alone(event, advert, known, work, dependencies)
+        effect = new_advert_fast_path.alone(event, advert, known, work, dependencies)
         return effect or _new(event, advert, known, Vacancies(work, dependencies), dependencies)
     vacancies = Vacancies(work, dependencies)
     held = vacancies.get(known.thing).source(event.index)
@@ -105,7 +105,7 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
 
 
 def _new(
-    event: DoorEvent, advert: SaidAdvert, known: Reference, vacancies: Vacancies, dependencies: Dependencies
+    event: DoorEvent, advert: PreparedAdvert, known: Reference, vacancies: Vacancies, dependencies: Dependencies
 ) -> Effect:
     words, number = advert.words, event.sequence
     remembered(words, advert.facts)
@@ -134,7 +134,7 @@ def _closed(event: DoorEvent, held: Source, vacancies: Vacancies) -> Effect:
     return _said(held, replace(held, open=False, ended=latest(ended, held.ended)), vacancies)
 
 
-def _opened_again(event: DoorEvent, advert: SaidAdvert, held: Source, vacancies: Vacancies) -> Effect:
+def _opened_again(event: DoorEvent, advert: PreparedAdvert, held: Source, vacancies: Vacancies) -> Effect:
     number = event.sequence
     if number is not None and held.ended is not None and number <= held.ended:
         return Effect(vacancies.answer(held.words.opportunity), "superseded")
@@ -143,7 +143,7 @@ def _opened_again(event: DoorEvent, advert: SaidAdvert, held: Source, vacancies:
     return _said(held, replace(_worded(event, advert, held), open=True, opened=number), vacancies)
 
 
-def _said_again(event: DoorEvent, advert: SaidAdvert, held: Source, vacancies: Vacancies) -> Effect:
+def _said_again(event: DoorEvent, advert: PreparedAdvert, held: Source, vacancies: Vacancies) -> Effect:
     """An open advert told anew: an update, or a posting that says it again."""
     number = event.sequence
     opened = latest(number, held.opened) if event.name in _OPENING else held.opened
@@ -153,7 +153,7 @@ def _said_again(event: DoorEvent, advert: SaidAdvert, held: Source, vacancies: V
     return effect
 
 
-def _worded(event: DoorEvent, advert: SaidAdvert, held: Source) -> Source:
+def _worded(event: DoorEvent, advert: PreparedAdvert, held: Source) -> Source:
     """With the words that hold: these, or newer ones that came before."""
     if is_older(event.sequence, held.sender):
         return held

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from services.intake.event_handlers.effect import DoorEvent
-from services.intake.event_handlers.said_adverts import SaidAdvert
+from services.intake.event_handlers.prepared_adverts import PreparedAdvert
 from services.intake.event_validation import Echo, Validated
 from shared.events import EventType, registry
 from shared.events.data_classification import Model
@@ -23,7 +23,7 @@ from shared.events.refusal import Refused
 LENGTH_BYTES = 4
 T = TypeVar("T")
 _LEFT_BEHIND = Model()
-# Of an advert all that counts is in `SaidAdvert`; its data and features would be as much again, twice.
+# Of an advert all that counts is in `PreparedAdvert`; its data and features would be as much again, twice.
 _ECHO = ("id", "source", "type", "testrun")
 _INCOMING = ("id", "source", "event_type", "time", "sequence", "actor", "traceparent", "testrun", "warnings")
 _EVENT = ("agency", "content", "inbox", "index")
@@ -65,7 +65,7 @@ def _advert(warnings: Any, *row: Any) -> Validated:
     echo = _made(Echo, _ECHO, values)
     incoming = _made(Incoming, _INCOMING, values, data=_LEFT_BEHIND, content=b"")
     event = _made(DoorEvent, _EVENT, values, incoming=incoming, features={})
-    vars(event)["advert"] = _made(SaidAdvert, _ADVERT, values)
+    vars(event)["advert"] = _made(PreparedAdvert, _ADVERT, values)
     return Validated(echo, event, (), warnings)
 
 

@@ -12,8 +12,8 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from services.intake.documents import INBOX, PEOPLE, REFERENCES, REJECTIONS, StoredPerson
+from services.intake.held_lookup import HeldLookup
 from services.intake.queries import Journeys
-from services.intake.reading_back import ReadingBack
 from services.intake.schemas import HeldOpportunity
 from shared.access.api_keys import Caller
 from shared.events.refusal import MOST
@@ -152,9 +152,9 @@ class TestEveryReadAboutAPerson:
 class TestWhatIsHeld:
     REFERENCE = example("trainee-graduated")["reference"]
 
-    def reading(self, house: House) -> tuple[ReadingBack, Kept]:
+    def reading(self, house: House) -> tuple[HeldLookup, Kept]:
         kept = Kept(house.store)
-        return ReadingBack(cast(Any, kept), house.dependencies), kept
+        return HeldLookup(cast(Any, kept), house.dependencies), kept
 
     def caller(self, house: House, name: str, *reads: str) -> Caller:
         known = house.callers[name].agency
@@ -208,7 +208,7 @@ class TestWhatIsHeld:
         [for_operators] = await self.adverts(reading, "acme", house.callers["ops"])
         assert for_operators.matches is not None
 
-    async def adverts(self, reading: ReadingBack, name: str, caller: Caller) -> list[HeldOpportunity]:
+    async def adverts(self, reading: HeldLookup, name: str, caller: Caller) -> list[HeldOpportunity]:
         held = await reading.held(f"{name}-7", name, caller)
         assert held is not None
         return held.opportunities

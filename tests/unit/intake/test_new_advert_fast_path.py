@@ -12,7 +12,7 @@ import bson
 import pytest
 
 from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference
-from services.intake.event_handlers import new_adverts, opportunities
+from services.intake.event_handlers import new_advert_fast_path, opportunities
 from services.intake.event_handlers.effect import DoorEvent, Effect
 from services.intake.event_handlers.vacancies import Vacancies
 from services.intake.event_operation import decision
@@ -113,7 +113,7 @@ class World:
         advert, dependencies = said.advert, self.house.dependencies
         assert advert is not None
         known = Reference.kept_in(said.index, work.get(REFERENCES, said.index))
-        short = new_adverts.alone(said, advert, known, work, dependencies)
+        short = new_advert_fast_path.alone(said, advert, known, work, dependencies)
         return short, opportunities._new(said, advert, known, Vacancies(work, dependencies), dependencies)
 
     def is_special(self, said: DoorEvent, long: Effect) -> bool:

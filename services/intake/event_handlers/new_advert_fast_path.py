@@ -1,7 +1,7 @@
-"""The short way of an advert that is new, open, meets no other and whose employer nobody listed: so are nearly all.
+"""The fast path of an advert that is new, open, meets no other and whose employer nobody listed: so are nearly all.
 
-What comes of it is what `vacancies.py` makes of it, step by step, for any advert (tests/unit/intake/test_new_adverts.py
-compares the two)."""
+What comes of it is what `vacancies.py` makes of it, step by step, for any advert
+(tests/unit/intake/test_new_advert_fast_path.py compares the two)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.intake.dependencies import Dependencies
 from services.intake.documents import REFERENCES, Reference
 from services.intake.event_handlers.advert_index import Save, listed_anew, meets_others
 from services.intake.event_handlers.effect import DoorEvent, Effect, Emission
-from services.intake.event_handlers.said_adverts import SaidAdvert
+from services.intake.event_handlers.prepared_adverts import PreparedAdvert
 from services.intake.opportunity_documents import EMPLOYERS, NewOpportunity, employer_id
 from shared.events.envelope import Dumped
 from shared.events.topics.opportunities import JOB_POSTED, OPPORTUNITIES, PROGRAMME_OPENED
@@ -21,7 +21,7 @@ from shared.screening.advert_rules import JOB
 
 
 def alone(
-    event: DoorEvent, advert: SaidAdvert, known: Reference, work: UnitOfWork, dependencies: Dependencies
+    event: DoorEvent, advert: PreparedAdvert, known: Reference, work: UnitOfWork, dependencies: Dependencies
 ) -> Effect | None:
     """What an advert does under whose reference nothing is kept; None: it is none of these."""
     today = dependencies.day(work.earliest)

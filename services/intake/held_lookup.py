@@ -21,7 +21,7 @@ MOST_EVENTS = 200  # the newest about a person, whose followings are told
 _ADVERTS: tuple[Literal["job", "programme"], ...] = ("job", "programme")
 
 
-class ReadingBack:
+class HeldLookup:
     """Of the caller's own references; an administrator says whose."""
 
     def __init__(self, repository: Repository, dependencies: Dependencies) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from services.intake.one_ahead import Step, one_ahead
+from services.intake.pipelining import Step, pipelined
 
 pytestmark = pytest.mark.unit
 
@@ -46,7 +46,7 @@ async def settled() -> None:
 
 
 async def collected(steps: Steps) -> list[int]:
-    return [result async for result in one_ahead(steps.made())]
+    return [result async for result in pipelined(steps.made())]
 
 
 async def test_the_next_is_made_ready_meanwhile_and_only_that_one() -> None:
@@ -75,7 +75,7 @@ async def test_after_one_that_fails_none_begins() -> None:
 
     steps.ends[1].set()
     with pytest.raises(ValueError, match="1"):
-        [result async for result in one_ahead(failing())]
+        [result async for result in pipelined(failing())]
     assert "begins 2" not in steps.seen
 
 

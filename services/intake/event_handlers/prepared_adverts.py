@@ -1,5 +1,5 @@
-"""An advert as it was said, with all that can be made of it before a store is asked: whoever validates it makes it,
-beside whoever decides. What becomes of most adverts is in it, ready to be told and kept."""
+"""An advert with all that can be made of it before a store is asked: whoever validates it prepares it, beside whoever
+decides. What becomes of most adverts is in it, ready to be told and kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from shared.screening.advert_rules import JOB
 
 
 @dataclass(frozen=True)  # no slots: what is made of it later is kept beside the fields
-class SaidAdvert:
+class PreparedAdvert:
     """`told`: the state, as JSON for the bus, of an opportunity of its own that is open, named `opportunity`; `kept`:
     the same as BSON for its document. `compared`: the values of `facts`, and `keys`: where others look for them;
     `employer`: its key in the operator's list."""
@@ -40,11 +40,11 @@ class SaidAdvert:
     kept: bytes
 
     @staticmethod
-    def of(features: Mapping[str, Any], owner: str, reference: str) -> SaidAdvert:
+    def of(features: Mapping[str, Any], owner: str, reference: str) -> PreparedAdvert:
         """Of what the rules made of it."""
         words = advert_rules.opened(random_id(), owner, features)
         facts = Facts.of(features) if words.kind == JOB else None
-        return SaidAdvert(
+        return PreparedAdvert(
             reference=reference,
             opportunity=words.opportunity,
             kind=words.kind,

@@ -1,4 +1,4 @@
-"""Work in steps of which each is made ready while the one before it is done: CPU work beside a wait for a database."""
+"""A pipeline of two stages: each step is made ready while the one before it is done, CPU work beside a database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 Step = Callable[[], Awaitable[T]]
 
 
-async def one_ahead(steps: AsyncIterator[Step[T]]) -> AsyncIterator[T]:
+async def pipelined(steps: AsyncIterator[Step[T]]) -> AsyncIterator[T]:
     """What comes of each step, in order. A step begins once the one before it has ended well; meanwhile ``steps`` makes
     the next one ready, and no more than that one. Whatever fails ends all of it: a step that is under way is cancelled.
     """
