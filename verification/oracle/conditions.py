@@ -47,7 +47,15 @@ class Pair:
         home, work = self.person.residence, self.opening.region
         if home is None or work is None:
             return None
-        return self.pack.commute_minutes(home, work, bool(self.person.has.car) if car is None else car)
+        return self.pack.commute_minutes(home, work, bool(self.car) if car is None else car)
+
+    @property
+    def car(self) -> bool | None:
+        """As the person says, and none for who is known not to drive."""
+        data, held = self.pack.matching, self.person.certificates
+        proofs = [proof for code in data.driving_licences for proof in data.licence_certificates.get(code, ())]
+        drives_not = self.person.has.driving_licence is False and not any(proof in held for proof in proofs)
+        return False if drives_not else self.person.has.car
 
     def offers(self, benefits: tuple[str, ...]) -> bool:
         return any(code in benefits for code in self.opening.benefits)
@@ -140,7 +148,7 @@ def education(pair: Pair) -> Answer:
     if least == 0:
         return "yes"
     rank = pair.pack.education_rank(held) if held else None
-    if rank is None:
+    if not rank:  # "asks for nothing" says nothing of a person
         return "ask"
     return "yes" if rank >= least else "no"
 
@@ -212,7 +220,7 @@ def licence(pair: Pair) -> Answer:
             provable = code in data.licence_certificates
             parts.append("no" if provable and has.driving_licence is False else "ask")
     if pair.needs_car:
-        parts.append(_as_said(has.car))
+        parts.append(_as_said(pair.car))
     if "no" in parts:
         return "no"
     return "ask" if "ask" in parts else "yes"
@@ -368,7 +376,7 @@ def commute(pair: Pair) -> Answer:
     way_out = lodges(pair) is None or (pair.offers(data.commuter_bus) and not stays(pair))
     if minutes <= data.way_out_reach * wish and way_out:
         return "ask"
-    by_car = pair.minutes(car=True) if pair.person.has.car is None else None
+    by_car = pair.minutes(car=True) if pair.car is None else None
     return "ask" if by_car is not None and by_car <= wish else "no"
 
 

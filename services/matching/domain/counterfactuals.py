@@ -150,7 +150,7 @@ def _certificate(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
 
 def _licence(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
     if now.person.driving is False:
-        if now.opening.needs_driving:
+        if now.opening.needs_driving or now.opening.needs_car:  # a car that is there is of use then
             yield Change("licence")
         lacking = [code for code in now.opening.other_licences if code not in now.person.certificates]
         if lacking:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import NamedTuple
 
 from shared.events.field_types import WageFloor
@@ -127,12 +128,13 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
         growth=wants.growth if wants else True,
         residence=person.residence,
         areas=frozenset(pack.lists.ancestors(person.residence)) if person.residence else frozenset(),
-        car=person.has.car,
+        car=_car(person, pack),
         driving=person.has.driving_licence,
         certificates=frozenset(person.certificates),
         courses=frozenset(course.code for course in person.courses),
         strengths=frozenset(person.counselling.strengths),
-        education=pack.education_rank(person.education) if person.education else None,
+        # rank 0 asks for nothing where an advert says it; of a person it says nothing
+        education=(pack.education_rank(person.education) or None) if person.education else None,
         year_of_birth=person.year_of_birth,
         sex=person.sex,
         jobless=person.situation.jobless,
@@ -146,6 +148,13 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
         blank=not (person.certificates or person.courses or person.occupations),
         trained=bool(person.certificates or person.courses),
     )
+
+
+def _car(person: Person, pack: Pack) -> bool | None:
+    """Whether there is a car to go to work by: none for somebody who is known not to drive, whoever's it is."""
+    licences = (pack.matching.licence_certificates.get(code, ()) for code in pack.matching.driving_licences)
+    proved = not frozenset(person.certificates).isdisjoint(chain(*licences))
+    return False if person.has.driving_licence is False and not proved else person.has.car
 
 
 def _pull(known: Experience) -> float:

@@ -40,12 +40,27 @@ class TestQualification:
         assert answer("licence", {"has": {"car": car}}, {"rules": {"car": True}}) == expected
         assert answer("licence", {"has": {"car": car}}, {"rules": {"licences": ["kr-gyeonggi-1:own-car"]}}) == expected
 
+    @pytest.mark.parametrize("car", [True, None])
+    def test_a_car_is_of_no_use_to_who_is_known_not_to_drive(self, car: bool | None) -> None:
+        has, rule = {"car": car, "driving_licence": False}, {"rules": {"car": True}}
+        proof = ["kr-certificate-2020:driving-2-ordinary"]
+        assert answer("licence", {"has": has}, rule) == "no"
+        assert answer("licence", {"has": has, "certificates": proof}, rule) == ("yes" if car else "ask")
+        assert answer("licence", {"has": {**has, "driving_licence": None}}, rule) == ("yes" if car else "ask")
+
     def test_a_permit_that_is_quick_to_get_is_asked_about(self) -> None:
         assert answer("licence", job={"rules": {"licences": ["kr-gyeonggi-1:food-handler"]}}) == "ask"
 
     @pytest.mark.parametrize(
         ("education", "minimum", "expected"),
-        [("03", "03", "yes"), ("02", "03", "no"), ("07", "03", "yes"), (None, "03", "ask"), (None, "00", "yes")],
+        [
+            ("03", "03", "yes"),
+            ("02", "03", "no"),
+            ("07", "03", "yes"),
+            (None, "03", "ask"),
+            (None, "00", "yes"),
+            ("00", "03", "ask"),
+        ],
     )
     def test_education_at_least(self, education: str | None, minimum: str, expected: str) -> None:
         has = None if education is None else f"work24-2024-education:{education}"

@@ -260,6 +260,12 @@ class TestPlace:
         assert answer("commute", car(False), job) == "no"
         assert "With a car" in said("commute", car(None), job)
 
+    def test_no_way_is_by_car_for_who_is_known_not_to_drive(self) -> None:
+        job = {"region": GWANGMYEONG}  # 63 minutes, 47 by car
+        for car in (True, None):
+            has = {"car": car, "driving_licence": False}
+            assert answer("commute", {"has": has, "wants": {"commute_minutes": 50}}, job) == "no"
+
     @pytest.mark.parametrize(
         ("residence", "expected"), [(SUWON, "yes"), (GYEONGGI, "yes"), (SEOUL, "no"), (None, "ask")]
     )

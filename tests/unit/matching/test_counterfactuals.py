@@ -54,6 +54,7 @@ class TestOneCondition:
             ({"has": {"driving_licence": False}}, {"rules": {"licences": ["kr-gyeonggi-1:driving-licence"]}},
              [Change("licence")]),
             ({}, {"rules": {"car": True}}, [Change("car")]),
+            ({"has": {"driving_licence": False, "car": True}}, {"rules": {"car": True}}, [Change("licence")]),
             ({}, {"rules": {"education_min": "work24-2024-education:04"}},
              [Change("education", ("work24-2024-education:04",))]),
             ({}, {"occupation": CARE, "rules": {"experience_months": 12}}, [Change("experience", (CARE,), 12)]),
