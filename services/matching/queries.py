@@ -206,7 +206,8 @@ class MatchQueries:
         today = self._today()
         assessment = assess_pair(person, opening, self._pack, today)
         standing = await self._matches(person)
-        kept = any(one.match.opportunity == opening.opportunity for one in standing)
+        found = any(one.match.opportunity == opening.opportunity for one in standing)
+        kept = found and assessment.state != "no"  # else it is to be withdrawn yet
         opens = what_opens(person, opening, self._pack, today) if assessment.state == "no" else Opening(None, {})
         weak = opens.too_weak or (assessment.state != "no" and assessment.fit < self._pack.matching.threshold)
         passed = None if kept or weak or assessment.state == "no" else await self._passed_over(assessment, standing)
@@ -260,10 +261,11 @@ class MatchQueries:
             id: standing[id] for id in people if any(one.match.opportunity == opportunity for one in standing[id])
         }
         openings = await self._openings(one for matches in for_whom.values() for one in matches)
-        return {
-            id: [one.match.opportunity for one in self._in_order(people[id], matches, openings)].index(opportunity) + 1
+        ranked = {
+            id: [one.match.opportunity for one in self._in_order(people[id], matches, openings)]
             for id, matches in for_whom.items()
         }
+        return {id: order.index(opportunity) + 1 for id, order in ranked.items() if opportunity in order}
 
     async def _ranked(self, person: Person) -> list[StoredMatch]:
         """What stands for a person and may be shown, by its rank."""
@@ -277,10 +279,13 @@ class MatchQueries:
     def _in_order(
         self, person: Person, matches: Sequence[StoredMatch], openings: Mapping[str, OpeningFacts]
     ) -> list[StoredMatch]:
-        """By the rule that the matcher ranks by, with person and openings as they are now."""
-        standing = {one.match.opportunity: one for one in matches}
-        scored = [(openings[id], one.match.score, one.chance) for id, one in standing.items() if id in openings]
-        context = AssessmentContext(self._pack, self._today())
+        """By the rule that the matcher ranks by, with person and openings as they are now. What takes nobody any more
+        is shown to nobody, although it may stand for a while yet: when no matcher is active, or on a day that it has
+        not begun."""
+        standing, today = {one.match.opportunity: one for one in matches}, self._today()
+        open_now = [one for id, one in openings.items() if id in standing and one.takes_people(today)]
+        scored = [(one, standing[one.id].match.score, standing[one.id].chance) for one in open_now]
+        context = AssessmentContext(self._pack, today)
         return [standing[one.id] for one in ranking(person_facts(person, self._pack), scored, context)]
 
     async def _matches(self, person: Person) -> list[StoredMatch]:

@@ -243,6 +243,46 @@ class TestNearIdenticalAdverts:
         assert await self.also(kept, PARTNER, GJF_ALIAS) == [None]
 
 
+class TestWhatTakesNobodyAnyMore:
+    """Is shown to nobody from that moment, although it is withdrawn by the active matcher, and there may be none."""
+
+    OPEN = a_job(1)
+
+    def kept(self, **changes: Any) -> Kept:
+        over = a_job(2, **changes)
+        kept = Kept(self.OPEN, over)
+        kept.standing = [
+            SimpleNamespace(
+                match=SimpleNamespace(opportunity=one.opportunity, kind="job", band="high", state="eligible", score=0.8,
+                                      reasons=(), questions=(), model="m-1", as_of=TODAY),
+                chance=1.0,
+            )
+            for one in (over, self.OPEN)
+        ]  # fmt: skip
+        return kept
+
+    @pytest.mark.parametrize("changes", [{"status": "closed"}, {"status": "held"}, {"closes": "2026-11-21"}])
+    async def test_in_no_list_and_is_not_called_kept(self, changes: dict[str, Any]) -> None:
+        kept = self.kept(**changes)
+        seen = await queries(kept).of_person(CALLER, ALIAS)
+        assert [(one.opportunity, one.person_rank) for one in seen.matches] == [(self.OPEN.opportunity, 1)]
+        why = await queries(kept).why(CALLER, ALIAS, a_job(2).opportunity)
+        assert (why.state, why.kept) == ("no", False)
+        assert (await queries(kept).why(CALLER, ALIAS, self.OPEN.opportunity)).kept
+
+    async def test_nor_where_it_ends_while_people_for_it_are_looked_for(self) -> None:
+        kept = Kept(NEAR)
+        standing = self.kept().standing[1:]
+
+        async def and_it_ends(people: Iterable[str]) -> dict[str, list[Any]]:
+            kept.held[NEAR.opportunity] = a_job(1, status="closed")
+            return dict.fromkeys(people, standing)
+
+        kept.matches_of_people = and_it_ends  # type: ignore[method-assign]  # this repository alone
+        [one] = (await queries(kept).of_opportunity(CALLER, NEAR.opportunity)).matches
+        assert one.person_rank is None
+
+
 class TestAnEmptyList:
     """Is never without a word: why, and what there is nevertheless."""
 
