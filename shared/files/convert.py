@@ -24,7 +24,8 @@ from shared.files.json_lines import json_objects
 from shared.files.mapping import FileMapping
 from shared.files.rows import Broken, EmptyRows, Object, Row, Unreadable
 from shared.files.work24 import Work24
-from shared.files.xlsx_rows import MOST_HELD, MOST_UNPACKED, xlsx_rows
+from shared.files.workbook_parts import MOST_UNPACKED
+from shared.files.xlsx_rows import MOST_HELD, xlsx_rows
 from shared.files.xml_adverts import Advert, adverts
 from shared.reference import Pack
 
@@ -93,7 +94,9 @@ class Converter:
 
     def _headings(self, rows: Iterator[Row | Broken], type: str | None) -> Headings:
         first = next(rows, None)
-        if not isinstance(first, Row):
+        if isinstance(first, Broken):  # so that it is told what is wrong with it
+            raise Unreadable.of(first.refusal)
+        if first is None:
             raise Unreadable("no-headings")
         return read_headings(first, type, self._mapping.columns, self._pack)
 

@@ -52,6 +52,13 @@ class Unreadable(Exception):
         super().__init__(rule)
         self.refusal = Refusal(rule, "", values)
 
+    @classmethod
+    def of(cls, refusal: Refusal) -> Unreadable:
+        """For what was found at one place already."""
+        unreadable = cls(refusal.rule)
+        unreadable.refusal = refusal
+        return unreadable
+
 
 @dataclass(slots=True)
 class EmptyRows:

@@ -1,35 +1,35 @@
-"""XLSX, row by row, by openpyxl's streaming reader: a well-kept library that tells formulas from values.
+"""XLSX, row by row. How a number, a day or a truth is written in a cell openpyxl knows, a well-kept library.
 
 A workbook is a zip of XML. What it says of its own sizes binds the reader (zipfile reads no further), so a bomb is
-refused before anything of it is unpacked. DTDs and entities are refused by defusedxml, which openpyxl uses.
+refused before anything of it is unpacked; only the parts that are needed are opened (`workbook_parts.py`). DTDs and
+entities are refused.
 """
 
 from __future__ import annotations
 
-import re
+import io
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
+from xml.etree.ElementTree import Element
+from xml.parsers import expat
 
-from defusedxml.common import DefusedXmlException
-from openpyxl import load_workbook
+from openpyxl.utils.cell import coordinate_to_tuple
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, WINDOWS_EPOCH
+from openpyxl.worksheet._reader import FORMULA_TAG, INLINE_STRING, WorkSheetParser
 
 from shared.events.refusal import Refusal
-from shared.files.rows import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, PIECE, Broken, Cell, EmptyRows, Row, Unreadable
+from shared.files.rows import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Broken, Cell, EmptyRows, Row, Unreadable
+from shared.files.workbook_parts import MOST_UNPACKED, WORKBOOK, Parts, text_of, too_large
 
-MOST_UNPACKED = 600_000_000  # bytes, all parts together: read as a stream
-MOST_HELD = 256_000_000  # bytes of parts that the reader holds in memory: shared strings, styles
-MOST_BETWEEN = 150_000  # bytes between two tags, a tag included: the text of a cell has 32,767 characters at most
-MOST_TAGS = 20_000  # of a row, which is held in memory, and of what stands behind the last one
+MOST_HELD = 256_000_000  # bytes of what the reader holds in memory: shared strings
 MOST_PARTS = 500
 MOST_RATIO = 200  # unpacked to packed: text of tables shrinks 5 to 20 times
-_ROW = re.compile(rb"(?:\w{1,20}:)?(?:row|mergeCell|dataValidation|conditionalFormatting|hyperlink)[\s/>]")
-_HELD = ("sharedStrings", "styles", "workbook", "[Content_Types]", "theme")
 _DAMAGE: tuple[type[Exception], ...] = (
-    DefusedXmlException, zipfile.BadZipFile, SyntaxError, ValueError, KeyError, IndexError, TypeError, AttributeError,
+    expat.ExpatError, zipfile.BadZipFile, SyntaxError, ValueError, KeyError, IndexError, TypeError, AttributeError,
     EOFError, OSError, OverflowError, NotImplementedError, RuntimeError, UnicodeError,
     zlib.error,
 )  # fmt: skip
@@ -41,17 +41,14 @@ def xlsx_rows(
     most_unpacked: int = MOST_UNPACKED,
     empty: EmptyRows | None = None,
 ) -> Iterator[Row | Broken]:
-    """The rows of the first sheet with anything in them, the first one the headings. A formula is named, no more."""
-    _check_sizes(stream, most_held, most_unpacked)
-    stream.seek(0)
+    """The rows of the first sheet that is seen with anything in them, the first one the headings. A formula is named,
+    no more."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of parts that are passed over; they name them
-            book = load_workbook(stream, read_only=True, data_only=False, keep_links=False)
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()  # it is what the file says, and may be anything
-        rows = enumerate(sheet.iter_rows(max_col=MOST_COLUMNS, max_row=MOST_ROWS + 1), start=1)
-        yield from _rows(rows, empty or EmptyRows())
+        with zipfile.ZipFile(stream) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of cells that are no days; they name them
+            _check_declared(archive.infolist(), most_unpacked)
+            parts = Parts(archive, most_held)
+            yield from _rows(parts.rows(), _Cells(parts), empty or EmptyRows())
     except Unreadable:
         raise
     except _DAMAGE:
@@ -67,28 +64,54 @@ def unpacked_size(stream: BinaryIO) -> int:
         return 0
 
 
-def _rows(rows: Iterable[tuple[int, Iterable[Any]]], empty: EmptyRows) -> Iterator[Row | Broken]:
-    for number, cells in rows:
-        if number > MOST_ROWS:
+def _rows(rows: Iterable[Element], reader: _Cells, empty: EmptyRows) -> Iterator[Row | Broken]:
+    last = 0
+    for row in rows:
+        number = int(row.get("r", last + 1))
+        if number <= last:  # one after the other, or nobody could say which row is meant
+            raise Unreadable("broken-workbook")
+        for _ in range(last + 1, min(number, MOST_ROWS)):
+            empty.passed()
+        if (last := number) > MOST_ROWS:
             raise Unreadable("too-many-rows", most=MOST_ROWS)
-        found: dict[int, Cell] = {}
-        formulas, errors = set[int](), set[int]()
-        for at, cell in enumerate(cells):
-            value = cell.value
-            if value is None:
-                continue
-            if cell.data_type == "f":
-                formulas.add(at)
-            elif cell.data_type == "e":
-                errors.add(at)
-            elif (plain := _plain(value)) != "":
-                found[at] = plain
-        if any(isinstance(value, str) and len(value) > LONGEST_CELL for value in found.values()):
+        found, formulas, errors = reader.of_row(row)
+        if max((*found, *formulas, *errors), default=0) >= MOST_COLUMNS:
+            yield Broken(number, Refusal("too-many-columns", "", {"most": MOST_COLUMNS}))
+        elif any(isinstance(value, str) and len(value) > LONGEST_CELL for value in found.values()):
             yield Broken(number, Refusal("too-long", "", {"max_length": LONGEST_CELL}))
         elif found or formulas or errors:
             yield Row(number, found, frozenset(formulas), frozenset(errors))
         else:
             empty.passed()
+
+
+class _Cells:
+    """Reads the cells of one workbook."""
+
+    def __init__(self, parts: Parts) -> None:
+        days, spans = parts.days_and_spans()
+        epoch = CALENDAR_MAC_1904 if parts.since_1904 else WINDOWS_EPOCH
+        self._parser = WorkSheetParser(
+            io.BytesIO(), parts.strings(), epoch=epoch, date_formats=days, timedelta_formats=spans
+        )
+
+    def of_row(self, row: Element) -> tuple[dict[int, Cell], set[int], set[int]]:
+        """What stands in its cells, and which of them hold a formula or an error, by the position of their column."""
+        found: dict[int, Cell] = {}
+        formulas, errors, at = set[int](), set[int](), -1
+        for cell in row:
+            at = coordinate_to_tuple(where)[1] - 1 if (where := cell.get("r")) else at + 1
+            if cell.find(FORMULA_TAG) is not None:
+                formulas.add(at)
+            elif cell.get("t") == "inlineStr":
+                inline = cell.find(INLINE_STRING)
+                if inline is not None and (text := text_of(inline).strip()):
+                    found[at] = text
+            elif (said := self._parser.parse_cell(cell))["data_type"] == "e":
+                errors.add(at)
+            elif said["value"] is not None and (plain := _plain(said["value"])) != "":
+                found[at] = plain
+        return found, formulas, errors
 
 
 def _plain(value: Any) -> Cell:
@@ -101,44 +124,15 @@ def _plain(value: Any) -> Cell:
     return str(value)[: LONGEST_CELL + 1].strip()
 
 
-def _check_sizes(stream: BinaryIO, most_held: int, most_unpacked: int) -> None:
-    try:
-        with zipfile.ZipFile(stream) as archive:
-            parts = archive.infolist()
-            _check_declared(parts, most_held, most_unpacked)
-            for part in parts:
-                if part.filename.endswith(".xml"):
-                    with archive.open(part) as opened:
-                        _check_pieces(opened, rows="worksheets/" in part.filename)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, zlib.error):
-        raise Unreadable("broken-workbook") from None
-
-
-def _check_pieces(part: IO[bytes], *, rows: bool) -> None:
-    """Whatever the reader holds at a time is small: the text between two tags, the tags of one row."""
-    between = tags = 0
-    while piece := part.read(PIECE):
-        first, *rest = piece.split(b"<")
-        between += len(first)
-        for each in rest:
-            if between > MOST_BETWEEN:
-                raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)
-            between = len(each)
-            tags = 0 if not rows or _ROW.match(each) else tags + 1
-        if between > MOST_BETWEEN or tags > MOST_TAGS:
-            raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)
-
-
-def _check_declared(parts: Sequence[zipfile.ZipInfo], most_held: int, most_unpacked: int) -> None:
+def _check_declared(parts: Sequence[zipfile.ZipInfo], most_unpacked: int) -> None:
     """What the parts say of themselves binds whoever reads them."""
     unpacked = sum(part.file_size for part in parts)
     packed = sum(part.compress_size for part in parts)
-    held = sum(part.file_size for part in parts if any(name in part.filename for name in _HELD))
-    if len(parts) > MOST_PARTS or unpacked > most_unpacked or held > most_held:
-        raise Unreadable("workbook-too-large", megabytes=most_unpacked // 1_000_000)
+    if len(parts) > MOST_PARTS or unpacked > most_unpacked:
+        raise too_large(most_unpacked)
     if unpacked > 1_000_000 and unpacked > MOST_RATIO * max(1, packed):
-        raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)
+        raise too_large()
     if any(part.flag_bits & 1 for part in parts):
         raise Unreadable("locked-workbook")
-    if not any(part.filename == "xl/workbook.xml" for part in parts):
+    if not any(part.filename == WORKBOOK for part in parts):
         raise Unreadable("unknown-format")

@@ -1,0 +1,209 @@
+"""What of a workbook is opened: its first sheet that is seen, the shared strings, which styles are days. Nothing else
+is, whatever is in it, and none of these more than once.
+
+A workbook is a zip of XML, and any part may have any name and any content. So each is read as a stream, element by
+element; only one of those that are asked for is held at a time, and that within bounds.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import zipfile
+from collections import deque
+from collections.abc import Iterator
+from typing import IO
+from xml.etree.ElementTree import Element
+from xml.parsers import expat
+
+from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
+from openpyxl.xml.constants import REL_NS, SHEET_MAIN_NS
+
+from shared.files.rows import LONGEST_CELL, PIECE, Unreadable
+
+WORKBOOK = "xl/workbook.xml"
+MOST_UNPACKED = 600_000_000  # bytes, all parts together: read as a stream
+MOST_BETWEEN = 150_000  # bytes between two tags, a tag included: the text of a cell has 32,767 characters at most
+MOST_TAGS = 20_000  # of one element that is held, as a row is
+DEEPEST = 30  # elements in one another
+SHORTEST = 16  # bytes of a shared string: shorter ones cost time, and there are no more of them
+LONGEST_FORMAT = 255  # characters: Excel's own bound, and telling whether it is a day's takes the square of it
+_RELATIONS = "xl/_rels/workbook.xml.rels"
+_KOREAN_DAYS = frozenset((*range(27, 32), 36, *range(50, 59)))  # built in where Excel is Korean, and written nowhere
+_MAIN = f"{{{SHEET_MAIN_NS}}}"
+
+
+class Parts:
+    """Of one workbook. `most_held`: bytes of the part whose texts are held. Everything raises Unreadable, or whatever
+    the zip and the XML raise that are damaged."""
+
+    def __init__(self, archive: zipfile.ZipFile, most_held: int) -> None:
+        self._archive = archive
+        self._most_held = most_held
+        self._sheet, self._since_1904 = self._chosen()
+        self._targets = self._related()
+
+    @property
+    def since_1904(self) -> bool:
+        """Whether days are counted from 1904 on."""
+        return self._since_1904
+
+    def rows(self) -> Iterator[Element]:
+        """The rows of the sheet, each as it is written there."""
+        name = self._targets.get(("", self._sheet))
+        if name is None:
+            raise Unreadable("broken-workbook")
+        return (row for _, row in self._elements(name, "row", most=None))
+
+    def strings(self) -> list[str]:
+        """The texts that cells name by their number, without how they are to be read aloud."""
+        name = self._targets.get(("sharedStrings", ""))
+        if name is None or not self._has(name):
+            return []
+        if self._archive.getinfo(name).file_size > self._most_held:
+            raise too_large(self._most_held)
+        return [text_of(each) for _, each in self._elements(name, "si")]
+
+    def days_and_spans(self) -> tuple[set[int], set[int]]:
+        """The numbers of the styles in which a number is a day or a time, and of those that are a span of time."""
+        name = self._targets.get(("styles", ""))
+        days, spans, own, count = set[int](), set[int](), dict[int, str](), 0
+        if name is None or not self._has(name):
+            return days, spans
+        for parent, element in self._elements(name, "numFmt", "xf"):
+            if element.tag == f"{_MAIN}numFmt":
+                own[int(element.get("numFmtId", 0))] = element.get("formatCode", "")[:LONGEST_FORMAT]
+            elif parent == f"{_MAIN}cellXfs":
+                number = int(element.get("numFmtId", 0))
+                form = own.get(number, BUILTIN_FORMATS.get(number))
+                if is_date_format(form) or (form is None and number in _KOREAN_DAYS):
+                    days.add(count)
+                if is_timedelta_format(form):
+                    spans.add(count)
+                count += 1
+        return days, spans
+
+    def _chosen(self) -> tuple[str, bool]:
+        """The relation of the first sheet that whoever opens the workbook sees, for a hidden one may hold anything."""
+        first, since_1904 = "", False
+        for _, element in self._elements(WORKBOOK, "sheet", "workbookPr"):
+            if element.tag == f"{_MAIN}workbookPr":
+                since_1904 = element.get("date1904") in ("1", "true")
+            elif not first and element.get("state", "visible") == "visible":
+                first = element.get(f"{{{REL_NS}}}id", "")
+        return first, since_1904
+
+    def _related(self) -> dict[tuple[str, str], str]:
+        """The parts that are asked for: the sheet by its relation, the others by their kind."""
+        found: dict[tuple[str, str], str] = {}
+        for _, element in self._elements(_RELATIONS, "*"):
+            kind, relation = element.get("Type", "").rpartition("/")[2], element.get("Id", "")
+            target = posixpath.normpath(posixpath.join("/xl", element.get("Target", "")))[1:]
+            if kind in ("sharedStrings", "styles"):
+                found.setdefault((kind, ""), target)
+            elif kind == "worksheet" and relation == self._sheet:
+                found.setdefault(("", relation), target)
+        return found
+
+    def _has(self, name: str) -> bool:
+        return name in self._archive.NameToInfo
+
+    def _elements(self, name: str, *wanted: str, most: int | None = 0) -> Iterator[tuple[str, Element]]:
+        """Each of these elements with the name of the one around it. `most`: elements of the part, by default as many
+        as would be held if each were short; None where whoever asks counts."""
+        most = self._most_held // SHORTEST if most == 0 else most
+        with self._archive.open(name) as part:
+            yield from elements(part, *wanted, most=most)
+
+
+def too_large(most: int | None = None) -> Unreadable:
+    """What is refused, by the bound of all parts where no other is said."""
+    return Unreadable("workbook-too-large", megabytes=(most or MOST_UNPACKED) // 1_000_000)
+
+
+def elements(part: IO[bytes], *wanted: str, most: int | None = None) -> Iterator[tuple[str, Element]]:
+    """Each of these elements once it is whole, with the name of the one around it; of all others only their names are
+    known. `*`: whatever stands in the outermost; `most`: elements of all. Raises Unreadable, expat.ExpatError."""
+    reader = _Elements(frozenset(name if name == "*" else f"{SHEET_MAIN_NS}}}{name}" for name in wanted))
+    fed = 0
+    while piece := part.read(PIECE):
+        reader.parser.Parse(piece, False)
+        fed += len(piece)
+        if fed - reader.parser.CurrentByteIndex > MOST_BETWEEN:  # of one tag, or what else is read as a whole
+            raise too_large()
+        if most is not None and reader.count > most:
+            raise too_large()
+        while reader.found:
+            yield reader.found.popleft()
+    reader.parser.Parse(b"", True)
+
+
+class _Elements:
+    """Takes what the parser says. `found`: elements that are whole; `count`: of all."""
+
+    def __init__(self, wanted: frozenset[str]) -> None:
+        self.found = deque[tuple[str, Element]]()
+        self.count = 0
+        self._wanted, self._all = wanted, "*" in wanted
+        self._names: list[str] = []
+        self._held: list[Element] = []  # the one that is wanted, and those that are open in it
+        self._tags = 0  # in the one that is wanted
+        self._texts: list[str] | None = None  # of the element that has just begun
+        self._length = 0
+        self.parser = parser = expat.ParserCreate(namespace_separator="}")
+        parser.buffer_text = True
+        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
+        parser.CharacterDataHandler = self._text
+        parser.StartDoctypeDeclHandler = self._doctype
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if len(self._names) >= DEEPEST:
+            raise too_large()
+        self.count += 1
+        self._names.append(name)
+        self._texts = None
+        if not self._held and name not in self._wanted and not (self._all and len(self._names) == 2):
+            return
+        self._tags += 1
+        if self._tags > MOST_TAGS:
+            raise too_large()
+        element = Element(_named(name), {_named(key): value for key, value in attributes.items()})
+        if self._held:
+            self._held[-1].append(element)
+        self._held.append(element)
+        self._texts, self._length = [], 0
+
+    def _text(self, text: str) -> None:
+        if self._texts is not None:
+            self._length += len(text)
+            if self._length > MOST_BETWEEN:
+                raise too_large()
+            self._texts.append(text)
+
+    def _end(self, _: str) -> None:
+        self._names.pop()
+        if not self._held:
+            return
+        element = self._held.pop()
+        if self._texts:
+            element.text = "".join(self._texts)
+        self._texts = None
+        if not self._held:
+            self._tags = 0
+            self.found.append((_named(self._names[-1]) if self._names else "", element))
+
+    @staticmethod
+    def _doctype(*_: object) -> None:
+        """With it entities begin, which unpack themselves."""
+        raise Unreadable("broken-workbook")
+
+
+def _named(name: str) -> str:
+    """As `Element` writes a name with its namespace."""
+    return "{" + name if "}" in name else name
+
+
+def text_of(string: Element) -> str:
+    """Of one string, or of its runs. What is longer than a cell may be is refused with its row."""
+    plain = string.findtext(f"{_MAIN}t", "")
+    runs = (run.findtext(f"{_MAIN}t", "") for run in string.iterfind(f"{_MAIN}r"))
+    return (plain + "".join(runs)).replace("x005F_", "")[: LONGEST_CELL + 1]
