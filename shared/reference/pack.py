@@ -221,6 +221,14 @@ class Pack:
         """After so many days without a word an advert without a last day is over; None: not by the pack of that day."""
         return self.manifest.adverts.open_ended_days if today >= self.manifest.adverts.valid_from else None
 
+    def employer_number_form(self, number: str) -> str | None:
+        """How a number of an employer is written, where this one is not, whatever its check digit is; None where it
+        is, or the pack knows no such rule."""
+        spec = self.manifest.adverts.employer_number
+        if spec is None or (len(plain := number.replace("-", "")) == spec.digits and plain.isdecimal()):
+            return None
+        return "0" * spec.digits
+
     def employer_number_fits(self, number: str) -> bool:
         """Whether a number of an employer has the form and the check digit of those; packs without such a rule take
         any."""
