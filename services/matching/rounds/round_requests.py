@@ -4,6 +4,7 @@ only people whom they may see at that moment, with reasons (the owner, or a live
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from services.matching.documents import StoredPerson
@@ -156,7 +157,7 @@ class Rounds:
         if held["version"] != version or held["state"] not in ("proposed", "confirmed"):
             raise _changed(held)
         if held["state"] == "proposed":
-            if not await self._still_possible(held["result"], seen):
+            if not await self._still_possible(held, seen):
                 raise _outdated()
             held, seen = await self._held(caller, id)  # who withdrew while it was looked at is not confirmed either
             if held["version"] != version or held["state"] not in ("proposed", "confirmed"):
@@ -188,10 +189,16 @@ class Rounds:
         found = await self._people.visible_of(caller, people)
         return {id: (person, seen.alias) for id, (person, seen) in found.items() if seen.why}
 
-    async def _still_possible(self, result: ResultDocument, seen: Seen) -> bool:
-        pairs = [(each["person"], each["opportunity"]) for each in result["assigned"]]
+    async def _still_possible(self, held: RoundDocument, seen: Seen) -> bool:
+        """Whether every pair may match as things are now, and there is a place for each: where nobody said how many are
+        to be filled, the advert may say fewer by now."""
+        pairs = [(each["person"], each["opportunity"]) for each in held["result"]["assigned"]]
         openings = await self._repository.opportunities([opening for _, opening in pairs])
         if any(person not in seen or opening not in openings for person, opening in pairs):
+            return False
+        said = {each["opportunity"]: each["places"] for each in held["openings"]}
+        given = Counter(opening for _, opening in pairs)
+        if any(many > (said[id] or openings[id].places or 1) for id, many in given.items()):
             return False
         chosen = [(seen[person][0], openings[opening]) for person, opening in pairs]
         return await asyncio.to_thread(self._all_match, chosen)
