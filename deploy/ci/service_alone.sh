@@ -6,11 +6,12 @@
 #   2. a new environment with requirements/SERVICE.txt and requirements/test.txt, nothing else
 #   3. started with neither Kafka nor MongoDB there, it ends by itself, with an error code and words, not a traceback
 #   4. every module of it and of shared is imported
-#   5. all its tests, and the unit and contract tests of everything shared
+#   5. all its tests; with intake, which alone has the packages of all that is shared, the unit and contract tests of that, too
 #
 # In CI these tests run here and not in `make test` (`make test APART=1` leaves out what `--folders SERVICE` names): each once, where
 # the service is installed as it is deployed. A package too few shows here alone; one too many could only hide something, for what
-# both environments have is of one version (the lock files), and no service imports another (the walls). What services do to
+# two environments have is of one version (the lock files), and no service imports another (the walls). What is shared needs nothing
+# that a service lacks which uses it (tests/unit/deploy/test_tests_of_one_service.py, and 4), so once is enough. What services do to
 # each other is for tests/e2e and tests/chaos, which run with everything there. Shared parts' integration tests do not depend
 # on which service is there, and are part of `make test`.
 #
@@ -24,6 +25,7 @@ shared=(access events files kit reference screening)
 folders() { # of the tests that run with a service alone; the longest file first, then what waits, what computes beside it
     local part level
     printf 'tests/%s/%s\n' contract "$1" integration "$1" unit "$1"
+    [ "$1" = intake ] || return 0
     for part in "${shared[@]}"; do
         for level in unit contract; do
             [ ! -d "tests/$level/$part" ] || echo "tests/$level/$part"

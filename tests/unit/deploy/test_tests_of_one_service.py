@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -20,16 +20,21 @@ OURS = {"deploy", "services", "shared", "tests", "verification"}
 DISTRIBUTIONS = packages_distributions()
 
 
+def locked(name: str) -> dict[str, str]:
+    """What a lock file names, as package indexes spell it, and its version."""
+    lines = Path(f"requirements/{name}.txt").read_text().splitlines()
+    found = (re.match(r"([A-Za-z0-9._-]+)==(\S+)", line) for line in lines)
+    return {_plain(each[1]): each[2] for each in found if each}
+
+
 def installed(service: str) -> set[str]:
-    """What the two lock files name, as package indexes spell it."""
-    lines = [line for file in (service, "test") for line in Path(f"requirements/{file}.txt").read_text().splitlines()]
-    return {_plain(found[1]) for line in lines if (found := re.match(r"([A-Za-z0-9._-]+)==", line))}
+    return {*locked(service), *locked("test")}
 
 
 def files_of(service: str) -> Iterator[Path]:
-    """Those that run alone."""
+    """Those that run alone; what is shared is tested once, with intake."""
     for level in ("unit", "contract", "integration"):
-        shared = () if level == "integration" else SHARED
+        shared = SHARED if service == "intake" and level != "integration" else ()
         for part in (service, *shared):
             yield from Path(f"tests/{level}/{part}").rglob("*.py")
 
@@ -48,14 +53,34 @@ def _plain(name: str) -> str:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_import_only_what_is_installed_with_it(service: str) -> None:
-    there = installed(service)
-    missing = {
+    assert lacking(files_of(service), installed(service)) == set()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_shared_imports_only_what_every_service_that_uses_it_has(service: str) -> None:
+    """So that it behaves with each service as where it is tested. Only intake reads files."""
+    parts = [part for part in SHARED if part != "files" or service == "intake"]
+    assert (
+        lacking((file for part in parts for file in Path("shared", part).rglob("*.py")), set(locked(service))) == set()
+    )
+    users = {str(file) for file in Path("services").rglob("*.py") if "shared.files" in file.read_text()}
+    assert {Path(file).parts[1] for file in users} == {"intake"}
+
+
+def test_a_package_has_one_version_whichever_service_it_is_installed_with() -> None:
+    everywhere = locked("dev")
+    for name in (*SERVICES, "test"):
+        assert locked(name).items() <= everywhere.items()
+
+
+def lacking(files: Iterable[Path], there: set[str]) -> set[str]:
+    """What files import that is neither ours nor there."""
+    return {
         f"{file}: {name}"
-        for file in files_of(service)
+        for file in files
         for name in imported(file) - OURS
         if not there.intersection(map(_plain, DISTRIBUTIONS.get(name, ())))
     }
-    assert missing == set()
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -88,7 +113,7 @@ def folders_of(service: str) -> set[str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_all_tests_of_a_service_run_alone_and_those_of_what_services_share(service: str) -> None:
+def test_all_tests_of_a_service_run_alone_and_with_intake_those_of_what_services_share(service: str) -> None:
     folders = {str(file.parent) for file in files_of(service) if file.name.startswith("test_")}
     assert folders == folders_of(service)
 
