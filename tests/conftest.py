@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 import pytest_asyncio
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.local.errors import StartError
 from deploy.local.stack import LocalStack
@@ -92,6 +93,23 @@ def topic_prefix() -> str:
 async def create_topics(kafka: str, topic_prefix: str) -> CreateTopics:
     """`await create_topics("people", "matches", partitions=4)` makes them under the prefix, returns the full names."""
     return creator_of_topics(kafka, topic_prefix)
+
+
+class _Together(LoadFileScheduling):
+    """`--dist loadfile`, but one worker has all files of a folder that shares something that costs much to start."""
+
+    folders = ("tests/integration/apache",)
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        folder = file.rpartition("/")[0]
+        return folder if folder in self.folders else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """Who gets which tests, where files stay together."""
+    return _Together(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(optionalhook=True)

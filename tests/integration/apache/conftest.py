@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -27,7 +26,10 @@ from tests.support.missed import cannot_run_here
 collect_ignore = [] if KAFKA == "apache" else ["test_broker.py"]
 
 
-@pytest.fixture(scope="module")
+BROKER = pytest.StashKey[ApacheBroker | None]()
+
+
+@pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     authority = Authority(tmp_path_factory.mktemp("authority"))
     authority.signed("broker")
@@ -35,18 +37,28 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory, certificates: Authority) -> Iterator[ApacheBroker]:
-    """One for all tests of a file, with every topic made."""
+def broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, certificates: Authority
+) -> ApacheBroker:
+    """One for all tests of the folder, with every topic made; what a test takes from the services it puts back. It ends
+    with the folder's last test."""
+    folder: pytest.Dir = request.node.parent
+    if (running := folder.stash.get(BROKER, None)) is not None:
+        return running
     made = ApacheBroker(free_port(), tmp_path_factory.mktemp("apache"), users=True, tls=certificates.folder)
     try:
         made.start()
     except StartError as reason:
         cannot_run_here("who may do what at Apache Kafka", because=str(reason))
-    try:
-        asyncio.run(_prepared(made))
-        yield made
-    finally:
+
+    def end() -> None:
+        folder.stash[BROKER] = None
         made.kill()
+
+    folder.addfinalizer(end)
+    asyncio.run(_prepared(made))
+    folder.stash[BROKER] = made
+    return made
 
 
 async def _prepared(broker: ApacheBroker) -> None:

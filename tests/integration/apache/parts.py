@@ -67,7 +67,7 @@ def settings_of(broker: ApacheBroker, of: str, **security: Any) -> KafkaSettings
     login = login_of(broker, of)
     given = {"security_protocol": "SASL_PLAINTEXT", "user": of, "password": login.password} | security
     return KafkaSettings(
-        bootstrap=login.address, instance=f"{of}-1", idempotent=True, watch_seconds=0.2,
+        bootstrap=login.address, instance=f"test-{of}-1", idempotent=True, watch_seconds=0.2,
         session_timeout_ms=6_000, heartbeat_interval_ms=500, security=KafkaSecurity(**given),
     )  # fmt: skip
 
