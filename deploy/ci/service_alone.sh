@@ -3,7 +3,7 @@
 #
 #   1. a copy of the tree from which the other services, their tests, samples and verification are gone, but for the
 #      oracle, with which matching compares itself
-#   2. a new environment with requirements/SERVICE.txt and requirements/test.txt, nothing else
+#   2. a new environment with requirements/SERVICE.txt and requirements/test.txt, nothing else, copied from PYTHON's
 #   3. started with neither Kafka nor MongoDB there, it ends by itself, with an error code and words, not a traceback
 #   4. every module of it and of shared is imported
 #   5. all its tests; with intake, which alone has the packages of all that is shared, the unit and contract tests of that, too
@@ -64,9 +64,7 @@ copy_without_the_others() {
 }
 
 install() {
-    "$python" -m venv "$copy/.venv"
-    "$copy/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps \
-        -r "requirements/$service.txt" -r requirements/test.txt
+    "$python" deploy/ci/copy_environment.py "$copy/.venv" "requirements/$service.txt" requirements/test.txt
     [ "$service" != matching ] || (cd "$copy" && .venv/bin/python -c \
         'from services.matching.domain.columns.kernel import compile_kernels as compiled; compiled()')
 }

@@ -20,15 +20,14 @@ OURS = {"deploy", "services", "shared", "tests", "verification"}
 DISTRIBUTIONS = packages_distributions()
 
 
-def locked(name: str) -> dict[str, str]:
-    """What a lock file names, as package indexes spell it, and its version."""
+def locked(name: str) -> set[str]:
+    """What a lock file names, as package indexes spell it."""
     lines = Path(f"requirements/{name}.txt").read_text().splitlines()
-    found = (re.match(r"([A-Za-z0-9._-]+)==(\S+)", line) for line in lines)
-    return {_plain(each[1]): each[2] for each in found if each}
+    return {_plain(found[1]) for line in lines if (found := re.match(r"([A-Za-z0-9._-]+)==", line))}
 
 
 def installed(service: str) -> set[str]:
-    return {*locked(service), *locked("test")}
+    return locked(service) | locked("test")
 
 
 def files_of(service: str) -> Iterator[Path]:
@@ -60,17 +59,25 @@ def test_import_only_what_is_installed_with_it(service: str) -> None:
 def test_what_is_shared_imports_only_what_every_service_that_uses_it_has(service: str) -> None:
     """So that it behaves with each service as where it is tested. Only intake reads files."""
     parts = [part for part in SHARED if part != "files" or service == "intake"]
-    assert (
-        lacking((file for part in parts for file in Path("shared", part).rglob("*.py")), set(locked(service))) == set()
-    )
+    assert lacking((file for part in parts for file in Path("shared", part).rglob("*.py")), locked(service)) == set()
     users = {str(file) for file in Path("services").rglob("*.py") if "shared.files" in file.read_text()}
     assert {Path(file).parts[1] for file in users} == {"intake"}
 
 
-def test_a_package_has_one_version_whichever_service_it_is_installed_with() -> None:
-    everywhere = locked("dev")
+def test_what_is_copied_for_a_service_alone_was_checked_when_everything_was_installed() -> None:
+    """Versions and hashes (deploy/ci/copy_environment.py): two environments differ only in which packages they have."""
+    everything = pinned("dev")
+    assert all(len(hashes) for hashes in everything.values())
     for name in (*SERVICES, "test"):
-        assert locked(name).items() <= everywhere.items()
+        assert pinned(name).items() <= everything.items()
+
+
+def pinned(name: str) -> dict[str, frozenset[str]]:
+    """Each line of a lock file, version and marker with it, and its hashes."""
+    entries = re.split(r"\n(?=\S)", Path(f"requirements/{name}.txt").read_text())
+    return {
+        entry.split(" \\\n")[0]: frozenset(re.findall("--hash=(\\S+)", entry)) for entry in entries if "==" in entry
+    }
 
 
 def lacking(files: Iterable[Path], there: set[str]) -> set[str]:
