@@ -1,6 +1,10 @@
 # Ieum on one Linux machine: Python 3.11+ with venv, make, libcurl4 and libssl3; everything else comes into .venv.
-# Variables, all optional: PYTHON=  DATA=  KAFKA=embedded|apache  KAFKA_PORT=  MONGO_PORT=  TIMEOUT_SCALE=3 (a slow machine)  and for run: INTAKE_PORT=  MATCHING_PORT=  NOTIFICATIONS_PORT=  WEBHOOK_PORT=
-#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker   for chaos: SEED=  KILLS=  EVENTS=   for siege: SEED=  FULL=1  ONLY=   for evaluate: PEOPLE=  ADVERTS=  SEEDS=  OUT=   for test: WORKERS=  APART=1 (without what runs with each service alone)
+# Variables, all optional:
+#   PYTHON=  DATA=  KAFKA=embedded|apache  KAFKA_PORT=  MONGO_PORT=  TIMEOUT_SCALE=3 (a slow machine)
+#   for run: INTAKE_PORT=  MATCHING_PORT=  NOTIFICATIONS_PORT=  WEBHOOK_PORT=
+#   for demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker
+#   for test: WORKERS=  APART=1 (without what runs with each service alone)
+#   for the others: named in their lines above
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -18,8 +22,8 @@ COMPILE = $(BIN)/python -c "from services.matching.domain.columns.kernel import 
 .PHONY: help run demo test setup setup-run doctor lint types walls schemas schemas-check samples-page samples-page-check tests format lock clean check-tools
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@sed -n 's/^# \(Variables.*\)/\n\1/p; s/^#  *\(for the demo.*\)/           \1/p' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@sed -n 's/^# \(Variables.*\)/\n\1/p; s/^#   /  /p' Makefile
 
 run: check-run setup-run ## everything on this machine, live, until Ctrl-C
 	@$(BIN)/python -m samples.run
