@@ -34,6 +34,10 @@ class Answers(ResponseHandler):
     between counts; how many bytes TLS adds, so as many must have arrived besides, which any packet brings; and what is
     kept under TLS of a request that the socket does not take at once: ours are too small for that.
 
+    Whoever closes a connection that was kept, without having said so, may do it as the next request leaves. What was
+    not acknowledged when the end came had not arrived before it, and who has closed reads no more: such a request may
+    leave over another connection. Of a reset nobody knows, for that acknowledges nothing.
+
     Behind an interim answer that says ``connection: close`` (or HTTP/1.0) aiohttp's parser takes no other; the
     connection ends with the answer itself. So what comes behind one is read by a parser of its own.
     """
@@ -44,9 +48,12 @@ class Answers(ResponseHandler):
     _before = b""  # the last bytes of what came before: a head's end may be cut anywhere
     _length = 1  # of the request, as far as it is known; of another kind than ours all must have arrived
     _used = _answered = _heard = False  # ever asked; the last request has its answer; something came since it was sent
+    _kept = False  # the request is not the first one
+    unreached = False  # closed before anything of the request had arrived
 
     def set_response_params(self, **how: Any) -> None:
         """A request is sent now."""
+        self._kept, self.unreached = self._used, False
         self._used, self._answered, self._heard, self._before = True, False, False, b""
         self._how, self._length = how, 1
         super().set_response_params(**how)
@@ -69,7 +76,7 @@ class Answers(ResponseHandler):
             return
         if self._used and not self._heard:
             self._heard = True
-            on_its_way = self._queued(termios.TIOCOUTQ) + self._unwritten()
+            on_its_way = self._on_its_way()
             if on_its_way > 0:
                 self.force_close()
             if on_its_way >= self._length:
@@ -87,6 +94,12 @@ class Answers(ResponseHandler):
             self._parse(data[:end])
             data = data[end:]
         self._parse(data)
+
+    def eof_received(self) -> None:
+        """The other side has closed, its half at least."""
+        if self._kept and not self._heard:
+            self.unreached = self._on_its_way() >= self._length
+        super().eof_received()
 
     @property
     def _over(self) -> bool:
@@ -116,8 +129,10 @@ class Answers(ResponseHandler):
             self.set_exception(HttpProcessingError(message="interim answers without end"))
             self.close()
 
-    def _unwritten(self) -> int:
-        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+    def _on_its_way(self) -> int:
+        """Bytes of which nobody knows yet whether they have arrived."""
+        unwritten = 0 if self.transport is None else self.transport.get_write_buffer_size()
+        return self._queued(termios.TIOCOUTQ) + unwritten
 
     def _queued(self, which: int) -> int:
         """Bytes in one of the socket's two queues."""

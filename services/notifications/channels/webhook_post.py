@@ -79,17 +79,24 @@ class Poster:
 
     async def post(self, url: str, own: Headers, fresh: Headers, body: bytes, tls: ssl.SSLContext | bool) -> Response:
         """``own``: headers that are the same at the next request to this URL; ``fresh``: those that are not.
-        Never sent twice, whatever happens. Raises ClientError, OSError."""
+        Never sent twice, but where nothing of it can have been read the first time. Raises ClientError, OSError."""
         # a context of its own is kept for as long as it is used, and no longer
         find = self._known if tls is True else self._destination
         request, head = find(url, tuple(own.items()), tls)
         sent = b"%b%bAccept: */*\r\nContent-Length: %d\r\n\r\n%b" % (head, _lines(fresh), len(body), body)
-        connection = await self._connect(request)
-        try:
-            return await self._answer_to(sent, connection)
-        except BaseException:
-            _hang_up(connection)
-            raise
+        for _ in range(CONNECTIONS_TRIED):
+            connection = await self._connect(request)
+            try:
+                return await self._answer_to(sent, connection)
+            except aiohttp.ClientConnectionError:
+                unreached = _unreached(connection)
+                _hang_up(connection)
+                if not unreached:
+                    raise
+            except BaseException:
+                _hang_up(connection)
+                raise
+        raise aiohttp.ServerDisconnectedError
 
     async def _connect(self, request: ClientRequest) -> Connection:
         """One on which nobody has said anything yet: what came unasked would count as the answer. Some servers say
@@ -134,6 +141,11 @@ class Poster:
 
 def _has_spoken(protocol: ResponseHandler) -> bool:
     return protocol.should_close or (isinstance(protocol, Answers) and protocol.spoke_unasked())
+
+
+def _unreached(connection: Connection) -> bool:
+    """Whether it was closed before anything of the request had arrived."""
+    return isinstance(connection.protocol, Answers) and connection.protocol.unreached
 
 
 def _unread(connection: Connection) -> asyncio.Transport | None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
+from deploy.local.timeouts import scaled
+from services.notifications.channels.ssrf_guard import guarded_connector
 from services.notifications.channels.webhook import CONTENT_TYPE
 from services.notifications.channels.webhook_post import MOST_DESTINATIONS, Poster
+from tests.integration.notifications.test_hostile import LOOPBACK
+from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.integration
 LASTING = {"user-agent": "notices/1", "accept-encoding": "identity", "content-type": CONTENT_TYPE}
@@ -148,6 +154,41 @@ async def test_what_came_on_a_kept_connection_costs_no_attempt_and_the_request_l
             assert (response.status, len(came)) == (204, attempts)
             await asyncio.sleep(0.05)
         assert not connector._acquired
+
+
+@pytest.mark.parametrize("how", ["plain", "tls"])
+async def test_a_kept_connection_that_is_closed_as_the_request_leaves_costs_no_attempt(
+    tmp_path: Path, how: str
+) -> None:
+    authority, serving = Authority(tmp_path), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(*authority.signed("partner"))
+    context = ssl.create_default_context(cafile=str(authority.file))
+    connector = guarded_connector(LOOPBACK, None, context)
+
+    def answered(listening: socket.socket) -> socket.socket:
+        connection, _ = listening.accept()
+        connection = serving.wrap_socket(connection, server_side=True) if how == "tls" else connection
+        read = b""
+        while not read.endswith(b"\r\n\r\n{}"):
+            read += connection.recv(4_096)
+        connection.sendall(ANSWER)
+        return connection
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(scaled(10))
+        url, poster = f"http{'s' * (how == 'tls')}://127.0.0.1:{listening.getsockname()[1]}/", poster_over(connector)
+        kept = asyncio.create_task(asyncio.to_thread(answered, listening))
+        (await poster.post(url, {}, FRESH, b"{}", True)).release()
+        first = await kept
+        another = asyncio.create_task(asyncio.to_thread(answered, listening))
+        await asyncio.sleep(0.05)
+        first.close()  # nobody has a turn between this and the request
+        response = await poster.post(url, {}, FRESH, b"{}", True)
+        response.release()
+        (await another).close()
+    assert response.status == 204
+    assert not connector._acquired
+    await connector.close()
 
 
 async def test_who_says_something_before_every_request_is_asked_nothing(connector: aiohttp.TCPConnector) -> None:
