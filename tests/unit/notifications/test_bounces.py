@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import quopri
+from collections.abc import Callable
 from email.message import EmailMessage
 from typing import ClassVar
 
@@ -37,8 +38,18 @@ def report(
     )
 
 
+def encoded(said: bytes, encoding: str, kind: str = "delivery-status") -> bytes:
+    """One whose statuses are packed."""
+    head = crlf("Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n")
+    part = crlf(f"Content-Type: message/{kind}\nContent-Transfer-Encoding: {encoding}\n\n")
+    return head + part + said + b"\r\n--b--\r\n"
+
+
 def block(status: str = "5.1.1", action: str = "failed", to: str = TO) -> str:
     return f"Final-Recipient: rfc822; {to}\nAction: {action}\nStatus: {status}"
+
+
+SAID = crlf(f"Reporting-MTA: dns; x\n\n{block()}\n")
 
 
 class TestReport:
@@ -150,12 +161,32 @@ class TestReport:
         )
         assert failures_of(content) == ()
 
-    def test_that_is_packed_is_none(self) -> None:
-        said = f"Reporting-MTA: dns; x\n\n{block()}".encode()
-        for encoding, packed in (("base64", base64.b64encode(said)), ("quoted-printable", quopri.encodestring(said))):
-            content = crlf("Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n")
-            content += crlf(f"Content-Type: message/delivery-status\nContent-Transfer-Encoding: {encoding}\n\n")
-            assert failures_of(content + packed + b"\r\n--b--\r\n") == ()
+    @pytest.mark.parametrize(
+        ("encoding", "packed"),
+        [
+            ("base64", base64.encodebytes),
+            ("Base64 (in lines)", base64.encodebytes),
+            ("quoted-printable", quopri.encodestring),
+            ("7bit (as it should be)", bytes),
+            ("8BIT", bytes),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["delivery-status", "global-delivery-status"])
+    def test_that_is_packed_is_read(self, kind: str, encoding: str, packed: Callable[[bytes], bytes]) -> None:
+        assert failures_of(encoded(packed(SAID), encoding, kind)) == (Failure(TO, "5.1.1"),)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            pytest.param((SAID, "base64"), id="said to be packed"),
+            pytest.param((base64.encodebytes(SAID), "7bit"), id="said not to be"),
+            pytest.param((base64.encodebytes(SAID)[:-3], "base64"), id="cut"),
+            pytest.param((SAID, "x-uuencode"), id="unknown"),
+            pytest.param((base64.encodebytes(b" " * 50_000 + SAID), "base64"), id="too large"),
+        ],
+    )
+    def test_that_is_packed_otherwise_than_it_says_is_none(self, content: tuple[bytes, str]) -> None:
+        assert failures_of(encoded(*content)) == ()
 
     def test_that_was_cut_off_behind_its_statuses_is_read(self) -> None:
         whole = postfix(TO)
