@@ -50,8 +50,8 @@ STATUSES = ("well", "failing", "down", "held", "disabled", "paused", "unconfirme
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """So many of one kind that are open for one recipient by one channel, and since when the oldest is.
-    ``subscription``: None of what lies in a feed."""
+    """So many of one kind that are open for one recipient by one channel, and since when the oldest is (None where that
+    is not known, or not to count). ``subscription``: None of what lies in a feed."""
 
     channel: str
     recipient: str
@@ -171,14 +171,18 @@ class DeliveryMonitor:
         return {each["_id"]: str(each["state"]["recipient_class"]) async for each in found}
 
     async def pushed(self, subscriptions: Mapping[str, SubscriptionDocument]) -> list[Open]:
-        """What we are to bring. What waits for an earlier one of the same thread is younger than that one."""
+        """What we are to bring. What waits for an earlier one of the same thread is younger than that one. Notices that
+        their agency holds back by a pause grow old as it wishes, so nobody is called for their age: for as long as the
+        pause lasts it would hide that of all others. A recall is urgent all the same."""
         found = []
         for about in ABOUT:
             waiting = await self._grouped({"state": DUE, "about": about}, "subscription", "since", NEXT)
             flying = await self._grouped({"state": SENDING, "about": about}, "subscription", "since", HELD)
             for each in (*waiting, *flying):
                 if (of := subscriptions.get(each["_id"])) is not None:
-                    found.append(Open(of["channel"], of["agency"], about, each["count"], each["first"], of["_id"]))
+                    held_back = about == "notice" and of["state"] == "paused"
+                    since = None if held_back else each["first"]
+                    found.append(Open(of["channel"], of["agency"], about, each["count"], since, of["_id"]))
         return found
 
     async def unread(self) -> list[Open]:

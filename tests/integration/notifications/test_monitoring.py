@@ -74,6 +74,20 @@ async def test_the_oldest_that_is_open_is_found_recalls_apart(database: Any, mon
     assert await monitor.unacknowledged() == [Open("any", "gjf", "recall", 1, NOW - timedelta(hours=3), "s1")]
 
 
+async def test_notices_that_a_pause_holds_back_are_counted_and_hide_the_age_of_no_others(
+    database: Any, monitor: DeliveryMonitor
+) -> None:
+    await database.subscriptions.update_one({"_id": "s1"}, {"$set": {"state": "paused"}})
+    await database[DELIVERIES.name].insert_many(
+        [delivery(80_000, DUE, due=NOW), delivery(70_000, DUE, due=NOW), delivery(90, DUE, about="recall", due=NOW)]
+    )
+    found = await monitor.pushed({each["_id"]: each for each in await Repository(database).all_subscriptions()})
+    assert found == [
+        Open(WEBHOOK, "gjf", "notice", 2, None, "s1"),
+        Open(WEBHOOK, "gjf", "recall", 1, NOW - timedelta(seconds=90), "s1"),
+    ]
+
+
 async def test_what_a_page_for_people_answered_lately_is_found(database: Any, monitor: DeliveryMonitor) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     doubtful = {"reason": ANSWERED_WITH_A_PAGE}
