@@ -16,9 +16,11 @@ from typing import Any
 
 import pytest
 
+from deploy.local.ports import free_port
 from services.notifications.channels.mail import smtp_relay
 from services.notifications.channels.mail.smtp_relay import MailAnswer, Relay, RelaySettings, Security, judge
 from services.notifications.channels.mail.tls_files import TlsFiles
+from shared.kit.base.metrics import REGISTRY
 from tests.integration.notifications.parts import eventually
 from tests.support.certificates import Authority
 from tests.support.mail_server import MailServer
@@ -282,6 +284,39 @@ class TestHowItIsLeft:
             await asking.close()
             await eventually(lambda: true(not asking._parting))
         assert heard.count(b"QUIT") == 2
+
+
+class TestTrouble:
+    """What operators are called for."""
+
+    @staticmethod
+    def shown() -> list[str]:
+        return [
+            each
+            for each in smtp_relay.TROUBLES
+            if REGISTRY.get_sample_value("ieum_mail_server_trouble", {"reason": each})
+        ]
+
+    async def test_is_shown_until_a_mail_is_taken(self) -> None:
+        with MailServer() as server:
+            asking = relay(server.port)
+            server.at_data = "554 5.7.1 Relay access denied"
+            await asking.send(TO, letter(), "s")
+            assert self.shown() == ["relaying"]
+            server.well()
+            await asking.send(TO, letter(), "s")
+            assert self.shown() == []
+            await asking.close()
+
+    async def test_is_not_shown_for_ever_where_no_mail_waits_any_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(smtp_relay, "REFUSED_AGAIN_AFTER", timedelta(seconds=0.1))
+        asking = relay(free_port(), total=timedelta(seconds=0.1))
+        for _ in range(2):  # what waits is tried again meanwhile
+            await asking.send(TO, letter(), "s")
+            assert self.shown() == ["no-connection"]
+            await asyncio.sleep(0.05)
+        await eventually(lambda: true(self.shown() == []))
+        await asking.close()
 
 
 @pytest.mark.parametrize("last", [b"garbage line\r\n", b"25\r\n", b"250 " + b"x" * 20_000 + b"\r\n", b"999 what\r\n"])

@@ -110,6 +110,7 @@ class Relay:
         self._tls = tls
         self._parting: set[asyncio.Task[None]] = set()
         self._said: dict[str, float] = {}  # by trouble of the mail server, when it was logged last
+        self._forgets: asyncio.TimerHandle | None = None  # the trouble that is shown
         self._standing = RelayStanding(REFUSED_AGAIN_AFTER.total_seconds())
         self._show(None)
 
@@ -174,6 +175,7 @@ class Relay:
 
     async def close(self) -> None:
         """Leave the last connections."""
+        self._show(None)
         if self._parting:
             await asyncio.wait(self._parting, timeout=PARTING_AT_STOP_SECONDS)
         for task in self._parting:
@@ -214,9 +216,16 @@ class Relay:
             self._say("refuses-mails", code)
         return MailAnswer(about, code, status_of(refused.message))
 
-    @staticmethod
-    def _show(trouble: str | None) -> None:
-        """What is wrong with the mail server now: by the last mail that says something about it."""
+    def _show(self, trouble: str | None) -> None:
+        """What is wrong with the mail server now: by the last mail that says something about it. What waits is tried
+        once a minute at least; so when nothing was tried for much longer nothing waits here (another replica has it, or
+        nobody is to be told any more), and nobody could find out that the mail server is well."""
+        if self._forgets is not None:
+            self._forgets.cancel()
+        self._forgets = None
+        if trouble is not None:
+            seconds = 2 * (REFUSED_AGAIN_AFTER + self.longest).total_seconds()
+            self._forgets = asyncio.get_running_loop().call_later(seconds, self._show, None)
         for each in TROUBLES:
             metrics.mail_server_trouble.of(reason=each).set(each == trouble)
 
