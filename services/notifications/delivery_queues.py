@@ -32,6 +32,7 @@ from services.notifications.documents import (
     QueueEntry,
     ThreadDocument,
 )
+from services.notifications.domain.notice_threads import UNKNOWN
 from services.notifications.outcome_events import NOTHING_LEFT, Outcomes
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
@@ -156,7 +157,8 @@ class Queues:
     def enqueue(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
         """Add a delivery. Older ones about the same opportunity that surely have not left us are superseded.
 
-        If what they would have changed is changed back by this one, there is nothing to say, and it is not added.
+        If what they would have changed is surely changed back by this one, there is nothing to say, and it is not
+        added.
         ``delivery["after"]`` and ``["before"]`` are the contents (domain/notice_threads.py) with and without it.
         """
         subscription, opportunity = delivery["subscription"], delivery["opportunity"]
@@ -165,7 +167,7 @@ class Queues:
             superseded = [d for d in _found(work, same) if d["state"] in _UNSENT and not d["possibly_sent"]]
             for older in superseded:
                 self._end(work, thread, older, DROPPED, "superseded")
-            if superseded:
+            if superseded and delivery["before"] != UNKNOWN:
                 delivery["before"] = superseded[0]["before"]
                 if delivery["before"] == delivery["after"]:
                     return

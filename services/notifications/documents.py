@@ -139,7 +139,8 @@ class SubscriptionDocument(TypedDict):
     before attempt 1, 2, ... in seconds, in the place of ours. ``tls``: its client certificate and own CA, sealed
     (channels/client_tls.py). ``alerts_to``: whom to tell by mail of trouble with it, sealed. ``bounced_at``,
     ``alerts_bounced_at``: when a mail to its mailbox or to ``alerts_to`` last came back for good, without a word that
-    the mailbox is gone. All of it is in one document: who sends reads it once."""
+    the mailbox is gone. ``instead_of``: those that it has taken the place of when they were disabled. All of it is in
+    one document: who sends reads it once."""
 
     _id: str
     agency: str
@@ -164,6 +165,7 @@ class SubscriptionDocument(TypedDict):
     alerts_to: NotRequired[bytes | None]
     bounced_at: NotRequired[datetime | None]
     alerts_bounced_at: NotRequired[datetime | None]
+    instead_of: NotRequired[list[str]]
 
 
 class DayEntry(TypedDict):
@@ -184,13 +186,15 @@ class RecipientDocument(TypedDict):
 
 
 class HeldEntry(TypedDict):
-    """What the recipient was last told of an opportunity; ``sent_via``: by which subscriptions."""
+    """What the recipient was last told of an opportunity; ``sent_via``: by which subscriptions; ``behind``: as in
+    domain/notice_threads.py."""
 
     kind: str
     band: Band
     version: int
     month: str
     sent_via: list[str]
+    behind: NotRequired[list[str]]
 
 
 class RecallEntry(TypedDict):
@@ -214,7 +218,8 @@ class QueueEntry(TypedDict):
 
 
 class ThreadDocument(TypedDict):
-    """``queues``: open deliveries by subscription, oldest first (delivery_queues.py)."""
+    """``queues``: open deliveries by subscription, oldest first (delivery_queues.py). ``ended``: ends of which somebody
+    who is away is to hear."""
 
     _id: str
     recipient: str
@@ -224,6 +229,7 @@ class ThreadDocument(TypedDict):
     version: int
     recall_required: bool
     held: dict[str, HeldEntry]
+    ended: NotRequired[dict[str, HeldEntry]]
     recall: RecallEntry | None
     queues: dict[str, list[QueueEntry]]
 

@@ -16,6 +16,7 @@ from services.notifications.documents import (
     DayEntry,
     DeliveryDocument,
     DeliveryFields,
+    HeldEntry,
     MatchDocument,
     PersonDocument,
     QueueEntry,
@@ -166,18 +167,13 @@ def thread_of(document: ThreadDocument | None) -> Thread:
     """A kept thread; an empty one when there is none."""
     if document is None:
         return Thread(alias="")
-    held = {
-        opportunity: Held(
-            MatchSummary(opportunity, h["kind"], h["band"]), h["version"], h["month"], frozenset(h["sent_via"])
-        )
-        for opportunity, h in document["held"].items()
-    }
     recall = document["recall"]
     return Thread(
         alias=document["alias"],
         version=document["version"],
         recall_required=document["recall_required"],
-        held=held,
+        held=_held(document["held"]),
+        ended=_held(document.get("ended", {})),
         recall=recall
         and OpenRecall(
             recall["version"],
@@ -203,16 +199,7 @@ def thread_document(
         "alias": thread.alias,
         "version": thread.version,
         "recall_required": thread.recall_required,
-        "held": {
-            opportunity: {
-                "kind": h.summary.kind,
-                "band": h.summary.band,
-                "version": h.version,
-                "month": h.month,
-                "sent_via": sorted(h.sent_via),
-            }
-            for opportunity, h in thread.held.items()
-        },
+        "held": _held_entries(thread.held),
         "recall": None
         if recall is None
         else {
@@ -225,9 +212,39 @@ def thread_document(
         },
         "queues": {subscription: list(queue) for subscription, queue in queues.items() if queue},
     }
+    if thread.ended:
+        document["ended"] = _held_entries(thread.ended)
     if thread.untold:
         document["untold"] = True
     return document
+
+
+def _held(entries: Mapping[str, HeldEntry]) -> dict[str, Held]:
+    return {
+        opportunity: Held(
+            MatchSummary(opportunity, h["kind"], h["band"]),
+            h["version"],
+            h["month"],
+            frozenset(h["sent_via"]),
+            frozenset(h.get("behind", ())),
+        )
+        for opportunity, h in entries.items()
+    }
+
+
+def _held_entries(held: Mapping[str, Held]) -> dict[str, HeldEntry]:
+    entries: dict[str, HeldEntry] = {}
+    for opportunity, h in held.items():
+        entries[opportunity] = {
+            "kind": h.summary.kind,
+            "band": h.summary.band,
+            "version": h.version,
+            "month": h.month,
+            "sent_via": sorted(h.sent_via),
+        }
+        if h.behind:
+            entries[opportunity]["behind"] = sorted(h.behind)
+    return entries
 
 
 def delivery_document(

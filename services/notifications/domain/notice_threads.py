@@ -6,7 +6,7 @@ the recipient can drop whatever is older than what it holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -30,12 +30,14 @@ class MatchSummary:
 @dataclass(frozen=True, slots=True)
 class Held:
     """What the recipient was last told of an opportunity, in which version, by which of its subscriptions. By none: one
-    that has gone was still to tell the end of it, in this version."""
+    that has gone was still to tell the end of it, in this version. ``behind``: those that were away then and were told
+    something older; they hear this when they are back, wanted or not."""
 
     summary: MatchSummary
     version: int
     month: str
     sent_via: frozenset[str]
+    behind: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class OpenRecall:
 @dataclass(frozen=True, slots=True)
 class Thread:
     """``recall_required``: something may have left us since the last recall, so an end of consent needs one.
+    ``ended``: what somebody is ``behind`` with the end of, so no more than was held when they went away.
     ``untold``: something of it was not told because it was forbidden at that moment. That end counts, also when it
     has passed by the time anybody looks: what was not told is not told later by itself."""
 
@@ -61,6 +64,7 @@ class Thread:
     version: int = 0
     recall_required: bool = False
     held: Mapping[str, Held] = field(default_factory=dict)
+    ended: Mapping[str, Held] = field(default_factory=dict)
     recall: OpenRecall | None = None
     untold: bool = False
 
@@ -111,6 +115,7 @@ def update_thread(
     subscriptions: Mapping[str, Wants],
     month: str,
     order: Callable[[str], str],
+    away: Collection[str] = (),
 ) -> ThreadUpdate:
     """Bring a thread to what it should be.
 
@@ -120,26 +125,26 @@ def update_thread(
     the recipient's active ones, and which matches each wants to be told: with none, nothing is proposed or ended and
     the thread waits. Who was told a match hears of its changes and its end, wanted or not: it would hold it for ever.
     ``order`` sorts the messages by something that differs from recipient to recipient, so that two of them cannot line
-    their lists up.
+    their lists up. ``away``: those of its subscriptions that are told nothing now and may be again.
     """
     if alias is None or thread.untold or (thread.alias != alias and (thread.held or thread.recall_required)):
         recalled = _recall(replace(thread, untold=False), tuple(sorted(subscriptions)), month)
         if alias is None:
             return recalled
-        renewed = _notify(replace(recalled.thread, alias=alias), standing, about, subscriptions, month, order)
+        renewed = _notify(replace(recalled.thread, alias=alias), standing, about, subscriptions, month, order, away)
         return replace(renewed, messages=recalled.messages + renewed.messages, cancel_unsent=True)
-    named = thread if thread.alias == alias else replace(thread, alias=alias)
-    return _notify(named, standing, about, subscriptions, month, order)
+    named = thread if thread.alias == alias else replace(thread, alias=alias, ended={})
+    return _notify(named, standing, about, subscriptions, month, order, away)
 
 
 def _recall(thread: Thread, subscriptions: tuple[str, ...], month: str) -> ThreadUpdate:
     if thread.recall_required:
         recall = OpenRecall(thread.version + 1, thread.alias, month, frozenset(subscriptions))
-        after = replace(thread, version=recall.version, recall_required=False, held={}, recall=recall)
+        after = replace(thread, version=recall.version, recall_required=False, held={}, ended={}, recall=recall)
         return ThreadUpdate(
             after, (OutboundMessage(thread.alias, recall.version, month, subscriptions),), cancel_unsent=True
         )
-    brought, messages = _bring_recall(replace(thread, held={}), subscriptions)
+    brought, messages = _bring_recall(replace(thread, held={}, ended={}), subscriptions)
     return ThreadUpdate(brought, messages, cancel_unsent=True)
 
 
@@ -155,6 +160,22 @@ def _bring_recall(thread: Thread, subscriptions: tuple[str, ...]) -> tuple[Threa
     return replace(thread, recall=recall), (OutboundMessage(recall.alias, recall.version, recall.month, missing),)
 
 
+def succeeded(thread: Thread, successors: Mapping[str, str]) -> Thread:
+    """The thread when these subscriptions have each been replaced by another one that leads to the same system: that is
+    told anew what stands, and is behind with what its predecessor was told."""
+
+    def by_successors(each: Held) -> Held:
+        replaced = (each.sent_via | each.behind) & successors.keys()
+        now = {successors[s] for s in replaced} - each.sent_via
+        return replace(each, behind=(each.behind - replaced) | now) if replaced else each
+
+    return replace(
+        thread,
+        held={opportunity: by_successors(each) for opportunity, each in thread.held.items()},
+        ended={opportunity: by_successors(each) for opportunity, each in thread.ended.items()},
+    )
+
+
 def _notify(
     thread: Thread,
     standing: Mapping[str, MatchSummary],
@@ -162,19 +183,22 @@ def _notify(
     subscriptions: Mapping[str, Wants],
     month: str,
     order: Callable[[str], str],
+    away: Collection[str],
 ) -> ThreadUpdate:
     if not subscriptions:
         return ThreadUpdate(thread)
     to_all = tuple(sorted(subscriptions))
     thread, recalls = _bring_recall(thread, to_all)  # what consent was given again for may not be all that is held
-    held = dict(thread.held)
+    held, ended = dict(thread.held), dict(thread.ended)
     version = thread.version
     messages = list(recalls)
     for opportunity in sorted(about, key=order) if len(about) > 1 else about:
-        now, before = standing.get(opportunity), held.get(opportunity)
-        via = before.sent_via if before else frozenset()
+        now, before, past = standing.get(opportunity), held.get(opportunity), ended.get(opportunity)
+        via = before.sent_via if before else frozenset[str]()
+        behind = frozenset[str]().union(*(each.behind for each in (before, past) if each))
+        left_behind = frozenset(s for s in away if s in via or s in behind)
         if now is not None:
-            missing = tuple(s for s in to_all if s not in via and subscriptions[s](now))
+            missing = tuple(s for s in to_all if s not in via and (s in behind or subscriptions[s](now)))
             # told by none: its end may have arrived under this version
             changed = before is None or before.summary != now or not via
             told = tuple(s for s in to_all if s in via or s in missing) if changed else missing
@@ -182,22 +206,38 @@ def _notify(
                 continue
             if changed:
                 version += 1
-                held[opportunity] = Held(now, version, month, frozenset(told))
-                # others knew what stood before, these did not
-                joined = tuple(s for s in told if before is not None and s not in via)
-                content_before = content(before.summary if before else None)
-                for whom, knew in ((tuple(s for s in told if s not in joined), content_before), (joined, UNKNOWN)):
-                    if whom:
-                        messages.append(OutboundMessage(thread.alias, version, month, whom, now, "proposed", knew))
+                held[opportunity] = Held(now, version, month, frozenset(told), left_behind)
+                ended.pop(opportunity, None)
+                messages += _messages(thread.alias, held[opportunity], told, before, subscriptions, "proposed")
             elif before is not None:
-                held[opportunity] = replace(before, sent_via=via | set(told))
+                ended.pop(opportunity, None)
+                held[opportunity] = replace(before, sent_via=via | set(told), behind=behind - set(told))
                 messages.append(OutboundMessage(thread.alias, before.version, before.month, told, now, "proposed"))
         elif before is not None:
             version += 1
             del held[opportunity]
-            told = tuple(s for s in to_all if s in via) or to_all  # who was told may be gone: then whoever is there
-            messages.append(
-                OutboundMessage(thread.alias, version, month, told, before.summary, "ended", content(before.summary))
-            )
+            # who was told may be gone: then whoever is there
+            told = tuple(s for s in to_all if s in via or s in behind) or to_all
+            ended[opportunity] = Held(before.summary, version, month, frozenset(), left_behind)
+            messages += _messages(thread.alias, ended[opportunity], told, before, subscriptions, "ended")
+        elif past is not None:
+            told = tuple(s for s in to_all if s in behind)
+            if told:
+                messages.append(OutboundMessage(thread.alias, past.version, past.month, told, past.summary, "ended"))
+            ended[opportunity] = replace(past, behind=left_behind)
     messages.sort(key=lambda message: message.version)  # also of what one subscription alone is told later
-    return ThreadUpdate(replace(thread, version=version, held=held), tuple(messages))
+    owed = {opportunity: end for opportunity, end in ended.items() if end.behind}
+    return ThreadUpdate(replace(thread, version=version, held=held, ended=owed), tuple(messages))
+
+
+def _messages(
+    alias: str, now: Held, told: tuple[str, ...], before: Held | None, subscriptions: Collection[str], state: State
+) -> Iterator[OutboundMessage]:
+    """What is said of one opportunity. Whoever joins did not know what stood before. Nor is it sure of the others when
+    one has gone: that may have told it, while what these were to tell had not left, and would be taken back unsaid."""
+    gone = before is not None and not all(s in subscriptions for s in before.sent_via)
+    joined = tuple(s for s in told if before is not None and (gone or s not in before.sent_via))
+    content_before = content(before.summary if before else None)
+    for whom, knew in ((tuple(s for s in told if s not in joined), content_before), (joined, UNKNOWN)):
+        if whom:
+            yield OutboundMessage(alias, now.version, now.month, whom, now.summary, state, knew)

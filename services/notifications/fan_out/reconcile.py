@@ -28,7 +28,7 @@ from services.notifications.documents import (
     ThreadDocument,
 )
 from services.notifications.domain.notice_envelope import month_of
-from services.notifications.domain.notice_threads import Held, OutboundMessage, update_thread
+from services.notifications.domain.notice_threads import Held, OutboundMessage, succeeded, update_thread
 from services.notifications.domain.permission import alias_to_tell
 from services.notifications.mappers import (
     Causation,
@@ -165,10 +165,8 @@ class Reconciler:
         return alias_to_tell(subject, recipient, self._today(work.earliest))
 
     @staticmethod
-    def _active(work: UnitOfWork, recipient: str) -> dict[str, SubscriptionDocument]:
-        return {
-            s["_id"]: s for s in SUBSCRIPTIONS.find(work, "agency", recipient, shared=True) if s["state"] in TAKING_PART
-        }
+    def _subscriptions(work: UnitOfWork, recipient: str) -> list[SubscriptionDocument]:
+        return SUBSCRIPTIONS.find(work, "agency", recipient, shared=True)
 
     def _bring_up_to_date(
         self,
@@ -181,7 +179,8 @@ class Reconciler:
         whole: bool,
         cause: Causation | None,
     ) -> None:
-        alias, active = self._alias(work, kept, recipient), self._active(work, recipient)
+        alias, subscriptions = self._alias(work, kept, recipient), self._subscriptions(work, recipient)
+        active = _taking_part(subscriptions)
         if before is None and (alias is None or not active):
             return
         document = before or thread_document(recipient, person, thread_of(None), {})
@@ -190,8 +189,11 @@ class Reconciler:
         thread = replace(thread, untold=thread.untold and not later)
         if left_behind := self._endings_left_behind(work, document, active):
             thread = replace(thread, held={**left_behind, **thread.held})
+        if successors := {each: s["_id"] for s in subscriptions for each in s.get("instead_of", ())}:
+            thread = succeeded(thread, successors)
         standing = {m["opportunity"]: match_summary(m) for m in matches if m["stands"]}
-        about = set(standing) | {m["opportunity"] for m in matches} | (set(thread.held) if whole else set())
+        told = {*thread.held, *thread.ended} if whole else set()
+        about = set(standing) | {m["opportunity"] for m in matches} | told
         # only when there may be something to forget: what has left us and is still open counts as told
         if_sent = frozenset[str]()
         if (alias != thread.alias or thread.untold) and not thread.recall_required:
@@ -207,6 +209,7 @@ class Reconciler:
             {id: wants(subscription) for id, subscription in active.items()},
             month_of(work.now),
             lambda opportunity: self._ids.derived("order", recipient, person, opportunity),
+            [s["_id"] for s in subscriptions if s["_id"] not in active],
         )
         after = thread_document(
             recipient,
@@ -229,7 +232,7 @@ class Reconciler:
 
     def _as_before(self, work: UnitOfWork, thread: ThreadDocument) -> bool:
         """Whether no subscription has gone that something waits for, nor come that is still to bring an open recall."""
-        active, recall = self._active(work, thread["recipient"]).keys(), thread["recall"]
+        active, recall = _taking_part(self._subscriptions(work, thread["recipient"])).keys(), thread["recall"]
         brought = recall is None or recall["taken"] or active <= set(recall["sent_via"])
         return brought and thread["queues"].keys() <= active
 
@@ -245,7 +248,9 @@ class Reconciler:
         if document["queues"].keys() <= active.keys():
             return {}
         return {
-            told.opportunity: Held(told, delivery["version"], delivery["month"], frozenset())
+            told.opportunity: Held(
+                told, delivery["version"], delivery["month"], frozenset(), frozenset({delivery["subscription"]})
+            )
             for delivery in self.queues.open(work, document)
             if delivery["subscription"] not in active
             and delivery["match_state"] == "ended"
@@ -281,6 +286,10 @@ class Reconciler:
             if message.summary is None and thread["recall"] and thread["recall"]["if_sent"]:
                 delivery["if_sent"] = thread["recall"]["if_sent"]
             self.queues.enqueue(work, thread, delivery)
+
+
+def _taking_part(subscriptions: Iterable[SubscriptionDocument]) -> dict[str, SubscriptionDocument]:
+    return {each["_id"]: each for each in subscriptions if each["state"] in TAKING_PART}
 
 
 def _in_doubt(before: RecallEntry | None, if_sent: Set[str]) -> list[str]:

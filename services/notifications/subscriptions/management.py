@@ -40,6 +40,7 @@ from shared.kit.web.problems import not_found
 
 T = TypeVar("T")
 MOST_SUBSCRIPTIONS = 20  # of one agency
+MOST_REPLACED = 20  # one after the other, whose systems one knows to be its own
 MOST_SECRETS = 4  # that sign at the same time: the new one, and those in their grace
 
 
@@ -123,8 +124,9 @@ class Subscriptions:
                     others += 1
                 elif other["state"] != "disabled":
                     raise problems.taken(other["_id"])
-                else:
-                    SUBSCRIPTIONS.delete(work, other["_id"])  # this one takes its place
+                else:  # this one takes its place
+                    SUBSCRIPTIONS.delete(work, other["_id"])
+                    document["instead_of"] = [*other.get("instead_of", ()), other["_id"]][-MOST_REPLACED:]
             if others >= MOST_SUBSCRIPTIONS:
                 raise problems.too_many_subscriptions()
             # both of two requests at once write this document, so that one of them sees the other

@@ -48,6 +48,7 @@ from services.notifications.subscriptions.management import Subscriptions
 from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.base.clock import Clock
 from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import UnitOfWork
 from shared.kit.web.problems import Problem
 from tests.support.memory_store import at_once
 from tests.unit.notifications.feeds_at_will import Feeds
@@ -70,8 +71,8 @@ MOST_ROUNDS = 200
 ALWAYS = {"hear": 12, "follow": 2, "resync": 6, "claim": 12, "send": 12, "answer": 12, "release": 2, "wait": 4}
 SOMETIMES = {
     "hear_again": 1, "person": 4, "match": 5, "agency": 1, "let_go": 2, "die": 1, "lose_lease": 1, "end_recalled": 2,
-    "probe": 2, "begin": 2, "end": 1, "pause": 2, "resume": 3, "change": 3, "rotate": 1, "send_again": 3, "recover": 2,
-    "recovery": 5, "stop_recovery": 1, "acknowledge": 5, "pull": 2,
+    "probe": 2, "begin": 2, "end": 1, "go_away": 4, "pause": 2, "resume": 3, "change": 3, "rotate": 1, "send_again": 3,
+    "recover": 2, "recovery": 5, "stop_recovery": 1, "acknowledge": 5, "pull": 2,
     "lose_cursor": 1, "snapshot": 2, "file": 2, "lapse": 2, "doubt": 1,
 }  # fmt: skip
 
@@ -138,7 +139,8 @@ class Life(Replicas):
         self.log: list[str] = []
         for agency in AGENCIES:
             self._say_agency(agency, True)
-            self.begin(agency)
+            for _ in range(random.choice((1, 2, 3))):
+                self.begin(agency)
         self.people = PEOPLE_KNOWN[: random.randint(1, len(PEOPLE_KNOWN))]
         for person in self.people:
             self._say_person(person, {"notice": tuple(AGENCIES), "matching": True, "active": True})
@@ -269,7 +271,11 @@ class Life(Replicas):
             ordered["blocked_head_seconds"] = MOST_BLOCKED
         url = f"https://{self.one(URLS)}.example.org/"
         wishes = Wishes() if feed else Wishes(url, new_secret(), filter=self.one(FILTERS), **ordered)
-        self.asked(self.subscriptions.subscribe(agency, FEED if feed else WEBHOOK, wishes))
+        disabled = self.world.all(SUBSCRIPTIONS, agency=agency, channel=WEBHOOK, state="disabled")
+        (before,) = [s["_id"] for s in disabled if not feed and self.credentials.target_of(s) == url] or (None,)
+        created = self.asked(self.subscriptions.subscribe(agency, FEED if feed else WEBHOOK, wishes))
+        if created is not None and before is not None:
+            self.systems[created.subscription["_id"]] = self.systems[before]
 
     def end(self) -> None:
         if found := self._some():
@@ -282,6 +288,19 @@ class Life(Replicas):
     def resume(self) -> None:
         if found := self._some(state=self.one(("paused", "disabled"))):
             self.asked(self.subscriptions.resume(found["agency"], found["_id"]))
+
+    def go_away(self) -> None:
+        """As where an endpoint answers that it is gone; another subscription of its agency stays."""
+        for found in self.world.all(SUBSCRIPTIONS, channel=WEBHOOK, state="active"):
+            agency = found["agency"]
+            if len(self.world.all(SUBSCRIPTIONS, agency=agency, state="active")) > 1:
+                gone: Any = {**found, "state": "disabled", "reason": "gone"}
+
+                def do(work: UnitOfWork, gone: Any = gone) -> None:
+                    SUBSCRIPTIONS.save(work, gone)
+                    request_resync(work, gone["agency"])
+
+                return self.world.perform(Operation(lambda work: [RESYNCS.by_id(agency)], do))  # noqa: B023  performed at once
 
     def change(self) -> None:
         if not (found := self._some(channel=WEBHOOK)):
@@ -347,17 +366,22 @@ class Life(Replicas):
 
     def drain(self) -> None:
         """From now on all goes well: everything is heard and answered, every replica lives, and time passes, until
-        nothing moves any more. What was disabled stays so, but each agency has something by which it can be told."""
+        nothing moves any more. Of what was disabled some stays so, but each agency has something by which it can be
+        told."""
         if self.world.doubt:
             self.doubt()
         self.lapse()
+        for (name, opening), match in list(self.matches.items()):
+            if match["stands"] and self.random.random() < 0.5:
+                self._say_match(name, opening, {**match, "stands": False})
         while self.said:
             self.hear()
         self.follow()
         for each in list(self.under_way):
             self._unsent(each) if each.verdict is None else self._answer(each)
-        for found in self.world.all(SUBSCRIPTIONS, state="paused"):
-            self.asked(self.subscriptions.resume(found["agency"], found["_id"]))
+        for found in self.world.all(SUBSCRIPTIONS):
+            if found["state"] == "paused" or (found["state"] == "disabled" and self.random.random() < 0.8):
+                self.asked(self.subscriptions.resume(found["agency"], found["_id"]))
         for agency in AGENCIES:
             while not self.world.all(SUBSCRIPTIONS, agency=agency, state="active"):
                 self.begin(agency)

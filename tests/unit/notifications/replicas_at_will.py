@@ -4,7 +4,7 @@ world's dictionaries. A part of a life (at_will.py)."""
 from __future__ import annotations
 
 import copy
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,6 +54,7 @@ class Replicas:
         self.under_way: list[Held] = []
         self.replicas = ["r1", "r2"]
         self.answers = REACHED + random.choice(((), (GONE,) * 6, (BAD,) * 12, (LOST,) * 6, (TAKEN,) * 20))
+        self.systems = defaultdict[str, list[Any]](list)  # by subscription, what the system it leads to was told
         self.sent: Callable[[dict[str, Any]], None] = lambda claimed: None  # told of what leaves, before it does
         world.webhook._on_due = self._born
 
@@ -117,7 +118,9 @@ class Replicas:
                 one.verdict = ABORTED
             self.sent(claimed)
             if reaches:
-                self.world.partners[claimed["recipient"]].append(self.world.messages.of(claimed))  # type: ignore[arg-type]  # stored
+                told = self.world.messages.of(claimed)  # type: ignore[arg-type]  # stored
+                self.world.partners[claimed["recipient"]].append(told)
+                self.systems[claimed["subscription"]].append(told)
 
     def _allowed(self, claimed: dict[str, Any]) -> bool:
         (agency,) = self.world.all(KEPT_AGENCIES, _id=claimed["recipient"])

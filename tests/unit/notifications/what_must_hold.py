@@ -11,6 +11,7 @@ import bson
 
 from services.notifications.delivery_queues import may_be_held, ordered_with, unblocked
 from services.notifications.documents import (
+    DELIVERED,
     DELIVERIES,
     DUE,
     ENDED,
@@ -19,8 +20,10 @@ from services.notifications.documents import (
     RECOVERIES,
     SENDING,
     SERVED,
+    SUBSCRIPTIONS,
     THREADS,
     WAITING,
+    WEBHOOK,
 )
 from shared.kit.store.mongo import UTC_CODEC
 from shared.kit.store.store import Operation
@@ -222,12 +225,27 @@ class WhatMustHold:
             for agency in AGENCIES:  # also who reads its feed, and nothing else
                 if life.feeds.feed_of(agency) is not None:
                     assert holding(life.feeds.told[agency]) == desired[agency], ("by its feed alone", agency)
+            for each in world.all(SUBSCRIPTIONS, channel=WEBHOOK, state="active"):
+                self._system_alone(each, desired[each["agency"]])
             return
         for agency in AGENCIES:
             allowed = {life.alias(name, agency) for name in life.people if life.may(agency, name)}
             for alias in {alias for alias, _ in held[agency]} - allowed:
                 recalls = world.all(DELIVERIES, alias=alias, about="recall", recipient=agency)
                 assert any(d["state"] == "failed" for d in recalls), ("not recalled", agency, alias)
+
+    def _system_alone(self, subscription: Any, desired: set[tuple[str, str]]) -> None:
+        """Also what one subscription alone has told its system. What is acknowledged, by whatever subscription it came,
+        is not told it any more: of an opening, as what it was itself to be told."""
+        systems, agency = self._life.systems, subscription["agency"]
+        told = systems[subscription["_id"]]
+        acknowledged = [
+            self._life.world.messages.of(each)
+            for each in self._life.world.all(DELIVERIES, recipient=agency, acknowledged=True)
+            if each["about"] == "recall" or (each["state"] == DELIVERED and systems[each["subscription"]] is told)
+        ]
+        holds = holding([*told, *acknowledged])
+        assert holds == desired, ("by one system alone", subscription["_id"], holds ^ desired)
 
     @staticmethod
     def _one_id_says_one_thing(told: list[Any]) -> None:
