@@ -6,24 +6,35 @@ import re
 from datetime import date, timedelta
 
 _PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})")
-_PARTS = re.compile(r"(\d{4}|\d{2})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})\D{0,2}(?:\s+\d{1,2}:\d{2}(?::\d{2})?(?:\.0+)?)?")
+_SHORT = re.compile(r"(\d{2})(\d{2})(\d{2})")
+_PARTS = re.compile(
+    r"['\u2018\u2019]?(\d{4}|\d{2})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})(?:\D{0,2}|\D{0,2}\(([월화수목금토일])(?:요일)?\))"
+    r"(?:(?:\s+|T)(?:오전\s|오후\s)?\d{1,2}:\d{2}(?::\d{2})?(?:\.0+)?)?"
+)
 _MONTH = re.compile(r"(\d{4})\D{0,3}(\d{1,2})\D{0,2}")
 _ENGLISH = re.compile(r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-(\d{2})")
-_SERIAL = re.compile(r"[2-7]\d{4}(?:\.0+)?")
+_SERIAL = re.compile(r"[2-7]\d{4}(?:\.\d+)?")  # behind the point is the time of the day
 _FIRST_SERIAL = date(1899, 12, 30)  # so that the numbers are right from March 1900 on
+_WEEK = "월화수목금토일"
 _NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def read_day(text: str, this_century_until: int | None) -> date | None:
-    """A day; None for what is none. Of two digits a year is of this century, or with a bound (for dates of birth) only
-    up to it and else of the last."""
-    found = _PLAIN.fullmatch(text.strip()) or _PARTS.fullmatch(text.strip())
+    """A day; None for what is none. Of two digits a year is of this century, or with a bound (for dates of birth, which
+    may have six digits) only up to it and else of the last. A day of the week that is not that day's says that one of
+    them is wrong."""
+    text = text.strip()
+    found = _PLAIN.fullmatch(text) or _PARTS.fullmatch(text)
+    if found is None and this_century_until is not None:
+        found = _SHORT.fullmatch(text)
     if found is None:
         return None
     year = int(found[1])
     if len(found[1]) == 2:
         year += 2000 if this_century_until is None or year <= this_century_until else 1900
-    return _day(year, int(found[2]), int(found[3]))
+    day = _day(year, int(found[2]), int(found[3]))
+    of_the_week = found[4] if found.re is _PARTS else None
+    return None if day is None or (of_the_week and _WEEK[day.weekday()] != of_the_week) else day
 
 
 def read_month(text: str) -> str | None:

@@ -143,6 +143,14 @@ class TestCells:
             ("26/12/31", "2026-12-31", []),
             ("2026-12-31 00:00:00", "2026-12-31", []),
             ("46387", "2026-12-31", ["serial-date"]),
+            ("46387.75", "2026-12-31", ["serial-date"]),
+            ("2026년 12월 31일(목)", "2026-12-31", []),
+            ("2026. 12. 31. (목요일)", "2026-12-31", []),
+            ("2026-12-31(금)", "2026-12-31(금)", []),  # one of the two is wrong
+            ("2026-12-31 오후 6:00:00", "2026-12-31", []),
+            ("2026-12-31T18:00:00", "2026-12-31", []),
+            ("'26.12.31", "2026-12-31", []),
+            ("261231", "261231", []),  # of dates of birth alone
             ("곧", "곧", []),  # the contract says what is wrong with it
             ("2026-02-30", "2026-02-30", []),
         ],
@@ -150,7 +158,9 @@ class TestCells:
     def test_days(self, cell: str, day: str, rules: list[str]) -> None:
         assert self.one("마감일", cell) == (day, rules)
 
-    @pytest.mark.parametrize(("cell", "day"), [("91-03-02", "1991-03-02"), ("05.01.31", "2005-01-31")])
+    @pytest.mark.parametrize(
+        ("cell", "day"), [("91-03-02", "1991-03-02"), ("05.01.31", "2005-01-31"), ("910302", "1991-03-02")]
+    )
     def test_nobody_is_born_in_the_future(self, cell: str, day: str) -> None:
         assert self.one("생년월일", cell, "person-enrolled") == (day, [])
 
