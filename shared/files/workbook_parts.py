@@ -25,7 +25,8 @@ MOST_UNPACKED = 600_000_000  # bytes, all parts together: read as a stream
 MOST_BETWEEN = 150_000  # bytes between two tags, a tag included: the text of a cell has 32,767 characters at most
 MOST_TAGS = 20_000  # of one element that is held, as a row is
 DEEPEST = 30  # elements in one another
-SHORTEST = 16  # bytes of a shared string: shorter ones cost time, and there are no more of them
+SHORTEST = 64  # bytes that an element beside the rows counts as: many short ones cost time, whatever they hold
+MOST_WITHOUT = 500_000  # elements without any that is asked for: others wait for the thread
 LONGEST_FORMAT = 255  # characters: Excel's own bound, and telling whether it is a day's takes the square of it
 _RELATIONS = "xl/_rels/workbook.xml.rels"
 _KOREAN_DAYS = frozenset((*range(27, 32), 36, *range(50, 59)))  # built in where Excel is Korean, and written nowhere
@@ -124,14 +125,16 @@ def elements(part: IO[bytes], *wanted: str, most: int | None = None) -> Iterator
     """Each of these elements once it is whole, with the name of the one around it; of all others only their names are
     known. `*`: whatever stands in the outermost; `most`: elements of all. Raises Unreadable, expat.ExpatError."""
     reader = _Elements(frozenset(name if name == "*" else f"{SHEET_MAIN_NS}}}{name}" for name in wanted))
-    fed = 0
+    fed = seen = 0
     while piece := part.read(PIECE):
         reader.parser.Parse(piece, False)
         fed += len(piece)
         if fed - reader.parser.CurrentByteIndex > MOST_BETWEEN:  # of one tag, or what else is read as a whole
             raise too_large()
-        if most is not None and reader.count > most:
+        if reader.count - seen > MOST_WITHOUT or (most is not None and reader.count > most):
             raise too_large()
+        if reader.found:
+            seen = reader.count
         while reader.found:
             yield reader.found.popleft()
     reader.parser.Parse(b"", True)

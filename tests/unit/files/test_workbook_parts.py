@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from shared.files import Unreadable
-from shared.files.workbook_parts import DEEPEST, LONGEST_FORMAT, MOST_TAGS, Parts
+from shared.files import EmptyRows, Unreadable
+from shared.files.rows import MOST_COLUMNS
+from shared.files.workbook_parts import DEEPEST, LONGEST_FORMAT, MOST_TAGS, MOST_WITHOUT, Parts
 from shared.files.xlsx_rows import xlsx_rows
 from tests.support.files import A_JOB, JOB, converted, data_of, findings, with_part, xlsx_of
 
@@ -117,6 +118,17 @@ class TestWhatIsHeld:
         content = one_sheet(ONE, "worksheets/sheet1.xml", **others)
         assert refused(content, 100_000) == "workbook-too-large"
         assert cells(content) == [{0: "one"}]
+
+    @pytest.mark.parametrize("place", ["{rows}{others}", "{others}{rows}"])
+    def test_what_goes_on_without_a_row_is_not_read_to_its_end(self, place: str) -> None:
+        rows = place.format(rows=ONE, others="<a/>" * (MOST_WITHOUT + 50_000))
+        assert refused(one_sheet(rows)) == "workbook-too-large"
+
+    def test_an_empty_row_with_very_many_cells_counts_as_several(self) -> None:
+        rows = ONE + f"<row>{'<c/>' * (10 * MOST_COLUMNS)}</row>" * 2
+        assert cells(one_sheet(rows)) == [{0: "one"}]
+        with pytest.raises(Unreadable, match="too-many-empty-rows"):
+            list(xlsx_rows(io.BytesIO(one_sheet(rows)), empty=EmptyRows(20)))
 
     def test_a_row_is_forgotten_once_the_next_is_read(self) -> None:
         rows = "".join(f'<row r="{number}"/>' for number in range(1, 10)) + "<mergeCells><mergeCell/></mergeCells>"
