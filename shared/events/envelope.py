@@ -40,6 +40,7 @@ _DATASCHEMA = re.compile(r"/([a-z0-9-]{1,60})/([0-9]{1,6})$")
 MOST_HEADERS = 200  # of one record, those of other programs included
 LONGEST_TIME = 64  # characters: any number of digits may follow the second
 _TIME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}")
+_SECOND = slice(17, 19)  # of such a text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +83,22 @@ def isotime(moment: datetime) -> str:
 
 @lru_cache(4_096)
 def parse_time(text: str) -> datetime:
-    """An RFC 3339 time with zone, in UTC. Raises ValueError."""
+    """An RFC 3339 time with zone, in UTC; a leap second, which stands at the end of a day of UTC and which no clock of
+    ours has, is the second before it. Raises ValueError."""
     if len(text) > LONGEST_TIME or not _TIME.match(text):
         raise ValueError("not an RFC 3339 time")
+    if leaps := text[_SECOND] == "60":
+        text = f"{text[: _SECOND.start]}59{text[_SECOND.stop :]}"
     moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
     if moment.tzinfo is None:
         raise ValueError("a time without zone")
     try:
-        return moment.astimezone(UTC)
+        moment = moment.astimezone(UTC)
     except OverflowError:
         raise ValueError("outside the years 1 to 9999 in UTC") from None
+    if leaps and (moment.hour, moment.minute) != (23, 59):
+        raise ValueError("no leap second")
+    return moment
 
 
 def dump_data(data: Model | Dumped) -> bytes:

@@ -149,6 +149,15 @@ class TestTimes:
         assert isotime(moment) == "2026-11-20T00:00:00Z"
         assert parse_time("2026-11-20t09:00:00+09:00") == moment
 
+    @pytest.mark.parametrize("text", ["2016-12-31T23:59:60Z", "2017-01-01T08:59:60.25+09:00"])
+    def test_a_leap_second_is_the_second_before_it(self, text: str) -> None:
+        assert f"{parse_time(text):%FT%T}" == "2016-12-31T23:59:59"
+
+    @pytest.mark.parametrize("text", ["2016-12-31T23:59:60+09:00", "2016-12-31T23:58:60Z", "2016-12-31T23:59:61Z"])
+    def test_there_is_no_other_second_of_that_number(self, text: str) -> None:
+        with pytest.raises(ValueError, match="second"):
+            parse_time(text)
+
     def test_without_zone_are_a_bug(self) -> None:
         with pytest.raises(ValueError, match="zone"):
             isotime(datetime(2026, 11, 20))  # noqa: DTZ001 - that is the point

@@ -35,6 +35,12 @@ class TestEnvelope:
         assert refused.problem is not None
         assert (refused.problem.rule, "dataschema" in refused.problem.remedy["en"]) == ("unknown-field", True)
 
+    async def test_a_number_that_is_too_long_is_told_how_long_it_may_be(self, house: House) -> None:
+        refused = await house.send("job-posted", example("job-posted"), by="gjf", sequence=2**63 - 1)
+        assert refused.problem is not None
+        assert (refused.problem.field, refused.problem.rule) == ("/sequence", "wrong-form")
+        assert all("18" in sentence for sentence in refused.problem.remedy.values())
+
     async def test_data_may_come_as_base64_as_the_official_sdk_sends_it(self, house: House) -> None:
         event = house.event("job-posted", {}, by="gjf")
         del event["data"]
