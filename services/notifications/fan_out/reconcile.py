@@ -218,7 +218,7 @@ class Reconciler:
             document["queues"],
         )
         if if_sent and after["recall"]:
-            after["recall"]["if_sent"] = _in_doubt(document["recall"], if_sent)
+            after["recall"]["if_sent"] = _in_doubt(document["recall"], thread.alias, if_sent)
         self._cancel_unsent(work, after, active, following.cancel_unsent)
         causes = {m["opportunity"]: m["cause"] for m in matches}
         for message in following.messages:
@@ -292,10 +292,11 @@ def _taking_part(subscriptions: Iterable[SubscriptionDocument]) -> dict[str, Sub
     return {each["_id"]: each for each in subscriptions if each["state"] in TAKING_PART}
 
 
-def _in_doubt(before: RecallEntry | None, if_sent: Set[str]) -> list[str]:
-    """What a recall is for that takes the place of the one ``before``, if these leave; none: for something surely. What
-    that one is for without a doubt, and nobody has obeyed it, this one is for, too: it must not turn out needless."""
-    if before is None or before["taken"]:
+def _in_doubt(before: RecallEntry | None, alias: str, if_sent: Set[str]) -> list[str]:
+    """What a recall of this alias is for that takes the place of the one ``before``, if these leave; none: for
+    something surely. What that one is for without a doubt, and nobody has obeyed it, this one is for, too: it must not
+    turn out needless. But not what was told under another alias: it would tell of this one."""
+    if before is None or before["taken"] or before["alias"] != alias:
         return sorted(if_sent)
     return sorted({*if_sent, *before["if_sent"]}) if before["if_sent"] else []
 
