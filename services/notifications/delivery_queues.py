@@ -62,6 +62,14 @@ def nothing_of_it_left(recall: DeliveryFields, possibly_sent: Mapping[str, bool]
     return bool(doubted) and not any(possibly_sent.get(id, True) for id in doubted)
 
 
+def known_to_have_left(delivery: DeliveryFields) -> bool:
+    """Whether its recipient may look it up, whatever became of it. That it was claimed is enough, but for a recall that
+    may be needless, which tells of somebody: of that an attempt or an answer was written down."""
+    if not delivery.get("if_sent"):
+        return delivery["possibly_sent"]
+    return delivery["acknowledged"] or (delivery["possibly_sent"] and delivery["attempts"] > 0)
+
+
 def leave_untold(work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
     """This was found forbidden as it was to be told (`mark_untold`). Whether that is new."""
     recalled = thread["recall"]["version"] if thread["recall"] else 0
@@ -251,7 +259,7 @@ class Queues:
             delivery["ended"] = work.trusted
         # that it was to be told, and then was not, would tell its recipient of a consent that ended
         needless = delivery["about"] == "notice" or reason == NOTHING_LEFT
-        delivery["listed"] = not (state == DROPPED and needless and not delivery["possibly_sent"])
+        delivery["listed"] = not (state == DROPPED and needless and not known_to_have_left(delivery))
         if may_be_held(thread, delivery):
             thread["recall_required"] = True
         if state == DELIVERED:
@@ -335,7 +343,7 @@ class Queues:
             return
         recall["taken"] = True
         for each in self.open(work, thread):
-            if each["about"] == "recall" and each["version"] == recall["version"] and not each["possibly_sent"]:
+            if each["about"] == "recall" and each["version"] == recall["version"] and each["state"] in _UNSENT:
                 self._end(work, thread, each, DROPPED, NOTHING_LEFT)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from services.notifications.delivery.data_loader import DataLoader
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions
-from services.notifications.delivery_queues import nothing_of_it_left
+from services.notifications.delivery_queues import known_to_have_left, nothing_of_it_left
 from services.notifications.documents import (
     AGENCIES,
     SUBSCRIPTIONS,
@@ -148,8 +148,8 @@ async def recheck_before_send(
     people: Mapping[str, PersonDocument] = {}
     floors: Mapping[str, Document] = {}
     left: Mapping[str, bool] = {}
-    # a recall that may have left before is sent again, whatever became of what it is for
-    doubtful = [d for d in deliveries if d.get("if_sent") and not d["possibly_sent_before"]]
+    # also one that may have left before: who held it may have been killed before it left
+    doubtful = [d for d in deliveries if d.get("if_sent")]
     if told_of or doubtful:
         endpoint, agency, people, floors, left = await asyncio.gather(
             reads.subscription(subscription),
@@ -231,7 +231,7 @@ def endpoint_of(work: UnitOfWork, subscription: str) -> EndpointRead | None:
 async def without_forbidden(repository: Repository, deliveries: Sequence[DeliveryDocument]) -> list[DeliveryDocument]:
     """Without what has not left us and will not: notices that their people do not allow any more, and recalls of what
     has not left either. Until these are dropped nobody is to learn that there would have been one."""
-    unsent = [d for d in deliveries if not d["possibly_sent"]]
+    unsent = [d for d in deliveries if not known_to_have_left(d)]
     people = sorted({d["person"] for d in unsent if d["about"] == "notice"})
     doubted = sorted({id for d in unsent for id in d.get("if_sent", ())})
     if not people and not doubted:
@@ -247,7 +247,7 @@ async def without_forbidden(repository: Repository, deliveries: Sequence[Deliver
         # whatever the day: what ends by the calendar is dropped by the calendar
         return alias_to_tell(subject, delivery["recipient"], date.min) == delivery["alias"]
 
-    return [delivery for delivery in deliveries if delivery["possibly_sent"] or goes(delivery)]
+    return [delivery for delivery in deliveries if known_to_have_left(delivery) or goes(delivery)]
 
 
 def is_open(endpoint: SubscriptionDocument | None, now: datetime, about: About = "notice") -> bool:

@@ -70,9 +70,9 @@ MOST_ROUNDS = 200
 
 ALWAYS = {"hear": 12, "follow": 2, "resync": 6, "claim": 12, "send": 12, "answer": 12, "release": 2, "wait": 4}
 SOMETIMES = {
-    "hear_again": 1, "person": 4, "match": 5, "agency": 1, "let_go": 2, "die": 1, "lose_lease": 1, "end_recalled": 2,
-    "probe": 2, "begin": 2, "end": 1, "go_away": 4, "pause": 2, "resume": 3, "change": 3, "rotate": 1, "send_again": 3,
-    "recover": 2, "recovery": 5, "stop_recovery": 1, "acknowledge": 5, "pull": 2,
+    "hear_again": 1, "person": 4, "rename": 1, "match": 5, "agency": 1, "let_go": 2, "die": 1, "lose_lease": 1,
+    "end_recalled": 2, "probe": 2, "begin": 2, "end": 1, "go_away": 4, "pause": 2, "resume": 3, "change": 3,
+    "rotate": 1, "send_again": 3, "recover": 2, "recovery": 5, "stop_recovery": 1, "acknowledge": 5, "pull": 2,
     "lose_cursor": 1, "snapshot": 2, "file": 2, "lapse": 2, "doubt": 1,
 }  # fmt: skip
 
@@ -182,6 +182,12 @@ class Life(Replicas):
         if self.random.random() < 0.1:
             self.renamed[name, self.one(list(AGENCIES))] += 1
         self._say_person(name, state)
+
+    def rename(self) -> None:
+        """All else stays, also what is under way."""
+        name = self.one(self.people)
+        self.renamed[name, self.one(list(AGENCIES))] += 1
+        self._say_person(name, self.states[name][-1])
 
     def lapse(self) -> None:
         """As the clock of intake does the day after: what has ended is taken away."""

@@ -185,8 +185,11 @@ class Replicas:
                     break
 
     def die(self) -> None:
-        """A replica is killed: nobody knows what it had under way."""
-        gone = self._another(self.one(self.replicas))
+        """A replica is killed, often one with a recall about to leave: nobody knows what it had under way."""
+        unsent = (e.claimed for e in self.under_way if e.verdict is None)
+        with_recalls = [c["owner"] for c in unsent if c["about"] == "recall" and c["owner"] in self.replicas]
+        often = with_recalls if self.random.random() < 0.7 else []
+        gone = self._another(self.one(often or self.replicas))
         self.under_way = [each for each in self.under_way if each.claimed["owner"] != gone]
 
     def lose_lease(self) -> None:

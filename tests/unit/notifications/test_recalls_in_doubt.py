@@ -10,6 +10,7 @@ import pytest
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.delivery.pre_send_check import PreSendCheck, recheck_before_send, without_forbidden
 from services.notifications.documents import DELIVERIES, THREADS
+from services.notifications.domain.attempt_verdict import Verdict
 from shared.kit.base.clock import Clock
 from tests.unit.notifications.test_permission import Database
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
@@ -103,13 +104,35 @@ async def test_it_waits_for_its_turn_as_before_when_what_it_is_for_was_taken_aga
     assert [event["type"] for event in case.world.partners["gjf"]] == ["recall"]
 
 
-async def test_one_that_may_have_left_before_is_sent_again_whatever_became_of_what_it_is_for() -> None:
+async def test_it_does_not_either_once_whoever_had_claimed_it_was_killed_and_nobody_is_shown_it() -> None:
     case = InDoubt()
-    recall = case.claimed_recall()
-    case.world.release(recall["_id"])
+    database: Any = Database(case.world)
+    case.world.release(case.claimed_recall()["_id"])
     case.world.let_go(case.held["_id"])
+    assert await without_forbidden(database, case.world.all(DELIVERIES)) == []
     again = case.claimed_recall()
-    assert (await case.look(again)).sendable == (again,)
+    assert again["possibly_sent_before"]
+    assert (await case.look(again)).needless == (again,)
+    case.world.perform(case.world.transitions.needless(again))
+    assert case.states() == {("notice", "dropped"), ("recall", "dropped")}
+    assert not any(each["listed"] for each in case.world.all(DELIVERIES))
+
+
+@pytest.mark.parametrize("looked", ["once all is known", "as it is tried again"])
+async def test_one_that_has_left_is_not_tried_again_once_it_is_known_to_be_needless_and_is_shown(looked: str) -> None:
+    case = InDoubt()
+    database: Any = Database(case.world)
+    case.world.attempt(case.recalls()[0]["_id"], Verdict("again", "http-500"))
+    case.world.let_go(case.held["_id"])
+    assert await without_forbidden(database, case.recalls()) == case.recalls()
+    if looked == "once all is known":
+        case.world.end_recalled()
+    else:
+        case.world.now = case.recalls()[0]["due"]
+        case.world.attempt(case.recalls()[0]["_id"])
+    (recall,) = case.recalls()
+    assert (recall["state"], recall["reason"], recall["listed"]) == ("dropped", "nothing-left", True)
+    assert [event["type"] for event in case.world.partners["gjf"]] == ["recall"]
 
 
 async def test_an_answer_that_somebody_gave_for_it_meanwhile_stays() -> None:
@@ -137,14 +160,14 @@ def test_an_earlier_one_that_still_waits_is_needless_by_what_it_was_itself_for()
     assert [event["type"] for event in case.world.partners["gjf"]] == ["recall"], "as long as it was in doubt"
 
 
-async def test_who_looks_up_its_deliveries_sees_none_of_what_has_not_left_and_all_of_what_may_have() -> None:
+async def test_who_looks_up_its_deliveries_sees_none_of_what_is_not_needed_before_it_has_left() -> None:
     case = InDoubt()
     database: Any = Database(case.world)
     assert len(await without_forbidden(database, case.recalls())) == 1
     case.world.let_go(case.held["_id"])
     assert await without_forbidden(database, case.world.all(DELIVERIES)) == []
     case.claimed_recall()
-    assert await without_forbidden(database, case.world.all(DELIVERIES)) == case.recalls(), "it may leave"
+    assert await without_forbidden(database, case.world.all(DELIVERIES)) == [], "it is looked at before it leaves"
 
 
 @pytest.mark.parametrize("under_way", [True, False])

@@ -104,7 +104,7 @@ class WhatMustHold:
                 assert other.version < this.version, ("a notice behind its recall", claimed, other)
         if claimed["about"] == "recall":
             own = [d for d in self._all(DELIVERIES).values() if d["thread"] == claimed["thread"]]
-            assert claimed["possibly_sent_before"] or self._has_reason(claimed, own), ("nothing had left", claimed)
+            assert self._has_reason(claimed, own), ("nothing had left", claimed)
         self._left[queue].append(this)
 
     @staticmethod
@@ -179,10 +179,14 @@ class WhatMustHold:
                     assert any(version > data["version"] for version in obeyed), ("never to be recalled", thread, data)
 
     def _has_reason(self, recall: Any, own: list[Any]) -> bool:
-        """Whether something may have left that was not recalled and obeyed before it was said."""
+        """Whether something may have left under its alias that was not recalled and obeyed before it was said."""
         after = self._obeyed[recall["thread"], recall["version"]]
         return any(
-            d["about"] == "notice" and d["possibly_sent"] and after < d["version"] < recall["version"] for d in own
+            d["about"] == "notice"
+            and d["alias"] == recall["alias"]
+            and d["possibly_sent"]
+            and after < d["version"] < recall["version"]
+            for d in own
         )
 
     def _counters(self, deliveries: dict[str, Any]) -> None:

@@ -307,7 +307,7 @@ class World:
     def is_needless(self, recall: Stored) -> bool:
         """As the check before sending finds of one that is claimed."""
         sent = {each["_id"]: each["possibly_sent"] for each in self.all(DELIVERIES)}
-        return not recall["possibly_sent_before"] and nothing_of_it_left(recall, sent)
+        return nothing_of_it_left(recall, sent)
 
     def allowed(self, delivery: Stored, later: timedelta = timedelta(0)) -> bool:
         found = self.all(PEOPLE, _id=delivery["person"])
