@@ -41,7 +41,7 @@ fi
 service=$1
 python=${2:-.venv/bin/python}
 copy=$(mktemp -d)
-trap 'rm -rf "$copy"' EXIT
+trap 'wait; rm -rf "$copy"' EXIT # what compiles beside the rest writes there
 
 fail() {
     echo "$service alone: $1" >&2
@@ -65,8 +65,6 @@ copy_without_the_others() {
 
 install() {
     "$python" deploy/ci/copy_environment.py "$copy/.venv" "requirements/$service.txt" requirements/test.txt
-    [ "$service" != matching ] || (cd "$copy" && .venv/bin/python -c \
-        'from services.matching.domain.columns.kernel import compile_kernels as compiled; compiled()')
 }
 
 # Port 1 of the loopback answers nobody. env -i: a setting of this machine must not decide the result.
@@ -95,6 +93,11 @@ run_tests() {
     .venv/bin/python -m pytest -q --numprocesses "${WORKERS:-6}" --dist loadfile --no-loadscope-reorder $(folders "$service")
 }
 
+compile_kernels() {
+    [ "$service" != matching ] || .venv/bin/python -c \
+        'from services.matching.domain.columns.kernel import compile_kernels as compiled; compiled()'
+}
+
 # Test files as pytest rewrites them are kept: else every worker would rewrite all of them, at the same time.
 compile_tests() {
     # shellcheck disable=SC2046 # one argument each
@@ -104,8 +107,11 @@ compile_tests() {
 copy_without_the_others
 install
 cd "$copy"
+compile_kernels & # for half a minute, so the rest goes on beside it
+kernels=$!
 compile_tests &
 start_without_its_servers
 import_everything
-wait
+wait "$kernels" || fail "its kernels do not compile with its own packages"
+wait # for the tests
 run_tests
