@@ -30,10 +30,10 @@ _RESERVED_BEGINNINGS = ("access-control-", "ce-", "content-", "if-", "sec-", "we
 
 
 def checked_headers(wanted: Mapping[str, object]) -> dict[str, str]:
-    """By lower-case name. Raises OptionRefused, with the name of the one that is wrong unless it is all of them."""
-    for name, value in wanted.items():
+    """By lower-case name. Raises OptionRefused, with the number of the one that is wrong unless it is all of them."""
+    for number, value in enumerate(wanted.values(), 1):
         if not isinstance(value, str):
-            raise OptionRefused("header-value", name)
+            raise OptionRefused("header-value", number=number)
     return _checked({name: str(value) for name, value in wanted.items()})
 
 
@@ -41,15 +41,17 @@ def _checked(wanted: Mapping[str, str]) -> dict[str, str]:
     if len(wanted) > MOST or sum(len(name) + len(value) for name, value in wanted.items()) > MOST_BYTES:
         raise OptionRefused("headers-size")
     found: dict[str, str] = {}
-    for name, value in wanted.items():
+    for number, (name, value) in enumerate(wanted.items(), 1):
         lower = name.lower()
         if not name.isascii() or len(name) > LONGEST_NAME or not _NAME.match(lower):
-            raise OptionRefused("header-name", name)
+            raise OptionRefused("header-name", number=number)
         if lower in found:
-            raise OptionRefused("header-twice", name)
-        if lower in _RESERVED or lower.startswith(_RESERVED_BEGINNINGS):
-            raise OptionRefused("header-reserved", name)
+            raise OptionRefused("header-twice", number=number)
+        if lower in _RESERVED:
+            raise OptionRefused("header-reserved", name=lower, number=number)
+        if lower.startswith(_RESERVED_BEGINNINGS):
+            raise OptionRefused("header-reserved", number=number)
         if len(value) > LONGEST_VALUE or not _VALUE.match(value):
-            raise OptionRefused("header-value", name)
+            raise OptionRefused("header-value", number=number)
         found[lower] = value
     return found

@@ -6,7 +6,6 @@ Refusals name field, rule and remedy, and repeat nothing that was sent.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,8 +21,6 @@ from services.notifications.domain.subscription_filters import FIELDS, FilterRef
 from shared.events.refusal import Refusal, Refused
 from shared.kit.web.problems import Problem
 from shared.reference import Pack
-
-_SHOWN_NAME = re.compile(r"[ -~]{1,64}")  # of a header that is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +95,19 @@ def filter_of(wanted: Mapping[str, Any] | None, pack: Pack, kept: str | None = N
 
 
 def headers_of(wanted: Mapping[str, object]) -> dict[str, str]:
-    """By lower-case name. Raises a 422 problem, which names the header that is wrong: never its value, and not what no
-    header is called."""
+    """By lower-case name. Raises a 422 problem, which says the number of the header that is wrong and names it only
+    where that is a word of ours: what a partner calls its headers may be anybody's name."""
     try:
         return checked_headers(wanted)
     except OptionRefused as refused:
-        name = refused.name if refused.name is not None and _SHOWN_NAME.fullmatch(refused.name) else None
-        pointer = "/headers" if name is None else "/headers/" + name.replace("~", "~0").replace("/", "~1")
         raise Problem(
-            422, "headers-refused", "These headers cannot be sent", field=pointer, rule=refused.rule, header=name
+            422,
+            "headers-refused",
+            "These headers cannot be sent",
+            field="/headers" if refused.name is None else f"/headers/{refused.name}",
+            rule=refused.rule,
+            header=refused.name,
+            number=refused.number,
         ) from None
 
 
