@@ -13,6 +13,7 @@ from urllib.parse import quote
 import aiohttp
 
 from samples.world.envelope import Json
+from verification.leaks.encodings import romanised
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}
@@ -151,6 +152,12 @@ def _doors(identity: Json, reference: str, event: Json) -> Iterator[Hostile]:
         body = _json({"channel": "webhook", "url": url})
         yield Hostile("notifications", post, "/subscriptions", body, media, by="partner")
     told = {identity["name"]: identity["phone"]}
+    latin = min(romanised(identity["name"]), default=identity["name"]).replace(" ", "").replace("-", "").title()
+    for headers in ({latin: "누구"}, {"X-Key": "1", latin: "1", latin.upper(): "2"}):
+        body = _json({"channel": "webhook", "url": "http://127.0.0.1/", "headers": headers})
+        yield Hostile("notifications", post, "/subscriptions", body, media, by="partner")
+    for service, path in (("intake", "/rejections"), ("matching", "/rounds"), ("notifications", "/deliveries")):
+        yield Hostile(service, get, f"{path}?{latin}=1&{latin}=2", by="partner")
     for wanted in ({"channel": "webhook", "headers": told}, {"channel": "feed", "secret": f"whsec_{phone}"}):
         yield Hostile("notifications", post, "/subscriptions", _json(wanted), media, by="partner")
     yield Hostile("notifications", "PATCH", f"/subscriptions/{phone}", _json({"headers": told}), media, by="partner")
