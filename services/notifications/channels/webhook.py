@@ -32,7 +32,7 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 USER_AGENT = "notices/1"  # neutral, like everything else that a partner's log will keep
 ORIGIN = "notices"
 _LASTING: Final = {"user-agent": USER_AGENT, "accept-encoding": "identity"}
-_HEADERS_READ: Final = ("retry-after", "webhook-delivery", "content-type", "content-length")
+_HEADERS_READ: Final = ("retry-after", "webhook-delivery", "content-type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,10 @@ class Webhook(PushChannel):
         response = await self._open().poster.post(url, own, signed, body, tls)
         try:
             read = {name: response.headers[name][:200] for name in _HEADERS_READ if name in response.headers}
-            if not await self._drained(response):
+            drained = await self._drained(response)
+            if not drained:
                 response.close()  # not released: a connection with a body left in it cannot be used again
-            return Answer(response.status, read)
+            return Answer(response.status, read, empty=drained and response.content.total_bytes == 0)
         finally:
             response.release()
 

@@ -1,4 +1,5 @@
-"""What a partner's answer to a webhook means. Only the status and four headers speak; the body is never looked at."""
+"""What a partner's answer to a webhook means. Only the status and three headers speak, and whether there is anything in
+its body, which is never looked at."""
 
 from __future__ import annotations
 
@@ -20,11 +21,13 @@ _ABOUT_THE_MESSAGE = frozenset({400, 404, 413})  # the endpoint is well: it is t
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one request: a status with headers (lower-case names), or the reason why there is none."""
+    """What came of one request: a status with headers (lower-case names), or the reason why there is none. ``empty``:
+    its body came to its end, and there was nothing in it."""
 
     status: int | None = None
     headers: Mapping[str, str] | None = None
     error: str | None = None
+    empty: bool = False
 
 
 def judge(answer: Answer, now: datetime, longest_hold: timedelta) -> Verdict:
@@ -49,8 +52,7 @@ def judge(answer: Answer, now: datetime, longest_hold: timedelta) -> Verdict:
         return Verdict("failed", ABORTED, endpoint_healthy=True)
     if taken:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        empty = status in _WITHOUT_CONTENT or headers.get("content-length") == "0"
-        page = kind in _PAGES and not empty
+        page = kind in _PAGES and status not in _WITHOUT_CONTENT and not answer.empty
         return Verdict("delivered", ANSWERED_WITH_A_PAGE if page else None, endpoint_healthy=True, doubtful=page)
     if 300 <= status < 400:
         return Verdict("again", "redirect")

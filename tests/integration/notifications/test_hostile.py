@@ -73,6 +73,8 @@ def saying(*parts: bytes | None, every: float = 0.0) -> Answering:
 LINE = b"HTTP/1.1 200 OK\r\n"
 BOMB = gzip.compress(b"\0" * 20_000_000)
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n"
+PAGE, CLOSES = "content-type: text/html", b"closes"
+CHUNKED_PAGE = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ntransfer-encoding: chunked\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -234,6 +236,35 @@ class TestMisbehaviour:
         assert verdict.hold == timedelta(seconds=7)
         _, (verdict,) = await sent(webhook, saying(answer_of(200, "Webhook-Delivery: disable")))
         assert verdict.disable
+
+    @pytest.mark.parametrize(
+        ("said", "doubtful"),
+        [
+            pytest.param((answer_of(200, PAGE),), False, id="a length of nothing"),
+            pytest.param((CHUNKED_PAGE + b"0\r\n\r\n",), False, id="no chunk"),
+            pytest.param((CHUNKED_PAGE, b"0\r\n\r\n"), False, id="no chunk, said later"),
+            pytest.param((b"HTTP/1.0 200 OK\r\n" + PAGE.encode() + b"\r\n\r\n", CLOSES), False, id="the end"),
+            pytest.param((answer_of(200, PAGE, body=b" "),), True, id="a length"),
+            pytest.param((CHUNKED_PAGE + b"1\r\n \r\n0\r\n\r\n",), True, id="a chunk"),
+            pytest.param((CHUNKED_PAGE, b"1\r\n \r\n0\r\n\r\n"), True, id="a chunk, said later"),
+            pytest.param((CHUNKED_PAGE, None), True, id="nothing, and no end"),
+            pytest.param((CHUNKED_PAGE, CLOSES), True, id="cut off"),
+        ],
+    )
+    async def test_a_page_for_people_has_something_in_it_however_its_length_is_said(
+        self, webhook: Webhook, said: tuple[bytes | None, ...], doubtful: bool
+    ) -> None:
+        async def answer(request: Request) -> bytes | None:
+            for part in said[:-1]:
+                request.writer.write(part or b"")
+                await request.writer.drain()
+                await asyncio.sleep(0.05)
+            if said[-1] is None:
+                await asyncio.sleep(30)
+            return None if said[-1] == CLOSES else said[-1]
+
+        _, (verdict,) = await sent(webhook, answer)
+        assert (verdict.outcome, verdict.doubtful) == ("delivered", doubtful)
 
     async def test_what_is_sent_is_neutral_and_exactly_what_was_signed(self, webhook: Webhook) -> None:
         partner, _ = await sent(webhook, saying(OK))
