@@ -14,6 +14,7 @@ from typing import Any
 
 from services.notifications import metrics
 from services.notifications.channels.feed import Feed
+from services.notifications.channels.feed_turns import FeedTurns
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery_queues import Queues, leave_untold
 from services.notifications.documents import (
@@ -121,6 +122,7 @@ class FeedReader:
         self._sealer = sealer
         self._today = today
         self._stopping = stopping
+        self._turns = FeedTurns()
 
     async def read(
         self,
@@ -187,7 +189,8 @@ class FeedReader:
                 place = Place(place.until)
                 continue
             try:
-                served = await self._store.submit(self.serve(recipient, arrived, left, limit))
+                async with self._turns.turn(len(arrived) + len(left)):
+                    served = await self._store.submit(self.serve(recipient, arrived, left, limit))
             except _NotYetVisible:
                 await asyncio.sleep(0.05)
                 continue
@@ -232,11 +235,13 @@ class FeedReader:
         and is left out. Whoever was given it sees that it has gone."""
         return self._served(recipient, entries, give=False, passed=passed)
 
-    async def visible(self, operation: Operation[ServedPage]) -> ServedPage:
-        """Done once the transaction's view has all that was read before it. Raises a 503 problem."""
+    async def visible(self, operation: Operation[ServedPage], entries: int) -> ServedPage:
+        """Done once the transaction's view has all that was read before it, so many ``entries``. Raises a 503
+        problem."""
         for _ in range(MOST_PAGES):
             try:
-                return await self._store.submit(operation)
+                async with self._turns.turn(entries):
+                    return await self._store.submit(operation)
             except _NotYetVisible:
                 await asyncio.sleep(0.05)
         raise unavailable()

@@ -1,0 +1,98 @@
+"""However many readers come at once, and whatever waits for them: a transaction looks at so many entries."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from services.notifications.channels.feed_reader import FeedReader, ServedPage
+from services.notifications.channels.feed_turns import MOST_TOGETHER, FeedTurns
+from shared.kit.base.sealing import Sealer
+
+pytestmark = pytest.mark.unit
+
+
+class Busy:
+    """A store that is asked by many before it answers; each reader has a hundred entries."""
+
+    def __init__(self) -> None:
+        self.now = self.most = self.served = 0
+
+    async def submit(self, operation: Any) -> ServedPage:
+        self.now += 100
+        self.most = max(self.most, self.now)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        self.now -= 100
+        self.served += 1
+        return ServedPage([])
+
+    async def feed_after(self, recipient: str, position: int, limit: int) -> list[dict[str, Any]]:
+        return [] if position else [{"alias": f"{n:032x}", "position": n} for n in range(1, 101)]
+
+    async def served_until(self, *_: Any) -> list[Any]:
+        return []
+
+
+async def still() -> None:
+    return None
+
+
+async def test_many_readers_with_much_to_read_share_no_transaction_that_is_too_large() -> None:
+    busy: Any = Busy()
+    unused: Any = None
+    reader = FeedReader(unused, busy, busy, unused, unused, Sealer(b"s" * 32), unused, asyncio.Event())
+    await asyncio.gather(*(reader.read(f"agency-{n}", None, 100, 0, still) for n in range(60)))
+    assert (busy.served, busy.most) == (60, MOST_TOGETHER)
+
+
+async def test_files_are_looked_at_by_turns_too() -> None:
+    busy: Any = Busy()
+    unused: Any = None
+    reader = FeedReader(unused, busy, busy, unused, unused, Sealer(b"s" * 32), unused, asyncio.Event())
+    await asyncio.gather(*(reader.visible(unused, 100) for _ in range(60)))
+    assert (busy.served, busy.most) == (60, MOST_TOGETHER)
+
+
+class TestTurns:
+    async def test_come_in_their_order_and_who_wants_more_than_there_is_is_alone(self) -> None:
+        turns, begun, end = FeedTurns(10), list[int](), {n: asyncio.Event() for n in (4, 5, 6, 50, 1)}
+
+        async def take(entries: int) -> None:
+            async with turns.turn(entries):
+                begun.append(entries)
+                await end[entries].wait()
+
+        tasks = []
+        for entries in end:
+            tasks.append(asyncio.create_task(take(entries)))
+            await asyncio.sleep(0)
+        assert begun == [4, 5]
+        for entries, expected in ((4, [4, 5]), (5, [4, 5, 6]), (6, [4, 5, 6, 50]), (50, [4, 5, 6, 50, 1])):
+            end[entries].set()
+            await asyncio.sleep(0.01)
+            assert begun == expected
+        end[1].set()
+        await asyncio.gather(*tasks)
+
+    async def test_whoever_hangs_up_while_waiting_or_as_the_turn_comes_takes_nothing(self) -> None:
+        turns = FeedTurns(10)
+
+        async def take(entries: int) -> None:
+            async with turns.turn(entries):
+                await asyncio.sleep(0)
+
+        first = turns.turn(10)
+        await first.__aenter__()
+        waiting = [asyncio.create_task(take(10)) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()  # while it waits
+        await asyncio.sleep(0)
+        await first.__aexit__(None, None, None)
+        waiting[1].cancel()  # its turn has come, and it does not know yet
+        assert await asyncio.gather(*waiting, return_exceptions=True) != []
+        assert waiting[2].done()
+        assert not waiting[2].cancelled()
+        await asyncio.wait_for(take(10), 5)
