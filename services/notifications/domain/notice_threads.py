@@ -133,8 +133,11 @@ def update_thread(
             return recalled
         renewed = _notify(replace(recalled.thread, alias=alias), standing, about, subscriptions, month, order, away)
         return replace(renewed, messages=recalled.messages + renewed.messages, cancel_unsent=True)
-    named = thread if thread.alias == alias else replace(thread, alias=alias, ended={})
-    return _notify(named, standing, about, subscriptions, month, order, away)
+    if thread.alias == alias:
+        return _notify(thread, standing, about, subscriptions, month, order, away)
+    # what is open under the name of before has not left, and may not any more
+    named = replace(thread, alias=alias, ended={})
+    return replace(_notify(named, standing, about, subscriptions, month, order, away), cancel_unsent=True)
 
 
 def _recall(thread: Thread, subscriptions: tuple[str, ...], month: str) -> ThreadUpdate:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.documents import SUBSCRIPTIONS
+from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
@@ -90,3 +90,18 @@ def test_nobody_is_told_of_the_new_alias_because_the_recall_of_the_one_before_wa
     case.called(SINCE, consents=False)
     case.ends(held, left)
     assert case.told()[2:] == ([("notice", SINCE), ("recall", SINCE)] if left else [])
+
+
+def test_an_end_that_nobody_was_told_yet_is_not_left_in_a_feed_under_the_alias_of_before() -> None:
+    case = Renamed()
+    (webhook,) = case.world.all(SUBSCRIPTIONS)
+    case.world.subscribe("gjf", "feed")
+    case.world.resync()
+    case.world.unsubscribe(webhook["_id"])
+    case.world.resync()
+    ended = match_of("a", "x", stands=False)
+    case.world.hear(case.world.event("match-withdrawn", ended, PERSON, 2))
+    assert [each["match_state"] for each in case.world.all(DELIVERIES, state="posted")] == ["ended"]
+    case.called(SINCE)
+    assert case.world.all(DELIVERIES, state="posted") == []
+    assert case.world.pull("gjf")[0] == []
