@@ -28,7 +28,7 @@ from services.notifications.documents import (
     ThreadDocument,
 )
 from services.notifications.domain.notice_envelope import month_of
-from services.notifications.domain.notice_threads import Held, OutboundMessage, succeeded, update_thread
+from services.notifications.domain.notice_threads import Held, OutboundMessage, Thread, succeeded, update_thread
 from services.notifications.domain.permission import alias_to_tell
 from services.notifications.mappers import (
     Causation,
@@ -187,8 +187,7 @@ class Reconciler:
         thread = thread_of(before)
         later = thread.untold and not whole and alias is not None  # by one match alone the others would be forgotten
         thread = replace(thread, untold=thread.untold and not later)
-        if left_behind := self._endings_left_behind(work, document, active):
-            thread = replace(thread, held={**left_behind, **thread.held})
+        thread = self._with_endings_left_behind(work, document, thread, active)
         if successors := {each: s["_id"] for s in subscriptions for each in s.get("instead_of", ())}:
             thread = succeeded(thread, successors)
         standing = {m["opportunity"]: match_summary(m) for m in matches if m["stands"]}
@@ -240,22 +239,27 @@ class Reconciler:
     def _may(work: UnitOfWork, recipient: str) -> bool:
         return agency_receives(AGENCIES.get(work, recipient, shared=True))
 
-    def _endings_left_behind(
-        self, work: UnitOfWork, document: ThreadDocument, active: Mapping[str, SubscriptionDocument]
-    ) -> dict[str, Held]:
-        """What a subscription that has gone was still to be told the end of: the recipient may hold it, and whoever is
-        there now, or comes next, is told."""
+    def _with_endings_left_behind(
+        self,
+        work: UnitOfWork,
+        document: ThreadDocument,
+        thread: Thread,
+        active: Mapping[str, SubscriptionDocument],
+    ) -> Thread:
+        """With what subscriptions that have gone were still to be told the end of: each may hold it, and whoever is
+        there now, or comes next, is told. Several may be behind with the same, and it may stand again for others."""
         if document["queues"].keys() <= active.keys():
-            return {}
-        return {
-            told.opportunity: Held(
-                told, delivery["version"], delivery["month"], frozenset(), frozenset({delivery["subscription"]})
-            )
-            for delivery in self.queues.open(work, document)
-            if delivery["subscription"] not in active
-            and delivery["match_state"] == "ended"
-            and (told := match_told(delivery)) is not None
-        }
+            return thread
+        held = dict(thread.held)
+        for delivery in self.queues.open(work, document):
+            if delivery["subscription"] in active or delivery["match_state"] != "ended":
+                continue
+            if (told := match_told(delivery)) is not None:
+                ending = Held(told, delivery["version"], delivery["month"], frozenset())
+                known = held.get(told.opportunity, ending)
+                behind = known.behind | {delivery["subscription"]} - known.sent_via
+                held[told.opportunity] = replace(known, behind=behind)
+        return replace(thread, held=held)
 
     def _cancel_unsent(
         self, work: UnitOfWork, thread: ThreadDocument, active: Mapping[str, SubscriptionDocument], cancel_unsent: bool

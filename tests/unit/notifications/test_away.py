@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS, THREADS
+from services.notifications.documents import DELIVERIES, RESYNCS, SUBSCRIPTIONS, THREADS
+from services.notifications.resync_request import request_resync
+from shared.kit.store.store import Operation
 from tests.unit.notifications.subscription_desk import Desk
 from tests.unit.notifications.test_wanted import HIGH, Filtered
-from tests.unit.notifications.world import hexid, holding, match_of, person_of
+from tests.unit.notifications.world import World, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
 PERSON = hexid("person", "a")
@@ -41,6 +43,15 @@ class Away(Filtered):
         """The newest last."""
         found = self.world.all(DELIVERIES, subscription=subscription)
         return [each["notice"] for each in sorted(found, key=lambda d: d["version"])]
+
+
+def turned(world: World, subscriptions: list[str], state: str) -> None:
+    """All of them at once, before anything follows from it."""
+    for each in subscriptions:
+        (found,) = world.all(SUBSCRIPTIONS, _id=each)
+        world.store.put(SUBSCRIPTIONS.name, {**found, "state": state})
+    world.perform(Operation(lambda work: [RESYNCS.by_id("gjf")], lambda work: request_resync(work, "gjf")))
+    world.resync()
 
 
 def test_it_is_told_the_end_of_what_it_holds_under_the_same_id_and_once() -> None:
@@ -189,3 +200,37 @@ async def test_one_that_takes_its_place_is_told_what_stands_and_then_its_end_wha
     desk.world.deliver_all()
     desk.world.hear(desk.world.event("match-withdrawn", match_of("a", "x", stands=False), PERSON, 2))
     assert second in {each["subscription"] for each in desk.world.due()}
+
+
+@pytest.mark.parametrize("comes", ["back", "in its place"])
+async def test_of_several_that_go_before_they_have_told_an_end_each_hears_it(comes: str) -> None:
+    desk, urls = Desk(), [f"https://{name}.example.org/hook" for name in ("first", "second", "third")]
+    first, second, _ = [await desk.webhook(url) for url in urls]
+    desk.world.resync()
+    desk.world.deliver_all()
+    desk.world.hear(desk.world.event("match-withdrawn", match_of("a", "x", stands=False), PERSON, 2))
+    gone = [first, second]
+    turned(desk.world, gone, "disabled")
+    desk.world.deliver_all()
+    if comes == "back":
+        turned(desk.world, gone, "active")
+    else:
+        gone = [await desk.webhook(url) for url in urls[:2]]
+        desk.world.resync()
+    told = sorted((each["subscription"], each["match_state"]) for each in desk.world.due())
+    assert told == [(each, "ended") for each in sorted(gone)]
+
+
+def test_an_end_that_it_was_still_to_be_told_is_not_forgotten_where_the_opening_stands_again_for_others() -> None:
+    case = Away()
+    case.comes_back(filter=HIGH)
+    case.told(case.all)
+    case.match("x", "high", 2, stands=False)
+    assert case.told(case.other) == [("x", "high", "ended")]
+    case.match("x", "low", 3)
+    assert case.told(case.other) == [("x", "low", "proposed")]
+    case.goes()
+    case.comes_back()
+    assert case.told(case.all) == [("x", "low", "proposed")]
+    case.match("x", "low", 4, stands=False)
+    assert case.told(case.all) == [("x", "low", "ended")]
