@@ -355,4 +355,5 @@ def _relay_settings(settings: NotificationsSettings) -> RelaySettings:
         sender=settings.mail_sender,
         bounces=settings.mail_bounces,
         total=timedelta(seconds=settings.deadline_seconds),
+        tried_every=settings.breaker.longest,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -58,6 +59,12 @@ def test_the_port_is_that_of_the_way() -> None:
     assert settings(**MAIL).smtp_port == settings(**MAIL, smtp_security="none").smtp_port == 587
     assert settings(**MAIL, smtp_security="tls").smtp_port == 465
     assert settings(**MAIL, smtp_security="tls", smtp_port=587).smtp_port == 587
+
+
+def test_trouble_of_the_mail_server_is_shown_until_what_waits_was_tried_again_however_seldom_that_is() -> None:
+    """Else it would come and go, and nobody would be called (MailServerTrouble: five minutes of it)."""
+    assert _relay_settings(settings(**MAIL)).shown_for == timedelta(minutes=4)
+    assert _relay_settings(settings(**MAIL, breaker_longest_seconds=3_600)).shown_for > timedelta(hours=1)
 
 
 def test_certificates_are_checked_by_name_against_the_own_authority_alone(tmp_path: Path) -> None:

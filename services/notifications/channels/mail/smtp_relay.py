@@ -44,7 +44,8 @@ _log = logger("mail")
 class RelaySettings:
     """``host`` empty: there is no mail. ``bounces``: the envelope's sender, with a mail's tag added to its local part
     (``bounces+<tag>@...``, return_path.py); empty: ``sender`` as it is. ``user``: empty for a server that knows us by
-    our address. ``total``: for all until the mail is handed over, and three times as long from then on."""
+    our address. ``total``: for all until the mail is handed over, and three times as long from then on.
+    ``tried_every``: how long what waits for a mailbox that is taken to be down is left alone at most."""
 
     host: str
     port: int
@@ -54,6 +55,7 @@ class RelaySettings:
     sender: str = ""
     bounces: str = ""
     total: timedelta = timedelta(seconds=15)
+    tried_every: timedelta = timedelta(0)
 
     @property
     def patience(self) -> timedelta:
@@ -65,6 +67,12 @@ class RelaySettings:
     def longest(self) -> timedelta:
         """How long one mail may take: no lease under which it leaves may be over before."""
         return self.total + self.patience
+
+    @property
+    def shown_for(self) -> timedelta:
+        """How long the trouble of the last mail is shown. Whatever waits is tried sooner, so where nothing was tried
+        for so long nothing waits."""
+        return 2 * (max(REFUSED_AGAIN_AFTER, self.tried_every) + self.longest)
 
     def envelope_sender(self, tag: str) -> str:
         """To whom a report of this mail goes."""
@@ -217,14 +225,14 @@ class Relay:
         return MailAnswer(about, code, status_of(refused.message))
 
     def _show(self, trouble: str | None) -> None:
-        """What is wrong with the mail server now: by the last mail that says something about it. What waits is tried
-        once a minute at least; so when nothing was tried for much longer nothing waits here (another replica has it, or
-        nobody is to be told any more), and nobody could find out that the mail server is well."""
+        """What is wrong with the mail server now: by the last mail that says something about it. When nothing was tried
+        for long nothing waits here (another replica has it, or nobody is to be told any more), and nobody could find
+        out that the mail server is well."""
         if self._forgets is not None:
             self._forgets.cancel()
         self._forgets = None
         if trouble is not None:
-            seconds = 2 * (REFUSED_AGAIN_AFTER + self.longest).total_seconds()
+            seconds = self._settings.shown_for.total_seconds()
             self._forgets = asyncio.get_running_loop().call_later(seconds, self._show, None)
         for each in TROUBLES:
             metrics.mail_server_trouble.of(reason=each).set(each == trouble)
