@@ -191,6 +191,44 @@ async def test_a_kept_connection_that_is_closed_as_the_request_leaves_costs_no_a
     await connector.close()
 
 
+@pytest.mark.parametrize("how", ["plain", "tls", "tls that says good-bye"])
+async def test_what_was_read_over_a_kept_connection_is_not_sent_again_when_that_ends_without_an_answer(
+    tmp_path: Path, how: str
+) -> None:
+    authority, serving = Authority(tmp_path), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(*authority.signed("partner"))
+    connector = guarded_connector(LOOPBACK, None, ssl.create_default_context(cafile=str(authority.file)))
+    came = 0
+
+    def reads_twice(listening: socket.socket) -> None:
+        nonlocal came
+        connection, _ = listening.accept()
+        connection = connection if how == "plain" else serving.wrap_socket(connection, server_side=True)
+        for answer in (ANSWER, b""):
+            read = b""
+            while not read.endswith(b"\r\n\r\n{}"):
+                read += connection.recv(4_096)
+            came += 1
+            connection.sendall(answer)
+        if isinstance(connection, ssl.SSLSocket) and how == "tls that says good-bye":
+            connection = connection.unwrap()
+        connection.close()
+        listening.settimeout(0.2)
+        with pytest.raises(TimeoutError):  # nobody comes again
+            listening.accept()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http{'' if how == 'plain' else 's'}://127.0.0.1:{listening.getsockname()[1]}/"
+        listening.settimeout(scaled(10))
+        poster, reading = poster_over(connector), asyncio.create_task(asyncio.to_thread(reads_twice, listening))
+        (await poster.post(url, {}, FRESH, b"{}", True)).release()
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await poster.post(url, {}, FRESH, b"{}", True)
+        await reading
+    assert came == 2
+    await connector.close()
+
+
 async def test_who_says_something_before_every_request_is_asked_nothing(connector: aiohttp.TCPConnector) -> None:
     """Whatever it says first: how often that is there in time is up to the network, so here it always is."""
     server = await asyncio.get_running_loop().create_server(lambda: Hasty("at once"), "127.0.0.1", 0)
