@@ -64,6 +64,18 @@ def test_what_is_shared_imports_only_what_every_service_that_uses_it_has(service
     assert {Path(file).parts[1] for file in users} == {"intake"}
 
 
+def test_tests_of_what_is_shared_look_into_no_service() -> None:
+    """They run where only intake is. What every service must be like is for test_code_of_all_services.py."""
+    shared = {file for file in files_of("intake") if file.parts[2] in SHARED}
+    assert {str(file) for file in shared if "services" in texts_of(file)} == set()
+    assert "services" in texts_of(Path("tests/unit/deploy/test_code_of_all_services.py"))
+
+
+def texts_of(file: Path) -> set[object]:
+    """The constants in it."""
+    return {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
+
+
 def test_what_is_copied_for_a_service_alone_was_checked_when_everything_was_installed() -> None:
     """Versions and hashes (deploy/ci/copy_environment.py): two environments differ only in which packages they have."""
     everything = pinned("dev")

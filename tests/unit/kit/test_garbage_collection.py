@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gc
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +12,6 @@ from shared.kit.base.garbage_collection import NEW_OBJECTS, tune_gc
 from shared.kit.runtime import admin_commands
 
 pytestmark = pytest.mark.unit
-# where one is alone, that one
-SERVICES = sorted(found.parent.name for found in (Path(__file__).parents[3] / "services").glob("*/__main__.py"))
-assert SERVICES
 
 
 @pytest.fixture(autouse=True)
@@ -52,19 +46,6 @@ class TestSettle:
         unused: Any = None
         assert admin_commands.run_command(unused, unused) == 0
         assert capsys.readouterr().out == "True\n"
-
-    @pytest.mark.parametrize("service", SERVICES)
-    def test_is_off_while_a_service_loads_and_not_for_who_only_imports_its_program(self, service: str) -> None:
-        """As tests do: it would stay off for all that follow."""
-        imported = f"import gc, services.{service}.__main__; print(gc.isenabled())"
-        begun = (
-            "import contextlib, gc, runpy, sys; sys.argv = ['x', 'no command of ours']\n"
-            f"with contextlib.suppress(SystemExit): runpy.run_module('services.{service}', run_name='__main__')\n"
-            "print(gc.isenabled())"
-        )
-        for program, searches in ((imported, "True\n"), (begun, "False\n")):
-            found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-            assert found.stdout == searches
 
     def test_a_cycle_made_afterwards_is_found(self) -> None:
         tune_gc()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import json
 import logging
@@ -10,7 +9,6 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +18,6 @@ from shared.kit.base import logs, metrics
 from shared.kit.base.log_allow_list import FORMS, LONGEST_TEXT
 
 pytestmark = pytest.mark.unit
-ROOT = Path(__file__).parents[3]
 NAME = "김철수"
 PHONE = "010-1234-5678"
 ALWAYS = {"time", "level", "event", "service", "instance", "dropped"}
@@ -265,17 +262,3 @@ class TestStream:
         LOG.info("told")
         LOG.warning("told")
         assert [line["level"] for line in lines()] == ["warning"]
-
-
-def test_every_key_of_a_log_line_of_ours_is_allowed() -> None:
-    """Another one would be dropped in silence."""
-    used: dict[str, str] = {}
-    for folder in ("shared", "services"):
-        for file in sorted((ROOT / folder).rglob("*.py")):
-            for call in ast.walk(ast.parse(file.read_text())):
-                if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-                    owner = call.func.value
-                    if isinstance(owner, ast.Name) and owner.id in ("_log", "log"):
-                        used |= {key.arg: file.name for key in call.keywords if key.arg is not None}
-    assert used.keys() >= {"attempts", "loop", "remedy"}, "the search finds what it looks for"
-    assert not {key: file for key, file in used.items() if key not in FORMS and key != "exc_info"}
