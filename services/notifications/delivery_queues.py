@@ -64,10 +64,17 @@ def nothing_of_it_left(recall: DeliveryFields, possibly_sent: Mapping[str, bool]
 
 def known_to_have_left(delivery: DeliveryFields) -> bool:
     """Whether its recipient may look it up, whatever became of it. That it was claimed is enough, but for a recall that
-    may be needless, which tells of somebody: of that an attempt or an answer was written down."""
+    may be needless, which tells of somebody: of that an attempt that may have arrived (`mark_tried`), or an answer, was
+    written down."""
     if not delivery.get("if_sent"):
         return delivery["possibly_sent"]
-    return delivery["acknowledged"] or (delivery["possibly_sent"] and delivery["attempts"] > 0)
+    return delivery["acknowledged"] or delivery.get("tried", False)
+
+
+def mark_tried(delivery: DeliveryDocument) -> None:
+    """It has left us, or may have: this is known of an attempt, and of what a feed gives. It is not saved."""
+    if delivery.get("if_sent"):
+        delivery["tried"] = True
 
 
 def leave_untold(work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> bool:

@@ -282,7 +282,8 @@ class DeliveryFields(OutcomeFields):
     ``unacknowledged_since``: only of a recall that has arrived and was not acknowledged, when it first did; such a one
     has no ``ended``, whatever its state. ``settled``: of a recall that had not ended when a later one under the same
     alias was acknowledged: nobody is asked for it when it arrives. ``if_sent``: of a recall that is for nothing but
-    these deliveries, which were under way when it was said."""
+    these deliveries, which were under way when it was said; ``tried``: of such a recall, when an attempt that may have
+    reached its recipient was written down, or it was given out of a feed."""
 
     notice: str
     thread: str
@@ -316,6 +317,7 @@ class DeliveryFields(OutcomeFields):
     unacknowledged_since: NotRequired[datetime]
     settled: NotRequired[bool]
     if_sent: NotRequired[list[str]]
+    tried: NotRequired[bool]
 
 
 class DeliveryDocument(DeliveryFields):

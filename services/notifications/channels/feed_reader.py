@@ -16,7 +16,7 @@ from services.notifications import metrics
 from services.notifications.channels.feed import Feed
 from services.notifications.channels.feed_turns import FeedTurns
 from services.notifications.delivery.notice_content import Messages
-from services.notifications.delivery_queues import Queues, leave_untold
+from services.notifications.delivery_queues import Queues, leave_untold, mark_tried
 from services.notifications.documents import (
     AGENCIES,
     DELIVERED,
@@ -90,6 +90,7 @@ def given(work: UnitOfWork, delivery: DeliveryDocument) -> None:
     """An entry leaves us, for the first time or again."""
     if delivery["state"] == POSTED:
         delivery.update({"state": SERVED, "attempts": 1, "possibly_sent": True})
+        mark_tried(delivery)
         DELIVERIES.save(work, delivery)
         thread = THREADS.get(work, delivery["thread"])
         if thread is not None and delivery["about"] == "notice":

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from services.notifications import metrics
-from services.notifications.delivery_queues import Queues, forget_retry, leave_untold, may_be_held
+from services.notifications.delivery_queues import Queues, forget_retry, leave_untold, mark_tried, may_be_held
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
@@ -104,6 +104,8 @@ class DeliveryTransitions:
             if delivery is None or thread is None:
                 return
             self._log(work, delivery, verdict, took)
+            if verdict.possibly_sent:
+                mark_tried(delivery)
             ours = delivery["claim"] == held["claim"] or verdict.outcome == "delivered"
             if delivery["state"] not in (SENDING, DUE) or not ours:
                 DELIVERIES.save(work, delivery)

@@ -118,6 +118,24 @@ async def test_it_does_not_either_once_whoever_had_claimed_it_was_killed_and_nob
     assert not any(each["listed"] for each in case.world.all(DELIVERIES))
 
 
+@pytest.mark.parametrize("killed", ["before an attempt that reached nobody", "after it"])
+async def test_a_claim_shows_it_to_nobody_either_where_an_attempt_reached_nobody(killed: str) -> None:
+    case = InDoubt()
+    database: Any = Database(case.world)
+    if killed == "before an attempt that reached nobody":
+        case.world.release(case.claimed_recall()["_id"])
+    away = Verdict("again", "no-connection", endpoint_healthy=True, possibly_sent=False)
+    case.world.attempt(case.recalls()[0]["_id"], away, reaches=False)
+    case.world.now = case.recalls()[0]["due"]
+    if killed == "after it":
+        case.world.release(case.claimed_recall()["_id"])
+    case.world.let_go(case.held["_id"])
+    assert await without_forbidden(database, case.world.all(DELIVERIES)) == []
+    case.world.end_recalled()
+    assert case.states() == {("notice", "dropped"), ("recall", "dropped")}
+    assert not any(each["listed"] for each in case.world.all(DELIVERIES))
+
+
 @pytest.mark.parametrize("looked", ["once all is known", "as it is tried again"])
 async def test_one_that_has_left_is_not_tried_again_once_it_is_known_to_be_needless_and_is_shown(looked: str) -> None:
     case = InDoubt()
