@@ -28,6 +28,7 @@ DEEPEST = 30  # elements in one another
 SHORTEST = 64  # bytes that an element beside the rows counts as: many short ones cost time, whatever they hold
 MOST_WITHOUT = 500_000  # elements without any that is asked for: others wait for the thread
 LONGEST_FORMAT = 255  # characters: Excel's own bound, and telling whether it is a day's takes the square of it
+MOST_FORMATS = 2_000  # of numbers, written in the workbook: Excel has about 250
 _RELATIONS = "xl/_rels/workbook.xml.rels"
 _KOREAN_DAYS = frozenset((*range(27, 32), 36, *range(50, 59)))  # built in where Excel is Korean, and written nowhere
 _MAIN = f"{{{SHEET_MAIN_NS}}}"
@@ -40,8 +41,8 @@ class Parts:
     def __init__(self, archive: zipfile.ZipFile, most_held: int) -> None:
         self._archive = archive
         self._most_held = most_held
+        self._sheets, self._targets = self._related()
         self._sheet, self._since_1904 = self._chosen()
-        self._targets = self._related()
 
     @property
     def since_1904(self) -> bool:
@@ -50,14 +51,13 @@ class Parts:
 
     def rows(self) -> Iterator[Element]:
         """The rows of the sheet, each as it is written there."""
-        name = self._targets.get(("", self._sheet))
-        if name is None:
+        if self._sheet is None:
             raise Unreadable("broken-workbook")
-        return (row for _, row in self._elements(name, "row", most=None))
+        return (row for _, row in self._elements(self._sheet, "row", most=None))
 
     def strings(self) -> list[str]:
         """The texts that cells name by their number, without how they are to be read aloud."""
-        name = self._targets.get(("sharedStrings", ""))
+        name = self._targets.get("sharedStrings")
         if name is None or not self._has(name):
             return []
         if self._archive.getinfo(name).file_size > self._most_held:
@@ -66,44 +66,50 @@ class Parts:
 
     def days_and_spans(self) -> tuple[set[int], set[int]]:
         """The numbers of the styles in which a number is a day or a time, and of those that are a span of time."""
-        name = self._targets.get(("styles", ""))
-        days, spans, own, count = set[int](), set[int](), dict[int, str](), 0
+        name = self._targets.get("styles")
+        days, spans, count = set[int](), set[int](), 0
+        own, told = dict[int, str](), dict[int, tuple[bool, bool]]()  # by the number of a format
         if name is None or not self._has(name):
             return days, spans
         for parent, element in self._elements(name, "numFmt", "xf"):
             if element.tag == f"{_MAIN}numFmt":
                 own[int(element.get("numFmtId", 0))] = element.get("formatCode", "")[:LONGEST_FORMAT]
+                if len(own) > MOST_FORMATS:
+                    raise too_large()
             elif parent == f"{_MAIN}cellXfs":
                 number = int(element.get("numFmtId", 0))
-                form = own.get(number, BUILTIN_FORMATS.get(number))
-                if is_date_format(form) or (form is None and number in _KOREAN_DAYS):
+                if number not in told:  # once for each, for styles are many and may all be of one
+                    told[number] = _day_and_span(number, own.get(number, BUILTIN_FORMATS.get(number)))
+                day, span = told[number]
+                if day:
                     days.add(count)
-                if is_timedelta_format(form):
+                if span:
                     spans.add(count)
                 count += 1
         return days, spans
 
-    def _chosen(self) -> tuple[str, bool]:
-        """The relation of the first sheet that whoever opens the workbook sees, for a hidden one may hold anything."""
-        first, since_1904 = "", False
+    def _chosen(self) -> tuple[str | None, bool]:
+        """The part of the first sheet that whoever opens the workbook sees, for a hidden one may hold anything, and
+        that has cells, as a chart with a sheet of its own has none."""
+        first, since_1904 = None, False
         for _, element in self._elements(WORKBOOK, "sheet", "workbookPr"):
             if element.tag == f"{_MAIN}workbookPr":
                 since_1904 = element.get("date1904") in ("1", "true")
-            elif not first and element.get("state", "visible") == "visible":
-                first = element.get(f"{{{REL_NS}}}id", "")
+            elif first is None and element.get("state", "visible") == "visible":
+                first = self._sheets.get(element.get(f"{{{REL_NS}}}id", ""))
         return first, since_1904
 
-    def _related(self) -> dict[tuple[str, str], str]:
-        """The parts that are asked for: the sheet by its relation, the others by their kind."""
-        found: dict[tuple[str, str], str] = {}
+    def _related(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The parts that may be asked for: sheets with cells by their relation, the others by their kind."""
+        sheets, others = dict[str, str](), dict[str, str]()
         for _, element in self._elements(_RELATIONS, "*"):
-            kind, relation = element.get("Type", "").rpartition("/")[2], element.get("Id", "")
+            kind = element.get("Type", "").rpartition("/")[2]
             target = posixpath.normpath(posixpath.join("/xl", element.get("Target", "")))[1:]
             if kind in ("sharedStrings", "styles"):
-                found.setdefault((kind, ""), target)
-            elif kind == "worksheet" and relation == self._sheet:
-                found.setdefault(("", relation), target)
-        return found
+                others.setdefault(kind, target)
+            elif kind == "worksheet":
+                sheets.setdefault(element.get("Id", ""), target)
+        return sheets, others
 
     def _has(self, name: str) -> bool:
         return name in self._archive.NameToInfo
@@ -114,6 +120,11 @@ class Parts:
         most = self._most_held // SHORTEST if most == 0 else most
         with self._archive.open(name) as part:
             yield from elements(part, *wanted, most=most)
+
+
+def _day_and_span(number: int, form: str | None) -> tuple[bool, bool]:
+    """Whether what has this format is a day or a time, and whether it is a span of time."""
+    return is_date_format(form) or (form is None and number in _KOREAN_DAYS), is_timedelta_format(form)
 
 
 def too_large(most: int | None = None) -> Unreadable:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from shared.files import EmptyRows, Unreadable
+from shared.files import EmptyRows, Unreadable, workbook_parts
 from shared.files.rows import MOST_COLUMNS
-from shared.files.workbook_parts import DEEPEST, LONGEST_FORMAT, MOST_TAGS, MOST_WITHOUT, Parts
+from shared.files.workbook_parts import DEEPEST, LONGEST_FORMAT, MOST_FORMATS, MOST_TAGS, MOST_WITHOUT, Parts
 from shared.files.xlsx_rows import xlsx_rows
 from tests.support.files import A_JOB, JOB, converted, data_of, findings, with_part, xlsx_of
 
@@ -83,6 +83,13 @@ class TestWhatIsOpened:
         for part, rows in (("a", ONE), ("b", ONE), ("c", TWO)):
             content = with_part(content, f"xl/{part}.xml", sheet(rows).encode())
         assert cells(content) == [{0: "two"}]
+
+    def test_a_chart_with_a_sheet_of_its_own_is_passed_over(self) -> None:
+        content = book({"b": ("b.xml", "")}, chartsheet=("a.xml", ""))
+        content = with_part(content, "xl/b.xml", sheet(TWO).encode())
+        seen = '<sheets><sheet r:id="chartsheet"/><sheet r:id="b"/></sheets>'
+        seen = f'<workbook {MAIN} xmlns:r="{RELATIONS}">{seen}</workbook>'
+        assert cells(with_part(content, "xl/workbook.xml", seen.encode())) == [{0: "two"}]
 
     def test_a_workbook_without_a_sheet_is_broken(self) -> None:
         assert refused(book({})) == "broken-workbook"
@@ -168,6 +175,24 @@ class TestCells:
     @pytest.mark.parametrize(("number", "form"), [(0, None), (164, "0.00"), (165, "[" * LONGEST_FORMAT + "]yyyy")])
     def test_a_number_is_one_whatever_its_format_is_made_of(self, number: int, form: str | None) -> None:
         assert self.styled(number, form) == 46387
+
+    def test_whether_a_format_is_a_days_is_told_once_and_of_few(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = Counter[str | None]()
+
+        def counted(form: str | None) -> bool:
+            asked[form] += 1
+            return False
+
+        monkeypatch.setattr(workbook_parts, "is_date_format", counted)
+
+        def styles(formats: int) -> tuple[str, str]:
+            own = "".join(f'<numFmt numFmtId="{200 + number}" formatCode="[["/>' for number in range(formats))
+            used = '<xf numFmtId="200"/>'
+            return "st.xml", f"<x {MAIN}>{own}<cellXfs>{used * 1_000}</cellXfs></x>"
+
+        assert cells(one_sheet(self.DAY, styles=styles(1))) == [{0: 46387}]
+        assert asked == {"[[": 1}
+        assert refused(one_sheet(self.DAY, styles=styles(MOST_FORMATS + 1))) == "workbook-too-large"
 
     def test_a_text_of_several_runs_is_read_without_how_it_sounds(self) -> None:
         text = "<is><r><t>제과</t></r><r><t>사</t></r><rPh><t>x</t></rPh></is>"
