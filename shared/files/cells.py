@@ -106,6 +106,8 @@ class Cells:
         born = self._today.year % 100 if column.path.endswith("birth_date") else None
         day = read_day(text, born)
         if day is None and (day := day_of_a_spreadsheet(text)) is not None:
+            if born is not None and read_day(f"0{text.partition('.')[0]}", born) is not None:
+                return text  # six digits without their first zero, or the number of a day: nobody can tell
             warnings.append(Refusal("serial-date", at))
         return text if day is None else day.isoformat()
 

@@ -164,6 +164,12 @@ class TestCells:
     def test_nobody_is_born_in_the_future(self, cell: str, day: str) -> None:
         assert self.one("생년월일", cell, "person-enrolled") == (day, [])
 
+    @pytest.mark.parametrize("cell", ["30405", "30405.0"])
+    def test_of_six_digits_whose_zero_a_spreadsheet_took_no_day_of_another_century_is_made(self, cell: str) -> None:
+        assert self.one("생년월일", cell, "person-enrolled") == (cell, [])  # 2003-04-05, or the number of 1983-03-30
+        assert self.one("생년월일", "29952", "person-enrolled") == ("1982-01-01", ["serial-date"])
+        assert self.one("마감일", cell) == ("1983-03-30", ["serial-date"])
+
     @pytest.mark.parametrize(
         ("cell", "month", "rules"),
         [("2026-11", "2026-11", []), ("2026년 11월", "2026-11", []), ("Nov-26", "2026-11", ["serial-date"])],
