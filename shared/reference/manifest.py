@@ -1,5 +1,6 @@
 """The shape of `pack.json`: what a pack is, and which lists it has."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Self
@@ -50,15 +51,27 @@ class OccupationTree(Data):
 
 class NumberSpec(Data):
     """An employer's public number: so many digits, the last of which is made of the others. The products of digits and
-    `weights` are added up, with the tens of the last product; the last digit is what lacks to a multiple of ten."""
+    `weights` are added up, with the tens of the last product; the last digit is what lacks to a multiple of ten.
+    `written`: how it is written, so that no telephone number of as many digits is taken for one."""
 
     digits: int = Field(ge=2, le=20)
     weights: tuple[int, ...]
+    written: str
 
     @model_validator(mode="after")
     def _one_weight_for_each(self) -> Self:
         if len(self.weights) != self.digits - 1:
             raise ValueError("needs a weight for each digit but the last")
+        return self
+
+    @model_validator(mode="after")
+    def _zeros_are_an_example(self) -> Self:
+        try:
+            fits = re.fullmatch(self.written, "0" * self.digits)
+        except re.error:
+            raise ValueError("not a regular expression") from None
+        if fits is None:
+            raise ValueError("as many zeros are not written so")
         return self
 
 

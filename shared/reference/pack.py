@@ -225,7 +225,7 @@ class Pack:
         """How a number of an employer is written, where this one is not, whatever its check digit is; None where it
         is, or the pack knows no such rule."""
         spec = self.manifest.adverts.employer_number
-        if spec is None or (len(plain := number.replace("-", "")) == spec.digits and plain.isdecimal()):
+        if spec is None or re.fullmatch(spec.written, number) is not None:
             return None
         return "0" * spec.digits
 

@@ -25,7 +25,19 @@ async def test_a_number_is_taken_whatever_its_check_digit(number: str) -> None:
     assert house.newest.wants.not_to == (f"employer:{number}",)
 
 
-@pytest.mark.parametrize("said", ["galbitnoeul-01098761234", "01098761234", "6rCI67mb64W47J2E", "1987-07-17", "-"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "galbitnoeul-01098761234",
+        "01098761234",
+        "031-987-6123",
+        "0319876123",
+        "10-9876-1234",
+        "6rCI67mb64W47J2E",
+        "1987-07-17",
+        "-",
+    ],
+)
 async def test_a_name_or_a_phone_number_never_reaches_the_bus_by_it(said: str) -> None:
     house = House()
     receipt = await house.send("trainee-graduated", _ruling_out("employer:123-45-67890", f"employer:{said}"))

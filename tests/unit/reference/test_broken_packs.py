@@ -36,6 +36,10 @@ def test_the_copy_is_sound_before_it_is_broken(folder: Path) -> None:
     assert read_pack(folder).name == "xx-island"
 
 
+def number_of(digits: int, written: str) -> dict[str, Any]:
+    return {"digits": digits, "weights": [1] * (digits - 1), "written": written}
+
+
 class TestTables:
     @pytest.mark.parametrize(
         ("file", "line", "rule"),
@@ -99,6 +103,8 @@ class TestDocuments:
             ("pack.json", lambda d: d.update(timezone="Nowhere/Land"), "no such time zone"),
             ("pack.json", lambda d: d.update(name="xx-other"), "does not fit the folder"),
             ("pack.json", lambda d: d.update(colour="blue"), "colour: Extra inputs"),
+            ("pack.json", lambda d: d["adverts"].update(employer_number=number_of(2, "(")), "not a regular expression"),
+            ("pack.json", lambda d: d["adverts"].update(employer_number=number_of(2, "[1-9]{2}")), "zeros"),
             ("pack.json", lambda d: d["money"].pop("fr"), "exactly the languages"),
             ("commuting.json", lambda d: d[0].update(homes_within=["isle-region-1:Z"]), "not in any list"),
             ("pack.json", lambda d: d["occupation_tree"].update(schemes=["other-1"]), "not one of the pack's schemes"),
