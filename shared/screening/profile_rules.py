@@ -56,7 +56,7 @@ def _check_wants(data: Profile, findings: Findings, today: date) -> None:
     findings.codes("shift", wants.shifts, f"{at}/shifts")
     for index, mark in enumerate(wants.not_to):  # the bus carries it: nothing else may stand there, a name least of all
         if (form := findings.pack.employer_number_form(mark.partition(":")[2])) is not None:
-            findings.add("wrong-form", f"{at}/not_to/{index}", example=f"employer:{form}")
+            findings.add("no-employer-number", f"{at}/not_to/{index}", example=f"employer:{form}")
     if wants.wage_min is not None:
         most = None if wants.hours_per_week is None else wants.hours_per_week.max
         check_wish(wants.wage_min, Hours(most), f"{at}/wage_min", findings, today)

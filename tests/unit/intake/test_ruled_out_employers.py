@@ -42,6 +42,6 @@ async def test_a_name_or_a_phone_number_never_reaches_the_bus_by_it(said: str) -
     house = House()
     receipt = await house.send("trainee-graduated", _ruling_out("employer:123-45-67890", f"employer:{said}"))
     assert receipt.problem is not None
-    assert (receipt.problem.rule, receipt.problem.field) == ("wrong-form", "/data/wants/not_to/1")
+    assert (receipt.problem.rule, receipt.problem.field) == ("no-employer-number", "/data/wants/not_to/1")
     assert "employer:0000000000" in receipt.problem.remedy["ko"]
     assert house.store.all("outbox") == []
