@@ -55,7 +55,7 @@ def guarded_connector(
         socket_factory=socket_for,
         ssl=True if tls is None else tls,
     )
-    # not in aiohttp's public interface: tests/integration/notifications/test_hostile.py shows that it works
+    # not in aiohttp's public interface: tests/integration/notifications/test_inner_addresses.py shows that it works
     make: Any = partial(Answers, loop=connector._loop)
     connector._factory = make
     return connector

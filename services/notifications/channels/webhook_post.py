@@ -2,8 +2,9 @@
 
 The session does for each request what a webhook never wants: redirects, cookies, proxies, credentials in URLs, traces,
 a task that writes the body. That was half of what an attempt cost. Of aiohttp there work the connector (names, the
-guard at dial time, TLS, connections that are kept) and the reader of answers; test_hostile.py of the integration tests
-tries both. The bytes are those that the session would send (test_webhook_post.py beside it).
+guard at dial time, TLS, connections that are kept) and the reader of answers; test_hostile.py and
+test_inner_addresses.py of the integration tests try both. The bytes are those that the session would send
+(test_webhook_post.py beside them).
 """
 
 from __future__ import annotations

@@ -1,45 +1,32 @@
-"""One attempt against partners that misbehave, and against addresses that are not theirs. Real sockets, no services."""
+"""One attempt against partners that misbehave. Real sockets, no services."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
-import ipaddress
 import socket
 import tracemalloc
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp.abc import AbstractResolver, ResolveResult
 
-from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.ssrf_guard import leads_outside
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.domain.attempt_phase import phase_of
 from services.notifications.domain.attempt_verdict import Verdict
-from services.notifications.domain.webhook_url_rules import UrlRules
-from shared.kit.base.sealing import Sealer
-from tests.integration.notifications.parts import OK, Answering, Partner, Request, answer_of, eventually
+from tests.integration.notifications.one_attempt import (
+    BODY,
+    LOOPBACK,
+    NOTICE,
+    Fake,
+    Listener,
+    endpoint,
+    webhook_to,
+)
+from tests.integration.notifications.parts import OK, Answering, Partner, Request, answer_of
 
 pytestmark = pytest.mark.integration
-LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
-CREDENTIALS = Credentials(Sealer(b"s" * 32))
-LIMITS = Limits(total=timedelta(seconds=1), connect=timedelta(seconds=1), answer_seconds=0.3)
-NOTICE, BODY = "1" * 32, b"{}" + b" " * 1022
-
-
-def endpoint(url: str) -> Any:
-    _, kept = CREDENTIALS.new_secret("e" * 32)
-    return {"_id": "e" * 32, "target": CREDENTIALS.sealed_target("e" * 32, url), "secrets": [kept]}
-
-
-def webhook_to(allowed: tuple[Any, ...], resolver: Any = None, limits: Limits = LIMITS) -> Webhook:
-    urls = UrlRules(plain_http=True, ports=frozenset(), allowed=allowed)
-    return Webhook(CREDENTIALS, lambda *_: None, limits, urls, resolver=resolver)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -276,211 +263,3 @@ class TestMisbehaviour:
         }  # fmt: skip
         assert request.headers["content-type"].startswith("application/cloudevents+json")
         assert "ieum" not in str(request.headers).lower()
-
-
-def found(host: str, port: int, addresses: list[str]) -> list[ResolveResult]:
-    """As a resolver says it."""
-    return [
-        ResolveResult(
-            hostname=host,
-            host=address,
-            port=port,
-            family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-            proto=0,
-            flags=0,
-        )
-        for address in addresses
-    ]
-
-
-class Fake(AbstractResolver):
-    """Answers every name with these addresses, the next set at every question, after so many seconds."""
-
-    def __init__(self, *answers: list[str], takes: float = 0.0) -> None:
-        self.answers, self.takes = list(answers), takes
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        await asyncio.sleep(self.takes)
-        return found(host, port, self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-class Listener:
-    """Counts who comes to it, at as many addresses as it was started at."""
-
-    def __init__(self) -> None:
-        self._came: list[tuple[str, int]] = []
-
-    def come(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._came.append(writer.get_extra_info("peername")[:2])
-        writer.close()
-
-    async def strangers(self, host: str, port: int) -> list[tuple[str, int]]:
-        """Who has come so far. Somebody of ours goes there last: whoever dialled before is counted before."""
-        _, writer = await asyncio.open_connection(host, port)
-        own = writer.get_extra_info("sockname")[1]
-        await eventually(lambda: self._has_come(own))
-        writer.close()
-        came = self._came[: [at for _, at in self._came].index(own)]
-        self._came.clear()
-        return came
-
-    async def _has_come(self, port: int) -> bool:
-        return port in [at for _, at in self._came]
-
-
-@asynccontextmanager
-async def listener_everywhere() -> AsyncIterator[tuple[int, Listener]]:
-    """A port at every address of this machine, of both families; and who came."""
-    listener = Listener()
-    if socket.has_dualstack_ipv6():
-        listening = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
-    else:
-        listening = socket.create_server(("0.0.0.0", 0))
-    async with await asyncio.start_server(listener.come, sock=listening):
-        yield listening.getsockname()[1], listener
-
-
-@asynccontextmanager
-async def listener_at(port: int, *hosts: str) -> AsyncIterator[Listener]:
-    """One at this port of these addresses; those of a family that this machine does not have are left out."""
-    listener = Listener()
-    async with AsyncExitStack() as servers:
-        for host in hosts:
-            if ":" not in host or socket.has_dualstack_ipv6():
-                await servers.enter_async_context(await asyncio.start_server(listener.come, host, port))
-        yield listener
-
-
-@asynccontextmanager
-async def dialled() -> AsyncIterator[list[str]]:
-    """Where this process connects to meanwhile, whether somebody is there or not."""
-    loop: Any = asyncio.get_running_loop()
-    dials: list[str] = []
-
-    async def connect(sock: socket.socket, address: Any) -> None:
-        dials.append(str(address[0]))
-        await type(loop).sock_connect(loop, sock, address)
-
-    loop.sock_connect = connect
-    try:
-        yield dials
-    finally:
-        del loop.sock_connect
-
-
-LITERALS = [
-    *("127.0.0.1", "127.1", "127.0.1", "0x7f000001", "0x7f.0.0.1", "2130706433", "017700000001", "0177.0.0.1"),
-    *("0", "0.0.0.0", "127.0.0.1.", "localhost", "LOCALHOST", "localhost.", "127.255.255.254", "127.0.0.2"),
-    *("[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[0:0:0:0:0:0:0:1]"),
-    *("[::ffff:0:127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "user:pw@127.0.0.1"),
-    *("example.com@127.0.0.1", "127.0.0.1%2f", "ip6-localhost", "①②⑦.0.0.1", "127。0。0。1", "[fe80::1%25lo]"),
-    *("[fe80::1%251]", "127.0.0.1:{port}@127.0.0.1"),
-]  # fmt: skip
-RESOLVED = [
-    *("127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1"),
-    *("2002:7f00:1::", "::ffff:0:7f00:1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254"),
-    *("100.64.0.1", "198.18.0.1", "192.0.0.8", "fd00:ec2::254", "fc00::1", "fe80::1", "224.0.0.1"),
-    *("255.255.255.255", "240.0.0.1", "ff02::1", "0.0.0.1", "192.88.99.1", "2001::1", "2001:db8::1", "100::1"),
-    *("64:ff9b:1::1",),
-]  # fmt: skip
-
-
-class NoName(Fake):
-    """Knows no name."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        raise socket.gaierror
-
-
-class TestRegistration:
-    """What a host leads to when it is registered: every answer public, or refused, all alike."""
-
-    @pytest.mark.parametrize("address", RESOLVED)
-    async def test_an_inner_address_among_the_answers_is_refused(self, address: str) -> None:
-        assert not await leads_outside("partner.example", 0, (), Fake([address]))
-        assert not await leads_outside("partner.example", 0, (), Fake(["8.8.8.8", address]))
-        assert not await leads_outside("partner.example", 0, (), Fake([address, "2606:4700::1111"]))
-
-    async def test_public_addresses_pass_and_allowed_ones(self) -> None:
-        assert await leads_outside("partner.example", 0, (), Fake(["8.8.8.8", "2606:4700::1111"]))
-        assert await leads_outside("partner.example", 0, LOOPBACK, Fake(["127.0.0.1"]))
-
-    async def test_a_name_without_an_address_is_refused_like_them(self) -> None:
-        assert not await leads_outside("partner.example", 0, (), NoName([]))
-        assert not await leads_outside("partner.example", 0, (), Fake([]))
-
-    async def test_reasons_do_not_tell_an_inner_name_from_one_that_is_not_there(self) -> None:
-        told = set()
-        for resolver in (Fake(["10.0.0.1"]), Fake(["127.0.0.1"]), Fake(["::1"]), NoName([]), None):
-            channel = webhook_to((), resolver)
-            host = "partner.example" if resolver is not None else "10.0.0.1"
-            told.add((await channel.send(endpoint(f"http://{host}:9/"), NOTICE, BODY, datetime.now(UTC))).reason)
-            await channel.close()
-        assert told == {"no-connection"}
-
-
-class TestInnerAddresses:
-    async def dialled(self, url: str, *answers: list[str]) -> tuple[list[Any], Verdict]:
-        """Where we dialled, whether a listener at every local address saw it or not; and what the attempt came to."""
-        async with listener_everywhere() as (port, listener):
-            channel = webhook_to((), Fake(*answers) if answers else None)
-            try:
-                async with dialled() as dials:
-                    verdict = await channel.send(
-                        endpoint(url.replace("{port}", str(port))), NOTICE, BODY, datetime.now(UTC)
-                    )
-            finally:
-                await channel.close()
-            return [*dials, *await listener.strangers("127.0.0.1", port)], verdict
-
-    @pytest.mark.parametrize("host", LITERALS)
-    async def test_no_spelling_of_this_machine_is_dialled(self, host: str) -> None:
-        connections, verdict = await self.dialled(f"http://{host}:{{port}}/hook")
-        assert connections == []
-        assert not verdict.possibly_sent
-
-    @pytest.mark.parametrize("address", RESOLVED)
-    async def test_no_name_leads_inside(self, address: str) -> None:
-        connections, verdict = await self.dialled("http://partner.example:{port}/hook", [address])
-        assert connections == []
-        assert verdict.reason == "no-connection"
-
-    async def test_of_good_and_bad_answers_the_bad_one_is_not_dialled(self) -> None:
-        for answers in (["127.0.0.2", "127.0.0.1"], ["127.0.0.1", "127.0.0.2"], ["127.0.0.1", "127.0.0.2", "::1"]):
-            async with Partner(host="127.0.0.2") as partner, listener_at(partner.port, "127.0.0.1", "::1") as listener:
-                channel = webhook_to((ipaddress.ip_network("127.0.0.2/32"),), Fake(answers))
-                url = f"http://partner.example:{partner.port}/hook"
-                async with dialled() as dials:
-                    verdict = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
-                await channel.close()
-                assert await listener.strangers("127.0.0.1", partner.port) == []
-            assert (dials, verdict.outcome) == (["127.0.0.2"], "delivered")
-
-    async def test_the_guard_lets_pass_what_is_allowed_so_the_count_can_fail(self) -> None:
-        async with listener_everywhere() as (port, listener):
-            channel = webhook_to(LOOPBACK, Fake(["127.0.0.1"]))
-            async with dialled() as dials:
-                await channel.send(endpoint(f"http://partner.example:{port}/"), NOTICE, BODY, datetime.now(UTC))
-            await channel.close()
-            assert len(await listener.strangers("127.0.0.1", port)) == len(dials) == 1
-
-    async def test_a_name_that_turns_inward_the_second_time_is_not_dialled(self) -> None:
-        async def last(request: Request) -> bytes:
-            return answer_of(204, "connection: close")
-
-        async with Partner(last) as partner, listener_at(partner.port, "127.0.0.2") as listener:
-            channel = webhook_to((ipaddress.ip_network("127.0.0.1/32"),), Fake(["127.0.0.1"], ["127.0.0.2"]))
-            url = f"http://partner.example:{partner.port}/"
-            first = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
-            async with dialled() as dials:
-                second = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
-            await channel.close()
-            assert (dials, await listener.strangers("127.0.0.2", partner.port)) == ([], [])
-        assert (first.outcome, second.reason, second.possibly_sent) == ("delivered", "no-connection", False)

@@ -16,12 +16,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from services.notifications.channels.name_resolver import Resolver
 from services.notifications.channels.webhook import Limits
 from services.notifications.domain.attempt_verdict import Verdict
-from tests.integration.notifications.parts import OK, Partner, Request, answer_of
-from tests.integration.notifications.test_hostile import (
+from tests.integration.notifications.one_attempt import (
     BODY,
-    LITERALS,
     NOTICE,
-    RESOLVED,
     dialled,
     endpoint,
     found,
@@ -29,6 +26,8 @@ from tests.integration.notifications.test_hostile import (
     listener_everywhere,
     webhook_to,
 )
+from tests.integration.notifications.parts import OK, Partner, Request, answer_of
+from tests.integration.notifications.test_inner_addresses import LITERALS, RESOLVED
 
 pytestmark = pytest.mark.integration
 WELL = "127.0.0.3"  # the one address that may be called

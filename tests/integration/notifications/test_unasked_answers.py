@@ -14,8 +14,8 @@ import pytest
 from services.notifications.channels.answer_protocol import Answers
 from services.notifications.channels.webhook import Webhook
 from services.notifications.domain.attempt_verdict import Verdict
+from tests.integration.notifications.one_attempt import BODY, LOOPBACK, NOTICE, endpoint, webhook_to
 from tests.integration.notifications.parts import OK, Partner, Request, answer_of
-from tests.integration.notifications.test_hostile import BODY, LOOPBACK, NOTICE, endpoint, webhook_to
 
 pytestmark = pytest.mark.integration
 GONE = answer_of(410)  # would end the subscription

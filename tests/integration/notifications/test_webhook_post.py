@@ -17,7 +17,7 @@ from deploy.local.timeouts import scaled
 from services.notifications.channels.ssrf_guard import guarded_connector
 from services.notifications.channels.webhook import CONTENT_TYPE
 from services.notifications.channels.webhook_post import MOST_DESTINATIONS, Poster
-from tests.integration.notifications.test_hostile import LOOPBACK
+from tests.integration.notifications.one_attempt import LOOPBACK
 from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.integration
