@@ -116,14 +116,8 @@ class HeldLookup:
         return journey_of(await self._repository.steps(*followed))
 
     async def _audit(self, caller: Caller, action: str, person: str | None) -> None:
-        await self._repository.audit(
-            self._dependencies.clock.trusted(),
-            caller.agency.agency,
-            caller.key_id,
-            action,
-            person=person,
-            outcome="asked",
-        )
+        now = self._dependencies.clock.trusted()
+        await self._repository.audit(now, caller, action, person=person, outcome="asked")
 
 
 def _may_look_up(caller: Caller) -> bool:

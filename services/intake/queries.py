@@ -181,14 +181,9 @@ class Journeys:
         return [rejections_tally(agency, now) for agency in agencies]
 
     async def _audit(self, caller: Caller, action: str, person: str | None, found: bool) -> None:
-        await self._repository.audit(
-            self._dependencies.clock.trusted(),
-            caller.agency.agency,
-            caller.key_id,
-            action,
-            person=person,
-            outcome="answered" if found else "nothing",
-        )
+        outcome = "answered" if found else "nothing"
+        now = self._dependencies.clock.trusted()
+        await self._repository.audit(now, caller, action, person=person, outcome=outcome)
 
 
 def cursor_of(at: datetime, id: str) -> str:

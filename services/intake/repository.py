@@ -34,6 +34,7 @@ from services.intake.opportunity_documents import (
 )
 from services.intake.schemas import Vetted
 from shared.access.agencies import held_agency
+from shared.access.api_keys import Caller
 from shared.events.topics.agencies import Agency
 from shared.kit.base.ids import random_id
 from shared.kit.store.mongo import Database, Document
@@ -77,11 +78,10 @@ class Repository:
         """All that are registered."""
         return [held_agency(document) async for document in self._database[AGENCIES].find({}, {"state": 1})]
 
-    async def audit(
-        self, at: datetime, agency: str, key_id: str, action: str, *, person: str | None, outcome: str
-    ) -> None:
+    async def audit(self, at: datetime, caller: Caller, action: str, *, person: str | None, outcome: str) -> None:
         """Write down a read about a person, before it is answered; when this fails, nothing may be answered."""
-        entry = {"_id": random_id(), "at": at, "agency": agency, "key_id": key_id, "action": action, "outcome": outcome}
+        who = {"agency": caller.agency.agency, "key_id": caller.key_id}
+        entry = {"_id": random_id(), "at": at, **who, "action": action, "outcome": outcome}
         await self._database[AUDIT].insert_one(entry if person is None else {**entry, "person": person})
 
     async def person_by_reference(self, index: str) -> StoredPerson | None:

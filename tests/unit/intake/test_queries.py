@@ -92,10 +92,10 @@ class Kept:
         for row in sorted(rows, key=place)[:limit]:
             yield row | {"refusals": row["refusals"][:findings], "findings": len(row["refusals"])}
 
-    async def audit(self, at: Any, agency: str, key_id: str, action: str, *, person: str | None, outcome: str) -> None:
+    async def audit(self, at: Any, caller: Any, action: str, *, person: str | None, outcome: str) -> None:
         if self.away:
             raise AutoReconnect("away")
-        self.entries.append((agency, action, person, outcome))
+        self.entries.append((caller.agency.agency, action, person, outcome))
 
 
 @pytest.fixture
