@@ -17,10 +17,21 @@ LONGEST_QUEUE = 10_000
 
 @dataclass(slots=True)
 class Submitted:
-    """Operations that belong together, and whoever waits for what comes of them."""
+    """Operations that belong together, and whoever waits for what comes of them. ``operations``: those that are not
+    done; ``results``: of those that are."""
 
     operations: Sequence[Operation[Any]]
+    results: list[Any] = field(default_factory=list)
     answer: asyncio.Future[list[Any]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+@dataclass(slots=True)
+class Group:
+    """Who goes into one transaction. ``operations``: theirs, of the last one perhaps not all."""
+
+    members: list[Submitted] = field(default_factory=list)
+    operations: list[Operation[Any]] = field(default_factory=list)
+    ahead: bool = False
 
 
 class GroupQueue:
@@ -44,34 +55,43 @@ class GroupQueue:
         self._waiting[ahead] += len(operations)
         return submitted.answer
 
-    def next_group(self) -> list[Submitted]:
-        """Who goes into one transaction: as many as fit, at least one, all of one queue."""
+    def next_group(self, most: int = GROUP) -> Group:
+        """Who goes into one transaction: as many as fit, all of one queue; of somebody who has more than that alone, as
+        much as fits."""
         ahead = bool(self._queues[True]) and not (self._went_ahead and self._queues[False])
         self._went_ahead = ahead
         queue = self._queues[ahead]
-        group = [queue.popleft()]
-        size = len(group[0].operations)
-        while queue and size + len(queue[0].operations) <= GROUP:
-            size += len(queue[0].operations)
-            group.append(queue.popleft())
-        self._waiting[ahead] -= size
+        group = Group(ahead=ahead)
+        while queue and (not group.members or len(group.operations) + len(queue[0].operations) <= most):
+            group.members.append(queue.popleft())
+            group.operations += group.members[-1].operations[:most]
+        self._waiting[ahead] -= sum(len(each.operations) for each in group.members)
         return group
+
+    def done(self, group: Group, results: Iterable[Any]) -> None:
+        """What came of its operations, as far as they were done: whoever has some left is next again. A caller that has
+        gone is told nothing."""
+        rest, left = iter(results), list[Submitted]()
+        for each in group.members:
+            own = list(islice(rest, len(each.operations)))
+            each.results += own
+            each.operations = each.operations[len(own) :]
+            if each.operations:
+                left.append(each)
+            elif not each.answer.done():
+                each.answer.set_result(each.results)
+        self._queues[group.ahead].extendleft(reversed(left))
+        self._waiting[group.ahead] += sum(len(each.operations) for each in left)
 
     def refuse_all(self, error: Exception) -> None:
         for ahead, queue in self._queues.items():
-            answer(queue, error)
+            refuse(queue, error)
             queue.clear()
             self._waiting[ahead] = 0
 
 
-def answer(group: Iterable[Submitted], results: Sequence[Any] | Exception) -> None:
-    """To each of the group its own results, or to all the same error. A caller that has gone is told nothing."""
-    rest = iter(()) if isinstance(results, Exception) else iter(results)
-    for each in group:
-        own = list(islice(rest, len(each.operations)))
-        if each.answer.done():
-            continue
-        if isinstance(results, Exception):
-            each.answer.set_exception(results)
-        else:
-            each.answer.set_result(own)
+def refuse(those: Iterable[Submitted], error: Exception) -> None:
+    """To all the same error. A caller that has gone is told nothing."""
+    for each in those:
+        if not each.answer.done():
+            each.answer.set_exception(error)

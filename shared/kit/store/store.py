@@ -21,11 +21,11 @@ from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import ConnectionFailure, PyMongoError, WriteConcernError
 from pymongo.read_concern import ReadConcern
 
-from shared.kit.base.adaptive_batch_size import too_much
+from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize, too_large, too_much
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.clock import Clock
 from shared.kit.base.observer import Observer
-from shared.kit.store.group_commit import GroupQueue, Submitted, answer
+from shared.kit.store.group_commit import GROUP, Group, GroupQueue, refuse
 from shared.kit.store.mongo import Client, Database, Session, end_session, in_one_turn
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.transaction_attempt import (
@@ -33,18 +33,19 @@ from shared.kit.store.transaction_attempt import (
     TransactionAttempt,
     TransactionParticipant,
     WriteRejected,
+    acquit_later,
     contended_by,
     lost_race,
     write_rejected_of,
 )
 from shared.kit.store.transaction_io import InTransaction, TransactionIO, too_large_together
-from shared.kit.store.unit_of_work import UnitOfWork
+from shared.kit.store.unit_of_work import TooLarge, UnitOfWork
 
-__all__ = ["Operation", "Store", "TransactionParticipant", "Unavailable", "WriteRejected"]
+__all__ = ["Operation", "Store", "TooLargeTogether", "TransactionParticipant", "Unavailable", "WriteRejected"]
 
 T = TypeVar("T")
 SESSIONS = "sessions"  # of each store of each replica: {"_id": name, "session": the one it writes in}
-ACQUITTALS = 3  # of one operation: each costs an attempt of the whole transaction
+GROUP_BYTES = 16 * 1024 * 1024  # written by a group, of however many operations; a single one may write more
 
 
 class Unavailable(Exception):
@@ -55,6 +56,13 @@ class Unavailable(Exception):
     def __init__(self, why: str, *, too_much: bool = False) -> None:
         super().__init__(why)
         self.too_much = too_much
+
+
+class TooLargeTogether(Unavailable):
+    """These operations write more than one transaction may hold. Nothing was written; fewer of them may go through."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, too_much=True)
 
 
 class Piggyback(Protocol):
@@ -99,6 +107,7 @@ class Store:
         self._broken: str | None = None
         self._latest = math.inf
         self._queue = GroupQueue()
+        self._group_size = AdaptiveBatchSize(GROUP)
         self._running: set[asyncio.Task[Any]] = set()
         self._grouping: asyncio.Task[None] | None = None
 
@@ -171,7 +180,8 @@ class Store:
 
         ``in_transaction`` may write in the same transaction (checkpoints), in a thread of the driver; what it raises
         undoes all and is raised.
-        Transient failures are repeated with the whole transaction for ``patience`` seconds, then Unavailable is raised.
+        Transient failures are repeated with the whole transaction for ``patience`` seconds, then Unavailable is raised;
+        at once TooLargeTogether, of several operations. A single one that is too large has TooLarge for its result.
         Once begun it ends, even when the caller is cancelled.
         """
 
@@ -184,7 +194,9 @@ class Store:
                 except BaseException as error:
                     if piggyback is not None:
                         piggyback.done(error if isinstance(error, Exception) else Unavailable(type(error).__name__))
-                    raise
+                    if not (todo and along and isinstance(error, TooLargeTogether)):
+                        raise
+                    return await self._perform(operations, in_transaction)  # alone: it may be large for what went along
                 if piggyback is not None:
                     piggyback.done(results[len(operations) :])
                 return results[: len(operations)]
@@ -200,9 +212,10 @@ class Store:
             running.exception()  # whoever asked may be gone, and nobody else fetches it
 
     async def submit(self, operation: Operation[T]) -> T:
-        """Group commit: do one operation in a transaction that it shares with others that wait (up to 500).
+        """Group commit: do one operation in a transaction that it shares with others that wait, up to 500 and 16 MB.
 
-        Raises the operation's own exception, or Unavailable (also at once, when too many wait).
+        Raises the operation's own exception, TooLarge if it has no room in a transaction of its own, or Unavailable
+        (also at once, when too many wait).
         """
         (result,) = await self.submit_all([operation])
         if isinstance(result, Exception):
@@ -210,7 +223,8 @@ class Store:
         return result
 
     async def submit_all(self, operations: Sequence[Operation[T]], *, ahead: bool = False) -> list[T | Exception]:
-        """The same for operations that belong together: in order, in one transaction; exceptions stand for results.
+        """The same for operations that belong together: in order, in one transaction, or in several where that is too
+        much for one; exceptions stand for results.
 
         So when Unavailable is raised, no later one was kept without the earlier ones: repeating all keeps the order.
         ``ahead``: in a queue of its own, as long as the other, which is served in the next transaction but one at the
@@ -225,27 +239,37 @@ class Store:
         return cast("list[T | Exception]", await answer_of)
 
     async def _commit_groups(self) -> None:
-        group: list[Submitted] = []
+        """Whose transaction holds too much goes on with less; nobody has to know."""
+        group, size = Group(), self._group_size
         try:
             while self._queue:
                 async with self._turn:  # while another transaction runs, the group grows
-                    group = self._queue.next_group()
+                    group = self._queue.next_group(size.size)
                     try:
-                        answer(group, await self._perform([one for each in group for one in each.operations], None))
+                        results = await self._perform(group.operations, None, GROUP_BYTES)
+                    except TooLargeTogether:
+                        size.was_too_much(len(group.operations))
+                        self._queue.done(group, [])
                     except Exception as error:
-                        answer(group, error)
+                        if isinstance(error, Unavailable) and error.too_much:
+                            size.was_too_much(len(group.operations))
+                        refuse(group.members, error)
+                    else:
+                        size.worked(len(results))
+                        self._queue.done(group, results)
         except BaseException as error:  # it is torn down: neither they nor who came in the meantime are left waiting
-            answer(group, Unavailable(type(error).__name__))
+            refuse(group.members, Unavailable(type(error).__name__))
             self._queue.refuse_all(Unavailable(type(error).__name__))
             raise
 
     async def _perform(
-        self, operations: Sequence[Operation[T]], in_transaction: InTransaction | None
+        self, operations: Sequence[Operation[T]], in_transaction: InTransaction | None, most_bytes: float = math.inf
     ) -> list[T | Exception]:
+        """Results of as many as had room in ``most_bytes``."""
         end = time.monotonic() + self._patience
         backoff, turn = Backoff(0.01, 1.0), Backoff(0.005, 0.05)
         contended: dict[str, list[Hashable]] = {}  # by collection: others write these, too, and were quicker
-        rejected: dict[int, WriteRejected] = {}  # operations that the database refused twice
+        rejected: dict[int, Exception] = {}  # operations that the database refused twice
         suspects: set[int] = set()
         acquitted = Counter[int]()
         mine: TransactionAttempt[T] | None = None
@@ -270,7 +294,9 @@ class Store:
                     latest=clock.latest(),
                     trusted=clock.trusted(),
                 )
-                mine = attempt = TransactionAttempt(operations, work, self._participants, rejected, self._many_indexes)
+                mine = attempt = TransactionAttempt(
+                    operations, work, self._participants, rejected, self._many_indexes, most_bytes
+                )
                 await self._to_its_end(attempt, self._transaction(attempt, in_transaction, together, contended))
                 return attempt.results
             except PyMongoError as error:
@@ -278,11 +304,16 @@ class Store:
                     together = False
                     continue
                 self._observer.retried("store", type(error).__name__)
+                if too_large(error) and attempt is not None and self._committing is None:
+                    if len(attempt.results) == 1 and not rejected:
+                        rejected[0] = TooLarge("more than one transaction holds")
+                        continue
+                    raise (TooLargeTogether if len(operations) > 1 else Unavailable)(type(error).__name__) from None
                 refused = write_rejected_of(error, attempt) if attempt is not None else None
                 if refused is not None and (index := refused.operation_index) not in rejected:
                     if index in suspects:  # not a race: it fails alone, and the others need not wait for it
                         rejected[index] = refused
-                        _acquit_later(rejected, refused, acquitted)
+                        acquit_later(rejected, refused, acquitted)
                         end = time.monotonic() + self._patience
                     suspects.add(index)
                     if time.monotonic() <= min(end, self._latest):
@@ -374,14 +405,6 @@ class Store:
         except Exception as error:
             self._broken = f"Participant{type(error).__name__}"
             self._observer.retried("participant", type(error).__name__)
-
-
-def _acquit_later(rejected: dict[int, WriteRejected], refused: WriteRejected, acquitted: Counter[int]) -> None:
-    """Whoever changed a document last is blamed first; the fault may be this earlier operation's alone."""
-    for later in [n for n in rejected if n > refused.operation_index and acquitted[n] < ACQUITTALS]:
-        if rejected[later].collection == refused.collection:
-            del rejected[later]
-            acquitted[later] += 1
 
 
 def _undone(error: PyMongoError) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -10,6 +12,7 @@ import bson
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
+from shared.kit.base.adaptive_batch_size import too_large
 from shared.kit.base.cpu_slices import in_slices
 from shared.kit.store.mongo import Document, in_one_turn
 from shared.kit.store.transaction_io import InTransaction, TransactionIO, Write
@@ -19,6 +22,7 @@ T = TypeVar("T")
 MOST_LOADS = 5
 MOST_MIXED = 40  # writes to one collection that are one command, also when some are known to be new
 MOST_REPLACED = 10  # documents of a collection with many indexes, before they are written anew instead
+ACQUITTALS = 3  # of one operation: each costs an attempt of the whole transaction
 MOST_HELD = 100  # documents of a collection that are taken first after a lost race
 _WRITE_CONFLICT = 112
 _PASSING = frozenset({_WRITE_CONFLICT, 251, 50, 262})  # NoSuchTransaction, MaxTimeMSExpired, ExceededTimeLimit
@@ -58,6 +62,10 @@ class TooManyReads(RuntimeError):
     """An operation's ``needs`` asked for something new more than 5 times."""
 
 
+class NoRoom(Exception):
+    """With what the operation writes it would be too much for one transaction: it waits for the next."""
+
+
 class WriteRejected(Exception):
     """The database refused what an operation wrote (a unique index, a document that an index or a validator cannot
     take), again when the whole transaction was repeated."""
@@ -69,16 +77,18 @@ class WriteRejected(Exception):
 
 
 class TransactionAttempt(Generic[T]):
-    """The operations of one attempt and their results. ``rejected``: those not to be tried again; ``many_indexes``:
-    collections in which a replacement is dear."""
+    """The operations of one attempt and their results: of as many, in order, as have room in ``most_bytes`` of what is
+    written, the first always. ``rejected``: those not to be tried again; ``many_indexes``: collections in which a
+    replacement is dear."""
 
     def __init__(
         self,
         operations: Sequence[Operation[T]],
         work: UnitOfWork,
         participants: Sequence[TransactionParticipant],
-        rejected: Mapping[int, WriteRejected],
+        rejected: Mapping[int, Exception],
         many_indexes: Set[str] = frozenset(),
+        most_bytes: float = math.inf,
     ) -> None:
         self.work = work
         self.results: list[T | Exception] = []
@@ -87,6 +97,7 @@ class TransactionAttempt(Generic[T]):
         self._operations = operations
         self._participants = participants
         self._many_indexes = many_indexes
+        self._most_bytes = most_bytes
         self._failed: dict[int, Exception] = dict(rejected)
 
     async def run(self, io: TransactionIO) -> None:
@@ -105,6 +116,8 @@ class TransactionAttempt(Generic[T]):
                 await self._load(io, range(n, last) if believed else [n], missed=n)
                 believed = False
                 result = self._result(n, operation, loaded=True)
+            if isinstance(result, NoRoom):
+                break
             self.results.append(result)
         self.work.end()
 
@@ -134,7 +147,7 @@ class TransactionAttempt(Generic[T]):
         """What came of it, or of what is done instead. NotNeeded, unless all is ``loaded``, when either missed
         something: nothing of it stays, and it is done again."""
         result = self._failed[n] if n in self._failed else self._do(operation)
-        if not isinstance(result, Exception) or operation.otherwise is None:
+        if not isinstance(result, Exception) or isinstance(result, NoRoom) or operation.otherwise is None:
             return result
         return result if isinstance(result, NotNeeded) and not loaded else self._instead(operation.otherwise, result)
 
@@ -142,7 +155,10 @@ class TransactionAttempt(Generic[T]):
         savepoint = self.work.savepoint()
         theirs = [(each, each.savepoint()) for each in self._participants]  # what these raise is no operation's fault
         try:
-            return operation.do(self.work)
+            result = operation.do(self.work)
+            if self.results and self.work.size > self._most_bytes:
+                raise NoRoom
+            return result
         except Exception as error:
             for participant, its_savepoint in theirs:
                 participant.rollback_to(its_savepoint)
@@ -263,7 +279,7 @@ def contended_by(attempt: TransactionAttempt[Any]) -> dict[str, list[Hashable]]:
 
 def write_rejected_of(error: PyMongoError, attempt: TransactionAttempt[Any]) -> WriteRejected | None:
     """Whose document was refused, if that is what happened in ``attempt.write``; a conflict of writers is none."""
-    passing = error.has_error_label("TransientTransactionError")
+    passing = error.has_error_label("TransientTransactionError") or too_large(error)
     if not isinstance(error, BulkWriteError) or passing or not attempt.failed:
         return None
     refused = [item for item in (error.details or {}).get("writeErrors", ()) if item["code"] not in _PASSING]
@@ -271,3 +287,12 @@ def write_rejected_of(error: PyMongoError, attempt: TransactionAttempt[Any]) -> 
         return None
     (write,) = attempt.failed
     return WriteRejected(write.collection, write.operations[refused[0]["index"]], refused[0]["code"])
+
+
+def acquit_later(rejected: dict[int, Exception], refused: WriteRejected, acquitted: Counter[int]) -> None:
+    """Whoever changed a document last is blamed first; the fault may be this earlier operation's alone."""
+    for later in [n for n in rejected if n > refused.operation_index and acquitted[n] < ACQUITTALS]:
+        error = rejected[later]
+        if isinstance(error, WriteRejected) and error.collection == refused.collection:
+            del rejected[later]
+            acquitted[later] += 1

@@ -38,7 +38,7 @@ class NotNeeded(LookupError):
 
 
 class TooLarge(ValueError):
-    """A document or an event that could never be stored or sent."""
+    """A document, an event or an operation that could never be stored or sent."""
 
 
 class NotWritten(LookupError):
@@ -50,6 +50,7 @@ class Savepoint(NamedTuple):
     emitted: int
     calls: int
     last: int
+    size: int
 
 
 class UnitOfWork:
@@ -92,6 +93,7 @@ class UnitOfWork:
         self._changed: dict[tuple[str, str], int] = {}  # and by which operation
         self._journal: list[tuple[str, str, bytes | None, bool, int | None]] = []
         self.emitted: list[Outgoing] = []
+        self.size = 0  # bytes of what will be written so far
         self.calls: list[Callable[[], None]] = []
         self._last: list[tuple[int, Callable[[], None]]] = []
 
@@ -188,6 +190,7 @@ class UnitOfWork:
             raise TooLarge(f"{record.topic}: {record.size} bytes in one event")
         self._forbid_while_asking()
         self.emitted.append(record)
+        self.size += record.size
 
     def at_end(self, call: Callable[[], None]) -> None:
         """Called when all operations of the transaction are done, before it is written: it sees what became of all of
@@ -242,7 +245,7 @@ class UnitOfWork:
         self._ending = False
 
     def savepoint(self) -> Savepoint:
-        return Savepoint(len(self._journal), len(self.emitted), len(self.calls), len(self._last))
+        return Savepoint(len(self._journal), len(self.emitted), len(self.calls), len(self._last), self.size)
 
     def rollback_to(self, savepoint: Savepoint) -> None:
         while len(self._journal) > savepoint.changes:
@@ -262,6 +265,7 @@ class UnitOfWork:
         del self.emitted[savepoint.emitted :]
         del self.calls[savepoint.calls :]
         del self._last[savepoint.last :]
+        self.size = savepoint.size
 
     def changes(self) -> dict[str, list[tuple[str, bytes | None, bool, int]]]:
         """By collection: id, document (None: delete), whether it is known to be new, and which operation wrote it."""
@@ -277,10 +281,11 @@ class UnitOfWork:
         """``document``: what ``raw`` holds."""
         self._forbid_while_asking()
         documents = self._documents.setdefault(collection, {})
-        before = documents.get(id)
-        self._journal.append((collection, id, before, id in documents, self._changed.get((collection, id))))
+        before, writer = documents.get(id), self._changed.get((collection, id))
+        self._journal.append((collection, id, before, id in documents, writer))
         documents[id] = raw
         self._changed[collection, id] = self.operation_index
+        self.size += len(raw or b"") - (len(before or b"") if writer is not None else 0)
         if self._indexes.get(collection):
             self._reindex(collection, id, document)
 

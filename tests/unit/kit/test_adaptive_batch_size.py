@@ -10,6 +10,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from pymongo.errors import (
     AutoReconnect,
+    BulkWriteError,
     DocumentTooLarge,
     ExecutionTimeout,
     NetworkTimeout,
@@ -17,7 +18,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize, too_much
+from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize, too_large, too_much
 from shared.kit.base.sealing import Sealer
 from shared.kit.kafka.records import Origin, Partition
 from shared.kit.kafka.settings import KafkaSettings
@@ -43,6 +44,9 @@ class TestTooMuch:
             ExecutionTimeout("slow", 50),
             DocumentTooLarge("large"),
             OperationFailure("TransactionTooLarge", 257),
+            OperationFailure("TransactionTooLargeForCache", 388),
+            OperationFailure("BSONObjectTooLarge", 10334),
+            BulkWriteError({"writeErrors": [{"index": 3, "code": 257, "errmsg": "no more room"}]}),
             OperationFailure("NoSuchTransaction", 251),
         ],
     )
@@ -55,6 +59,7 @@ class TestTooMuch:
             AutoReconnect("gone"),
             ServerSelectionTimeoutError("nobody"),
             OperationFailure("WriteConflict", 112),
+            BulkWriteError({"writeErrors": [{"index": 3, "code": 11000, "errmsg": "is there already"}]}),
             KafkaConnectionError(),
             Fenced("people"),
             ValueError(),
@@ -62,6 +67,10 @@ class TestTooMuch:
     )
     def test_is_not_a_server_that_is_away_or_anything_of_kafka(self, error: Exception) -> None:
         assert not too_much(error)
+
+    @pytest.mark.parametrize("error", [NetworkTimeout("slow"), OperationFailure("NoSuchTransaction", 251)])
+    def test_is_not_always_a_limit_of_size(self, error: Exception) -> None:
+        assert not too_large(error)
 
 
 class TestPortion:
@@ -75,6 +84,11 @@ class TestPortion:
             grown.append(portion.size)
         assert grown[:16] == [250] * 15 + [281]
         assert len(grown) > 100
+
+    def test_is_halved_from_what_was_tried(self) -> None:
+        portion = AdaptiveBatchSize(500)
+        portion.was_too_much(40)
+        assert portion.size == 20
 
     def test_learns_nothing_from_small_ones(self) -> None:
         portion = AdaptiveBatchSize(500)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.kit.store import group_commit
-from shared.kit.store.store import Operation, Store, Unavailable
+from shared.kit.store.store import Operation, Store, TooLargeTogether, Unavailable
 
 pytestmark = pytest.mark.unit
 
@@ -25,7 +26,9 @@ class Recording(Store):
         self.gate = asyncio.Event()
         self.transactions: list[list[str]] = []
 
-    async def _perform(self, operations: Sequence[Operation[Any]], in_transaction: Any) -> list[Any]:
+    async def _perform(
+        self, operations: Sequence[Operation[Any]], in_transaction: Any, most_bytes: float = math.inf
+    ) -> list[Any]:
         names: Any = [operation.do for operation in operations]
         self.transactions.append(names)
         await self.gate.wait()
@@ -95,3 +98,78 @@ async def test_what_fails_when_its_caller_has_gone_is_no_error_that_nobody_fetch
     await asyncio.wait(list(made._running))
     gc.collect()
     assert said == []
+
+
+class Narrow(Recording):
+    """Takes so many operations in one transaction, and of these so many have room."""
+
+    most, room = 500, 500
+
+    async def _perform(
+        self, operations: Sequence[Operation[Any]], in_transaction: Any, most_bytes: float = math.inf
+    ) -> list[Any]:
+        results = await super()._perform(operations, in_transaction, most_bytes)
+        if len(operations) > self.most:
+            raise TooLargeTogether("TransactionTooLarge")
+        return results[: self.room]
+
+
+async def test_what_is_too_large_together_is_done_in_smaller_groups_and_the_next_begin_small() -> None:
+    made = Narrow()
+    made.most = 60
+    calls = await sent(made, *[("batch", 100, False)] * 4)
+    assert [len(results) for results in await asyncio.gather(*calls)] == [1, *[100] * 4]
+    tried = [count for _, count in sizes(made)]
+    assert tried[:5] == [1, 400, 200, 100, 50]
+    assert max(tried[5:]) <= 50, "it grows back slowly"
+
+
+async def test_a_small_group_that_is_too_large_is_not_tried_again_at_the_same_size() -> None:
+    made = Narrow()
+    made.most = 1
+    await asyncio.gather(*await sent(made, *[("batch", 1, False)] * 3))
+    assert [count for _, count in sizes(made)] == [1, 3, 1, 1, 1]
+
+
+async def test_it_grows_back_after_full_ones() -> None:
+    made = Narrow()
+    made.most = 250
+    await asyncio.gather(*await sent(made, *[("batch", 500, False)] * 9))
+    made.most = 500
+    await asyncio.gather(*await sent(made, *[("later", 500, False)] * 9))
+    assert max(count for _, count in sizes(made)) == 500
+    assert 281 in [count for _, count in sizes(made)]
+
+
+async def test_those_that_had_no_room_are_first_in_the_next_and_what_goes_ahead_is_between() -> None:
+    made = Narrow()
+    made.room = 3
+    calls = await sent(made, ("one", 1, False), ("batch", 5, False), ("last", 1, False), ("withdrawal", 1, True))
+    results = await asyncio.gather(*calls)
+    assert [len(each) for each in results] == [1, 1, 5, 1, 1]
+    assert [names[:3] for names in made.transactions] == [
+        ["first"],
+        ["withdrawal"],
+        ["one", "batch", "batch"],
+        ["batch"] * 3,
+        ["last"],
+    ]
+
+
+async def test_a_time_out_makes_the_next_smaller_and_is_told_to_those_that_were_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = Recording()
+    perform, failing = made._perform, [Unavailable("NetworkTimeout", too_much=True)]
+
+    async def times_out_once(operations: Sequence[Operation[Any]], *how: Any) -> list[Any]:
+        results = await perform(operations, *how)
+        if len(operations) > 1 and failing:
+            raise failing.pop()
+        return results
+
+    monkeypatch.setattr(made, "_perform", times_out_once)
+    calls = await sent(made, *[("batch", 200, False)] * 4)
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [isinstance(each, Unavailable) for each in results] == [False, True, True, False, False]
+    assert [count for _, count in sizes(made)] == [1, 400, 200, 200]

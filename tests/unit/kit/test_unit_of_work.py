@@ -34,6 +34,25 @@ def test_says_what_it_writes_as_long_as_that_was_not_undone() -> None:
     assert (work.writes("things", "a"), work.writes("things", "b")) == (False, False)
 
 
+def test_counts_the_bytes_that_it_will_write_each_document_once_and_none_that_were_undone() -> None:
+    work = work_with("things", {"_id": "a", "text": "x" * 1_000})
+    assert work.size == 0
+    work.save("things", {"_id": "a", "text": "x" * 3_000})
+    work.save("things", {"_id": "a", "text": "x" * 2_000})
+    size = len(bson.encode({"_id": "a", "text": "x" * 2_000}))
+    assert work.size == size
+    work.emit_record(record := Outgoing("people", b"k", b"v" * 500, []))
+    assert work.size == size + record.size
+    before = work.savepoint()
+    work.save("things", {"_id": "b"})
+    work.delete("things", "a")
+    work.emit_record(record)
+    work.rollback_to(before)
+    assert work.size == size + record.size
+    work.delete("things", "a")
+    assert work.size == record.size
+
+
 class TestGet:
     def test_gives_what_was_loaded_and_none_for_what_is_absent(self) -> None:
         work = work_with("people", {"_id": "a", "n": 1}, absent=("b",))
