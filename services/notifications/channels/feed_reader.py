@@ -7,6 +7,7 @@ import base64
 import binascii
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -236,6 +237,10 @@ class FeedReader:
         and is left out. Whoever was given it sees that it has gone."""
         return self._served(recipient, entries, give=False, passed=passed)
 
+    def turn(self, entries: int) -> AbstractAsyncContextManager[None]:
+        """To look at so many entries in a transaction that others share."""
+        return self._turns.turn(entries)
+
     async def visible(self, operation: Operation[ServedPage], entries: int) -> ServedPage:
         """Done once the transaction's view has all that was read before it, so many ``entries``. Raises a 503
         problem."""
@@ -253,7 +258,7 @@ class FeedReader:
             served = await self._repository.served_until(recipient, last, MOST_AT_ONCE, first)
             if not served:
                 return
-            await self._store.submit(self._confirmed(served))
+            await self._confirm(served)
 
     def _served(
         self,
@@ -349,13 +354,17 @@ class FeedReader:
         within = [] if place.until is None else await self._entries(recipient, place, MOST_IN_PAGE)
         given = [d for d in within if d["state"] == SERVED and not place.is_before(d["alias"], d["position"])]
         for start in range(0, len(given), MOST_AT_ONCE):
-            await self._store.submit(self._confirmed(given[start : start + MOST_AT_ONCE]))
+            await self._confirm(given[start : start + MOST_AT_ONCE])
         for _ in range(MOST_PAGES):
             served = await self._repository.served_until(recipient, place.position, MOST_AT_ONCE)
             if len(served) < MOST_AT_ONCE:
                 return served
-            await self._store.submit(self._confirmed(served))
+            await self._confirm(served)
         return ()
+
+    async def _confirm(self, entries: Sequence[DeliveryReference]) -> None:
+        async with self._turns.turn(len(entries)):
+            await self._store.submit(self._confirmed(entries))
 
     def _confirmed(self, entries: Sequence[DeliveryReference]) -> Operation[None]:
         def needs(work: UnitOfWork) -> Iterator[Need]:

@@ -40,7 +40,8 @@ from shared.kit.base.sealing import SealBroken, Sealer
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
-MOST_THREADS = 50  # in one page; what a thread holds is bounded by a person's list of matches
+MOST_THREADS = 50  # in one page
+MOST_ENTRIES = 500  # that they hold and that wait under them: who has not read for long has any number of these
 _LABEL = "feed-snapshot"
 
 
@@ -83,11 +84,13 @@ class FeedSnapshot:
         else:
             position, after = self._opened(token, recipient)
         threads = await self._repository.threads_by_alias(recipient, after, MOST_THREADS)
-        once = list({each["_id"]: each for each in threads}.values())  # a read may come by one twice (decision 71)
-        events = await self._store.submit(self.serve(recipient, once)) if once else []
-        if len(threads) < MOST_THREADS:
+        some, entries = _of_a_page(threads)
+        once = list({each["_id"]: each for each in some}.values())  # a read may come by one twice (decision 71)
+        async with self._reader.turn(entries):
+            events = await self._store.submit(self.serve(recipient, once)) if once else []
+        if len(some) == len(threads) < MOST_THREADS:
             return SnapshotPage(events, None, self._reader.cursor(recipient, Place(position)))
-        return SnapshotPage(events, self._sealed(position, threads[-1]["alias"], recipient), None)
+        return SnapshotPage(events, self._sealed(position, some[-1]["alias"], recipient), None)
 
     def serve(self, recipient: str, threads: Sequence[ThreadDocument]) -> Operation[list[dict[str, Any]]]:
         """One page in one transaction: what it gives counts as told."""
@@ -180,3 +183,14 @@ class FeedSnapshot:
             return int.from_bytes(opened[:8]), opened[8:].decode()
         except (SealBroken, binascii.Error, ValueError):
             raise UnknownCursor from None
+
+
+def _of_a_page(threads: Sequence[ThreadDocument]) -> tuple[Sequence[ThreadDocument], int]:
+    """Those that have room in one page, at least one, and how many entries are looked at for them."""
+    entries = 0
+    for count, thread in enumerate(threads):
+        more = 1 + len(thread["held"]) + sum(map(len, thread["queues"].values()))
+        if count and entries + more > MOST_ENTRIES:
+            return threads[:count], entries
+        entries += more
+    return threads, entries

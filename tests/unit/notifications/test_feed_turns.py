@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.notifications.channels.feed_reader import FeedReader, ServedPage
+from services.notifications.channels.feed_snapshot import MOST_ENTRIES, FeedSnapshot
 from services.notifications.channels.feed_turns import MOST_TOGETHER, FeedTurns
 from shared.kit.base.sealing import Sealer
 
@@ -18,26 +19,50 @@ class Busy:
     """A store that is asked by many before it answers; each reader has a hundred entries."""
 
     def __init__(self) -> None:
-        self.now = self.most = self.served = 0
+        self.now = self.most = self.served = self.unconfirmed = 0
+        self.threads = [thread(n, 1) for n in range(50)]
 
-    async def submit(self, operation: Any) -> ServedPage:
+    async def submit(self, operation: Any) -> Any:
         self.now += 100
         self.most = max(self.most, self.now)
         for _ in range(20):
             await asyncio.sleep(0)
         self.now -= 100
         self.served += 1
-        return ServedPage([])
+        return operation if isinstance(operation, list) else ServedPage([])
 
     async def feed_after(self, recipient: str, position: int, limit: int) -> list[dict[str, Any]]:
         return [] if position else [{"alias": f"{n:032x}", "position": n} for n in range(1, 101)]
 
     async def served_until(self, *_: Any) -> list[Any]:
-        return []
+        if not self.unconfirmed:
+            return []
+        self.unconfirmed -= 1
+        return [{"_id": f"{n}", "thread": f"{n}", "opportunity": None} for n in range(100)]
+
+    async def feed_position(self, recipient: str) -> int:
+        return 0
+
+    async def threads_by_alias(self, recipient: str, after: str, limit: int) -> list[Any]:
+        return [each for each in self.threads if each["alias"] > after][:limit]
 
 
 async def still() -> None:
     return None
+
+
+def thread(n: int, entries: int) -> dict[str, Any]:
+    """With as much in its queue."""
+    return {"_id": f"{n}", "alias": f"{n:032x}", "held": {}, "queues": {"feed": [{}] * entries}}
+
+
+def snapshot(busy: Any) -> FeedSnapshot:
+    """Its operations are the threads of a page."""
+    unused: Any = None
+    reader = FeedReader(unused, busy, busy, unused, unused, Sealer(b"s" * 32), unused, asyncio.Event())
+    made = FeedSnapshot(reader, busy, busy, unused, unused, unused, Sealer(b"s" * 32), unused)
+    made.serve = lambda recipient, threads: [*threads]  # type: ignore[method-assign,assignment,return-value]  # see above
+    return made
 
 
 async def test_many_readers_with_much_to_read_share_no_transaction_that_is_too_large() -> None:
@@ -54,6 +79,35 @@ async def test_files_are_looked_at_by_turns_too() -> None:
     reader = FeedReader(unused, busy, busy, unused, unused, Sealer(b"s" * 32), unused, asyncio.Event())
     await asyncio.gather(*(reader.visible(unused, 100) for _ in range(60)))
     assert (busy.served, busy.most) == (60, MOST_TOGETHER)
+
+
+async def test_snapshots_are_read_by_turns_too() -> None:
+    busy: Any = Busy()
+    reading = snapshot(busy)
+    await asyncio.gather(*(reading.page(f"agency-{n}", None) for n in range(60)))
+    assert (busy.served, busy.most) == (60, MOST_TOGETHER)
+
+
+async def test_what_has_arrived_is_noted_by_turns_too() -> None:
+    busy: Any = Busy()
+    busy.unconfirmed = 60
+    unused: Any = None
+    reader = FeedReader(unused, busy, busy, unused, unused, Sealer(b"s" * 32), unused, asyncio.Event())
+    await asyncio.gather(*(reader.confirm(f"agency-{n}", 1, 100) for n in range(60)))
+    assert (busy.served, busy.most) == (60, MOST_TOGETHER)
+
+
+async def test_a_page_of_a_snapshot_ends_where_much_waits_under_it() -> None:
+    """Whoever has read nothing for long has any number of entries in each thread."""
+    busy: Any = Busy()
+    busy.threads = [thread(n, entries) for n, entries in enumerate((10, MOST_ENTRIES, 200, 200, 200, 1))]
+    reading, token, pages = snapshot(busy), None, list[int]()
+    while token is not None or not pages:
+        page = await reading.page("gjf", token)
+        pages.append(len(page.events))
+        token = page.next
+    assert pages == [1, 1, 2, 2]
+    assert page.cursor is not None
 
 
 class TestTurns:
