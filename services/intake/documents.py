@@ -68,8 +68,8 @@ class StoredAgency:
 class StoredPerson:
     """`sender`: the owner's version of the profile; `opened`, `ended`: its highest versions of arriving and of leaving;
     `arrival`, `profile`: content of the arrival and of what last said the profile, as keyed hashes; `consent_senders`:
-    its version of each consent, by "purpose/recipient"; `taken`: by the same names the version up to which a consent
-    was taken back."""
+    its version of each consent, by its name (`References.consent`); `taken`: by the same names the version up to which
+    a consent was taken back."""
 
     COLLECTION: ClassVar[str] = PEOPLE
     id: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-MOST_KEYS = 50  # consents taken back that are remembered one by one, for a person who is not here yet
+MOST_NAMES = 50  # consents taken back that are remembered one by one, for a person who is not here yet
+MOST_NAMES_OF_A_PERSON = 200  # and of one who is: as many as may stand
 
-Numbers = Mapping[str, int | None]
+Numbers = Mapping[str, int | None]  # by a consent's name: "purpose/recipient", or "purpose/" for everybody
 
 
 def latest(*numbers: int | None) -> int | None:
@@ -29,9 +30,23 @@ def is_newer(given: int | None, floor: int | None) -> bool:
     return given is not None and floor is not None and given > floor
 
 
-def floor_of(taken: Numbers, purpose: str, recipient: str | None) -> int | None:
+def for_everybody(name: str) -> str:
+    """The name of the consent of this purpose that names nobody."""
+    return name.partition("/")[0] + "/"
+
+
+def floor_of(taken: Numbers, name: str) -> int | None:
     """The number up to which a consent was taken back, by name or from everybody; None: not, or without a number."""
-    return latest(taken.get(f"{purpose}/{recipient or ''}"), taken.get(f"{purpose}/"))
+    return latest(taken.get(name), taken.get(for_everybody(name)))
+
+
+def widened(numbers: Mapping[str, int]) -> dict[str, int]:
+    """The highest number of each purpose, for everybody: what is kept of too many names, which forbids more."""
+    wide: dict[str, int] = {}
+    for name, number in numbers.items():
+        everybody = for_everybody(name)
+        wide[everybody] = max(number, wide.get(everybody, number))
+    return wide
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +54,7 @@ class Tombstone:
     """What was ended or taken back of a thing before the thing came.
 
     `ended`: that it has ended, `by` which number (None: by an act without one, which holds for whatever comes first);
-    `taken`: the consents taken back, "purpose/recipient" to number.
+    `taken`: the consents taken back, by name.
     """
 
     ended: bool = False
@@ -50,24 +65,23 @@ class Tombstone:
         """It has ended. An end without a number is weakened by nothing that has one."""
         return replace(self, ended=True, by=_both(self.by, sequence) if self.ended else sequence)
 
-    def with_withdrawal(self, consents: Iterable[tuple[str, str | None]], sequence: int | None) -> Tombstone:
+    def with_withdrawal(self, names: Iterable[str], sequence: int | None) -> Tombstone:
         """The same for consents taken back. Too many of one person become "from everybody", which forbids more."""
         taken = dict(self.taken)
-        for purpose, recipient in consents:
-            key = f"{purpose}/{recipient or ''}"
-            taken[key] = _both(taken[key], sequence) if key in taken else sequence
-        if len(taken) > MOST_KEYS:
+        for name in names:
+            taken[name] = _both(taken[name], sequence) if name in taken else sequence
+        if len(taken) > MOST_NAMES:
             wide: dict[str, int | None] = {}
-            for key, number in taken.items():
-                purpose = key.partition("/")[0] + "/"
-                wide[purpose] = _both(wide[purpose], number) if purpose in wide else number
+            for name, number in taken.items():
+                everybody = for_everybody(name)
+                wide[everybody] = _both(wide[everybody], number) if everybody in wide else number
             taken = wide
         return replace(self, taken=taken)
 
-    def took(self, purpose: str, recipient: str | None, sequence: int | None) -> bool:
+    def took(self, name: str, sequence: int | None) -> bool:
         """Whether a consent inside an arrival was taken back before the arrival came."""
-        keys = {f"{purpose}/{recipient or ''}", f"{purpose}/"}
-        return any(key in self.taken and not is_newer(sequence, self.taken[key]) for key in keys)
+        names = {name, for_everybody(name)}
+        return any(name in self.taken and not is_newer(sequence, self.taken[name]) for name in names)
 
     def forbids(self, sequence: int | None) -> bool:
         """Whether what begins here was ended before it came."""
@@ -80,8 +94,8 @@ class Tombstone:
     def floors(self, sequence: int | None) -> dict[str, int]:
         """The floors of consents that go on once the thing is here. What was taken back without a number was taken from
         everything up to the arrival."""
-        floors = {key: number if number is not None else sequence for key, number in self.taken.items()}
-        return {key: number for key, number in floors.items() if number is not None}
+        floors = {name: number if number is not None else sequence for name, number in self.taken.items()}
+        return {name: number for name, number in floors.items() if number is not None}
 
 
 def _both(one: int | None, other: int | None) -> int | None:

@@ -9,11 +9,20 @@ from dataclasses import replace
 from services.intake.dependencies import Dependencies
 from services.intake.documents import AGENCIES, StoredAgency, StoredPerson
 from services.intake.domain import consent_rules
-from services.intake.domain.sequence_ordering import floor_of, is_older, latest
+from services.intake.domain.sequence_ordering import (
+    MOST_NAMES_OF_A_PERSON,
+    floor_of,
+    for_everybody,
+    is_older,
+    latest,
+    widened,
+)
 from services.intake.event_handlers.effect import DoorEvent
+from services.intake.identity import References
 from shared.events.data_classification import Model
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.people import (
+    Consent,
     ConsentAtDoor,
     ConsentGivenAtDoor,
     ConsentKey,
@@ -47,28 +56,30 @@ def check_recipients(event: DoorEvent, work: UnitOfWork, dependencies: Dependenc
     return findings
 
 
-def given(data: ConsentGivenAtDoor, held: StoredPerson, number: int | None) -> tuple[StoredPerson, Person | None]:
+def given(
+    data: ConsentGivenAtDoor, held: StoredPerson, number: int | None, references: References
+) -> tuple[StoredPerson, Person | None]:
     """The person's record, and the state with these consents; None when all of it is old. Raises Refused."""
     if held.state.status == "left":
         raise Refused(Refusal("person-left", "/data/reference"))
     if number is None:  # who takes back with a number gives with a number: else nobody can tell which came later
         for index, consent in enumerate(data.consents):
-            if floor_of(held.taken, consent.purpose, consent.recipient) is not None:
+            if floor_of(held.taken, kept_name(consent, references)) is not None:
                 raise Refused(Refusal("sequence-needed", f"/data/consents/{index}"))
-    fresh = not_older(data.consents, held, number)
+    fresh = not_older(data.consents, held, number, references)
     if not fresh:
         return held, None
-    return _said(held, [key(consent) for consent in fresh], number), with_given(held.state, fresh)
+    names = [kept_name(consent, references) for consent in fresh]
+    return _said(held, names, number), with_given(held.state, fresh)
 
 
 def withdrawn(
-    data: ConsentWithdrawnAtDoor, held: StoredPerson, number: int | None
+    data: ConsentWithdrawnAtDoor, held: StoredPerson, number: int | None, references: References
 ) -> tuple[StoredPerson, Person | None]:
     """The person's record, and the state without these consents; None when all of it is old."""
-    taken = [
-        one for one in _each(data.consents, held.state) if not is_older(number, held.consent_senders.get(key(one)))
-    ]
-    fresh, everybody = [key(one) for one in taken], [key(one) for one in data.consents if one.recipient is None]
+    named = {kept_name(one, references): one for one in _each(data.consents, held.state)}
+    taken = {name: one for name, one in named.items() if not is_older(number, held.consent_senders.get(name))}
+    fresh, everybody = list(taken), [kept_name(one, references) for one in data.consents if one.recipient is None]
     floors, senders = dict(held.taken), dict(held.consent_senders)
     for name in (*fresh, *everybody):
         floor = latest(number if number is not None else _said_so_far(held, name), floors.get(name))
@@ -77,19 +88,22 @@ def withdrawn(
     for name in everybody:
         if number is not None:  # holds for consents that are still on their way, too
             senders[name] = max(number, senders.get(name) or 0)
-    after = replace(held, taken=floors, consent_senders=senders)
-    return _said(after, fresh, number), consent_rules.withdraw(held.state, taken) if taken else None
+    after = _said(replace(held, taken=floors, consent_senders=senders), fresh, number)
+    return _bounded(after, references), consent_rules.withdraw(held.state, taken.values()) if taken else None
 
 
-def not_older(given: Sequence[ConsentAtDoor], held: StoredPerson, number: int | None) -> list[ConsentAtDoor]:
+def not_older(
+    given: Sequence[ConsentAtDoor], held: StoredPerson, number: int | None, references: References
+) -> list[ConsentAtDoor]:
     """Those about which the sender has not said something newer, by name or by taking back from everybody."""
 
     def holds(consent: ConsentAtDoor) -> bool:
-        floor = floor_of(held.taken, consent.purpose, consent.recipient)
+        name = kept_name(consent, references)
+        floor = floor_of(held.taken, name)
         if floor is not None and (number is None or number <= floor):
             return False
         senders = held.consent_senders
-        return not is_older(number, latest(senders.get(key(consent)), senders.get(f"{consent.purpose}/")))
+        return not is_older(number, latest(senders.get(name), senders.get(for_everybody(name))))
 
     return [consent for consent in given if holds(consent)]
 
@@ -102,15 +116,30 @@ def with_given(person: Person, given: Sequence[ConsentAtDoor]) -> Person:
     return after
 
 
-def key(consent: ConsentAtDoor | ConsentKey) -> str:
-    """The name of a consent in a person's record."""
+def answered_name(consent: ConsentAtDoor) -> str:
+    """The name of a consent in an answer to whoever gave it."""
     return f"{consent.purpose}/{consent.recipient or ''}"
 
 
-def _said(held: StoredPerson, keys: Sequence[str], number: int | None) -> StoredPerson:
+def kept_name(consent: Consent | ConsentAtDoor | ConsentKey, references: References) -> str:
+    """Its name in a person's record and in a tombstone."""
+    return references.consent(consent.purpose, consent.recipient)
+
+
+def _said(held: StoredPerson, names: Sequence[str], number: int | None) -> StoredPerson:
     if number is None:
         return held
-    return replace(held, consent_senders={**held.consent_senders, **dict.fromkeys(keys, number)})
+    return replace(held, consent_senders={**held.consent_senders, **dict.fromkeys(names, number)})
+
+
+def _bounded(held: StoredPerson, references: References) -> StoredPerson:
+    """The record without what grows with every recipient that somebody thinks of."""
+    if len(held.taken) <= MOST_NAMES_OF_A_PERSON:
+        return held
+    floors = widened(held.taken)
+    stay = {kept_name(consent, references) for consent in held.state.consents} | floors.keys()
+    senders = {name: number for name, number in held.consent_senders.items() if name in stay}
+    return replace(held, taken=floors, consent_senders=senders)
 
 
 def _said_so_far(held: StoredPerson, name: str) -> int | None:

@@ -114,8 +114,8 @@ def _of_unknown(
     if isinstance(data, PersonLeftAtDoor):
         return tombstones.keep(event, known, known.tombstone.with_end(event.sequence), work)
     if isinstance(data, ConsentWithdrawnAtDoor):
-        keys = [(consent.purpose, consent.recipient) for consent in data.consents]
-        return tombstones.keep(event, known, known.tombstone.with_withdrawal(keys, event.sequence), work)
+        names = [consents.kept_name(consent, dependencies.references) for consent in data.consents]
+        return tombstones.keep(event, known, known.tombstone.with_withdrawal(names, event.sequence), work)
     raise Refused(Refusal("unknown-reference", "/data/reference"))
 
 
@@ -124,7 +124,7 @@ def _of_known(
 ) -> Effect:
     answer: Answer = {"alias": person_state.alias_of(held.state, event.agency) or ""}
     if isinstance(data, ConsentGivenAtDoor | ConsentWithdrawnAtDoor):
-        return _consent_changed(event, data, held, answer)
+        return _consent_changed(event, data, held, answer, dependencies)
     if isinstance(data, PersonLeftAtDoor):
         return _left(event, held, answer)
     if isinstance(data, PersonAtDoor):
@@ -147,8 +147,9 @@ def _new(event: DoorEvent, data: PersonAtDoor, known: Reference, dependencies: D
         ended=tombstone.end(number),
         taken=tombstone.floors(number),
     )
-    given = [c for c in data.consents if not tombstone.took(c.purpose, c.recipient, number)]
-    effect = _arrival(event, data, held, None, person_state.left(person) if left else person, answer, given)
+    given = [c for c in data.consents if not tombstone.took(consents.kept_name(c, dependencies.references), number)]
+    after = person_state.left(person) if left else person
+    effect = _arrival(event, data, held, None, after, answer, given, dependencies)
     if left:  # from the first word on: nobody is told that they were here
         effect.answer["withheld"] = ["active", *effect.answer.get("withheld", ())]
     effect.saves.append((REFERENCES, Reference(known.id, person.person).document()))
@@ -190,7 +191,7 @@ def _arrived_again(
         raise Refused(Refusal("person-left", "/data/reference"))
     features = person_state.features_of(held.state) if is_older(number, held.sender) else event.features
     person = person_state.returned(held.state, features)
-    effect = _arrival(event, data, opened, held.state, person, answer, data.consents)
+    effect = _arrival(event, data, opened, held.state, person, answer, data.consents, dependencies)
     effect.saves.append(_with_identity(data.identity, held, work, dependencies))
     return effect
 
@@ -203,18 +204,19 @@ def _arrival(
     person: Person,
     answer: Answer,
     consents_given: Sequence[ConsentAtDoor],
+    dependencies: Dependencies,
 ) -> Effect:
     """`withheld` in the answer: the consents that somebody has taken back since they were given."""
-    number = event.sequence
-    given = consents.not_older(consents_given, held, number)
-    withheld = [consents.key(consent) for consent in data.consents if consent not in given]
+    number, references = event.sequence, dependencies.references
+    given = consents.not_older(consents_given, held, number, references)
+    withheld = [consents.answered_name(consent) for consent in data.consents if consent not in given]
     if person.status == "left":
         states = [(PERSON_LEFT, consents.with_given(person, given))]
     else:
         states = [(event.incoming.event_type, person)]
         if given:
             states.append((CONSENT_GIVEN, consents.with_given(person, given)))
-    senders = {**held.consent_senders, **{consents.key(consent): number for consent in given}}
+    senders = {**held.consent_senders, **{consents.kept_name(consent, references): number for consent in given}}
     held = replace(
         held, arrival=event.content, profile=event.content, opened=latest(number, held.opened), consent_senders=senders
     )
@@ -257,12 +259,16 @@ def _updated(
 
 
 def _consent_changed(
-    event: DoorEvent, data: ConsentGivenAtDoor | ConsentWithdrawnAtDoor, held: StoredPerson, answer: Answer
+    event: DoorEvent,
+    data: ConsentGivenAtDoor | ConsentWithdrawnAtDoor,
+    held: StoredPerson,
+    answer: Answer,
+    dependencies: Dependencies,
 ) -> Effect:
     if isinstance(data, ConsentGivenAtDoor):
-        record, after = consents.given(data, held, event.sequence)
+        record, after = consents.given(data, held, event.sequence, dependencies.references)
     else:
-        record, after = consents.withdrawn(data, held, event.sequence)
+        record, after = consents.withdrawn(data, held, event.sequence, dependencies.references)
     if after is None:
         return Effect(answer, "superseded", thing=record)
     return _changed(record, held.state, answer, [(event.incoming.event_type, after)])

@@ -22,6 +22,11 @@ class References:
         """The `_id` in the collection of references, 64 hex digits."""
         return self._ids.keyed_hash("reference", family, agency, reference)
 
+    def consent(self, purpose: str, recipient: str | None) -> str:
+        """The name under which is kept what was taken back, "purpose/" and 64 hex digits, or "purpose/" for everybody:
+        who is named as recipient need not be registered, and so may be anything that somebody wrote."""
+        return f"{purpose}/{'' if recipient is None else self._ids.keyed_hash('recipient', recipient)}"
+
     def event(self, source: str, event_id: str) -> str:
         """The `_id` in the inbox of an event from outside: `(source, id)` identifies it for ever."""
         return self._ids.keyed_hash("event", source, event_id)

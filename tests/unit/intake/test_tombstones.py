@@ -11,15 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.documents import REFERENCES
-from services.intake.domain.sequence_ordering import MOST_KEYS, Tombstone
+from services.intake.documents import PEOPLE, REFERENCES
+from services.intake.domain.sequence_ordering import MOST_NAMES, MOST_NAMES_OF_A_PERSON, Tombstone
 from services.intake.event_handlers import tombstones
+from services.intake.identity import References
 from services.intake.indexes_and_retention import INDEXES
+from shared.kit.base.ids import Ids
 from shared.reference import available_packs, load_pack
-from tests.unit.intake.memory import House, example, today
+from tests.unit.intake.memory import KEY, House, example, today
 
 pytestmark = pytest.mark.unit
 REFERENCE = "HW-8841"
+CONSENT = References(Ids(KEY)).consent("notice", "gjf")
+NUMBER = "82-10-0674-9407"  # has the form of an agency's id
 ARRIVES = ("trainee-graduated", example("trainee-graduated"))
 WITHDRAWN = ("consent-withdrawn", {"reference": REFERENCE, "consents": [{"purpose": "notice", "recipient": "gjf"}]})
 FROM_ALL = ("consent-withdrawn", {"reference": REFERENCE, "consents": [{"purpose": "notice"}]})
@@ -200,9 +204,42 @@ class TestWhatIsKept:
         row = next(row for row in house.store.all(REFERENCES) if "tombstone" in row)
         assert row["_id"] == house.dependencies.references.index("person", "hanawon", REFERENCE)
         assert set(row) == {"_id", "tombstone", "until"}
-        assert row["tombstone"] == {"ended": False, "by": None, "taken": {"notice/gjf": 2}}
+        assert row["tombstone"] == {"ended": False, "by": None, "taken": {CONSENT: 2}}
         assert (row["until"].hour, row["until"].minute, row["until"].microsecond) == (0, 0, 0)
         assert REFERENCE not in str(list(map(house.store.all, house.store.documents)))
+
+    @pytest.mark.parametrize("sequence", [None, 3])
+    async def test_a_recipient_that_nobody_registered_is_kept_as_a_keyed_hash(
+        self, house: House, sequence: int | None
+    ) -> None:
+        keys = [{"purpose": "notice", "recipient": NUMBER}, {"purpose": "notice", "recipient": "gjf"}]
+        withdrawn = {"reference": REFERENCE, "consents": keys}
+
+        async def nowhere(rules: list[str]) -> None:
+            assert [error.rule for error in (await withdraw()).problem.errors] == rules
+            kept = str(list(map(house.store.all, house.store.documents)))
+            assert NUMBER not in kept
+            assert house.dependencies.references.consent("notice", NUMBER) in kept
+
+        async def withdraw() -> Any:
+            return await house.send("consent-withdrawn", withdrawn, sequence=sequence)
+
+        await nowhere(["recipient-unknown", "unknown-reference-kept"])
+        await house.send(*ARRIVES, sequence=None if sequence is None else 4)
+        if sequence is not None:
+            await nowhere(["recipient-unknown"])
+
+    async def test_of_a_person_who_is_here_stays_small_and_forbids_no_less(self, house: House) -> None:
+        await house.send(*ARRIVES, sequence=1)
+        for start in range(0, MOST_NAMES_OF_A_PERSON + 1, 50):
+            keys = [{"purpose": "notice", "recipient": f"agency-{start + number}"} for number in range(50)]
+            await house.send("consent-withdrawn", {"reference": REFERENCE, "consents": keys}, sequence=5 + start)
+        (row,) = house.store.all(PEOPLE)
+        assert row["taken"] == {"notice/": 205}
+        assert len(row["consent_senders"]) == 2, "of those that stand"
+        given = {"reference": REFERENCE, "consents": [{"purpose": "notice", "recipient": "khf", "until": today(9)}]}
+        assert (await house.send("consent-given", given, sequence=205)).status == "superseded"
+        assert (await house.send("consent-given", given, sequence=206)).status == "accepted"
 
     async def test_is_gone_when_the_subject_is_here(self, house: House) -> None:
         await house.send(*WITHDRAWN)
@@ -251,13 +288,13 @@ class TestWhatIsKept:
         assert (list(index.document["key"]), index.document["expireAfterSeconds"]) == (["until"], 0)
 
     def test_of_one_person_stays_small_and_forbids_no_less(self) -> None:
-        keys = [("notice", f"agency-{number}") for number in range(MOST_KEYS + 1)]
-        kept = Tombstone().with_withdrawal(keys[:-1], 3)
-        assert len(kept.taken) == MOST_KEYS
-        wide = kept.with_withdrawal(keys[-1:], 2)
+        names = [f"notice/{number:064x}" for number in range(MOST_NAMES + 1)]
+        kept = Tombstone().with_withdrawal(names[:-1], 3)
+        assert len(kept.taken) == MOST_NAMES
+        wide = kept.with_withdrawal(names[-1:], 2)
         assert wide.taken == {"notice/": 3}
-        assert all(wide.took(*key, 3) for key in keys)
-        assert not wide.took(*keys[0], 4)
+        assert all(wide.took(name, 3) for name in names)
+        assert not wide.took(names[0], 4)
 
 
 def _people(numbered: bool) -> list[tuple[str, dict[str, Any], int | None]]:
@@ -325,9 +362,9 @@ class TestEveryInterleaving:
         for numbers in itertools.permutations((None, 2)):
             kept = Tombstone()
             for number in numbers:
-                kept = kept.with_end(number).with_withdrawal([("notice", "gjf")], number)
+                kept = kept.with_end(number).with_withdrawal([CONSENT], number)
             assert kept.forbids(9)
-            assert kept.took("notice", "gjf", 9)
+            assert kept.took(CONSENT, 9)
 
 
 def _histories(kinds: tuple[str, ...]) -> st.SearchStrategy[list[tuple[str, int]]]:
