@@ -1,6 +1,7 @@
 """What intake stores: one type per kind of document, and the one way into a document and back.
 
-agencies       _id agency; as in every service (shared.access.agencies), and the sender's number
+agencies       _id agency; as in every service (shared.access.agencies), the sender's number, and the keyed hash by
+               which a recipient is found
 people         _id person; the state, the sender's numbers, what was taken back, the floors, the first last day (`ends`)
 identities     _id person; who it is, sealed (identity/vault.py)
 references     _id keyed hash of agency and reference; the thing it leads to, or a tombstone of one that is not
@@ -39,10 +40,12 @@ REFERENCES = "references"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAgency:
-    """`sender`: the sender's own version of the registration."""
+    """`recipient`: keyed hash of its id (`References.recipient`); `sender`: the sender's own version of the
+    registration."""
 
     COLLECTION: ClassVar[str] = AGENCIES
     id: str
+    recipient: str
     sequence: int
     state: Agency
     sender: int | None = None
@@ -53,6 +56,7 @@ class StoredAgency:
         """The agency in this document."""
         return StoredAgency(
             id=document["_id"],
+            recipient=document["recipient"],
             sequence=document["sequence"],
             state=held_agency(document),
             sender=document.get("sender"),
@@ -61,7 +65,8 @@ class StoredAgency:
 
     def document(self) -> Document:
         """As it is stored."""
-        return {**agency_document(self.state, self.sequence), "sender": self.sender, **told(self.last)}
+        document = agency_document(self.state, self.sequence)
+        return {**document, "recipient": self.recipient, "sender": self.sender, **told(self.last)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,9 +47,10 @@ async def first_administrator(
             return False
         document = work.get(AGENCIES, agency.agency)
         sequence = 1 if document is None else StoredAgency.kept_in(document).sequence + 1
+        recipient = dependencies.references.recipient(agency.agency)
         effect = Effect(
             {},
-            thing=StoredAgency(id=agency.agency, sequence=sequence, state=agency),
+            thing=StoredAgency(id=agency.agency, recipient=recipient, sequence=sequence, state=agency),
             emitted=[Emission(AGENCY_REGISTERED, agency.agency, sequence, agency)],
         )
         causation = Causation(correlationid=random_id(), causationid=random_id(), time=work.now, recordedtime=work.now)

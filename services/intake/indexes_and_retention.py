@@ -50,12 +50,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     # a key id has one holder, whoever writes and however many doors are open; an agency without keys is not in it
     AGENCIES: [
+        IndexModel("recipient"),
         IndexModel(
             "state.keys.key_id",
             name="one_holder_per_key_id",
             unique=True,
             partialFilterExpression={"state.keys.key_id": {"$exists": True}},
-        )
+        ),
     ],
     ANSWERS.name: [IndexModel([("agency", ASCENDING), ("at", ASCENDING)])],
     AUDIT: [IndexModel("at"), IndexModel("person", sparse=True)],

@@ -53,6 +53,10 @@ class Databases:
         parts = matching["congestion"].find({"_id": {"$regex": f"^{table['day']}/"}})
         return {opening: price for part in parts for opening, price in part["prices"].items()}
 
+    def withdrawn_before(self) -> int:
+        """Of how many who are not registered something was taken back."""
+        return self._client["intake"]["references"].count_documents({"tombstone.taken": {"$nin": [None, {}]}})
+
     def unfinished(self) -> dict[str, int]:
         """What is still on its way: unpublished rows of each outbox, open deliveries."""
         waiting = {

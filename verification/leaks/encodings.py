@@ -104,7 +104,13 @@ def rewritten(kind: str, value: str) -> set[str]:
         return dates(value)
     if kind == "registration number":  # an example of nothing but zeros: without its sign it would be found anywhere
         return set()
-    return {value.upper(), value.lower(), value.replace(" ", ""), value.replace("-", "")} - {value}
+    forms = {value.upper(), value.lower(), value.replace(" ", ""), value.replace("-", "")}
+    return (forms | {as_an_id(value)} if kind == "name" else forms) - {value}
+
+
+def as_an_id(name: str) -> str:
+    """A name as the id of an agency may be written: small Latin letters and hyphens."""
+    return min(romanised(name), default=name).lower().replace(" ", "-")
 
 
 def phones(phone: str) -> set[str]:
@@ -115,7 +121,8 @@ def phones(phone: str) -> set[str]:
     found = {phone, home}
     for form in (phone, home):
         found |= {form.replace("-", sign) for sign in ("", " ", ".")}
-    return found | {phone.lstrip("+").replace("-", ""), f"({country}) {home}"}
+    plain = phone.lstrip("+")
+    return found | {plain, plain.replace("-", ""), f"({country}) {home}"}
 
 
 def dates(day: str) -> set[str]:

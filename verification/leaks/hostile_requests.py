@@ -13,7 +13,7 @@ from urllib.parse import quote
 import aiohttp
 
 from samples.world.envelope import Json
-from verification.leaks.encodings import romanised
+from verification.leaks.encodings import as_an_id, romanised
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}
@@ -38,6 +38,7 @@ def requests_about(event: Json) -> Iterator[Hostile]:
     """Everything that can be done wrong with one event that brings a person."""
     yield from _envelopes(event)
     yield from _data(event)
+    yield from _withdrawals(event)
     yield from _bodies(event)
     yield from _doors(event["data"]["identity"], event["data"]["reference"], event)
 
@@ -97,6 +98,17 @@ def _data(event: Json) -> Iterator[Hostile]:
     ]
     for number, change in enumerate(wrong):
         yield _post(_json(event | {"id": f"{event['id']}-d{number}", "data": data | change}))
+
+
+def _withdrawals(event: Json) -> Iterator[Hostile]:
+    """Identity that has the form of an agency's id as recipient of what is taken back, of nobody who is registered and
+    of somebody who is: what is forbidden is kept for years."""
+    data, identity = event["data"], event["data"]["identity"]
+    said = (identity["phone"].lstrip("+"), as_an_id(identity["name"]))
+    consents = [{"purpose": "notice", "recipient": recipient} for recipient in said]
+    for number, reference in enumerate((f"{data['reference']}-n", data["reference"])):
+        wrong = event | {"id": f"{event['id']}-w{number}", "type": "consent-withdrawn", "sequence": "1"}
+        yield _post(_json(wrong | {"data": {"reference": reference, "consents": consents}}))
 
 
 def _bodies(event: Json) -> Iterator[Hostile]:

@@ -117,11 +117,12 @@ async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None,
 
 
 async def empty_sinks(flow: Flow) -> frozenset[str]:
-    """Those of the channels to partners, and of what the further doors answer, that nothing has come to, before a
-    control does."""
+    """Those of the channels to partners, of what the further doors answer, and of what is kept of withdrawals for
+    nobody, that nothing has come to, before a control does."""
     found = {
         **{sink: sink in flow.capture.captured for sink in ("intake files", "intake mappings")},
         sinks.MAILS: any(flow.system.mailbox.folder.iterdir()),
+        "references of intake": bool(await asyncio.to_thread(flow.scenario.databases.withdrawn_before)),
         sinks.DAILY_FILES: any(b"match" in answer for answer in flow.capture.captured.get(sinks.DAILY_FILES, ())),
     }
     if (own := flow.partner_topic) is not None:

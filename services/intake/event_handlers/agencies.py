@@ -67,7 +67,13 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
         sequence, sender = held.sequence + 1, held.sender if number is None else number
     return Effect(
         answer,
-        thing=StoredAgency(id=agency.agency, sequence=sequence, state=agency, sender=sender),
+        thing=StoredAgency(
+            id=agency.agency,
+            recipient=dependencies.references.recipient(agency.agency),
+            sequence=sequence,
+            state=agency,
+            sender=sender,
+        ),
         emitted=[Emission(event.incoming.event_type, agency.agency, sequence, agency)],
     )
 

@@ -31,7 +31,7 @@ from shared.events.topics.people import (
     PersonAtDoor,
 )
 from shared.kit.base.ids import random_id
-from shared.kit.store.unit_of_work import UnitOfWork
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.screening.findings import Findings
 
 
@@ -42,13 +42,17 @@ def named(data: Model) -> Sequence[ConsentAtDoor | ConsentKey]:
     return ()
 
 
+def the_recipient(agency: str, dependencies: Dependencies) -> Need:
+    """Who is named. The database is not asked for what somebody wrote: it logs its slow queries."""
+    return Need(AGENCIES, "recipient", dependencies.references.recipient(agency))
+
+
 def check_recipients(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Findings:
     """What is wrong with the recipients that the event names, as far as only the store can tell."""
     data = event.incoming.data
     classes = {}
-    for consent in named(data):
-        document = work.get(AGENCIES, consent.recipient) if consent.recipient else None
-        if document is not None:
+    for recipient in {consent.recipient for consent in named(data) if consent.recipient}:
+        for document in work.find(*the_recipient(recipient, dependencies)):
             classes[document["_id"]] = StoredAgency.kept_in(document).state.recipient_class
     findings = Findings(dependencies.pack)
     given = not isinstance(data, ConsentWithdrawnAtDoor)

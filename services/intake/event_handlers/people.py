@@ -8,7 +8,6 @@ from typing import Any
 
 from services.intake.dependencies import Dependencies
 from services.intake.documents import (
-    AGENCIES,
     IDENTITIES,
     PEOPLE,
     REFERENCES,
@@ -66,7 +65,7 @@ def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ite
     yield Need.by_id(REFERENCES, known.id)
     for consent in consents.named(data):
         if consent.recipient:
-            yield Need.by_id(AGENCIES, consent.recipient)
+            yield consents.the_recipient(consent.recipient, dependencies)
     if isinstance(data, ConsentWithdrawnAtDoor | PersonLeftAtDoor):
         yield tombstones.tally_of(event, work)
     if known.thing is not None:

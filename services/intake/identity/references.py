@@ -22,10 +22,14 @@ class References:
         """The `_id` in the collection of references, 64 hex digits."""
         return self._ids.keyed_hash("reference", family, agency, reference)
 
+    def recipient(self, agency: str) -> str:
+        """By what an agency is found that somebody names as the recipient of a consent, and under what that is kept: it
+        need not be registered, and so may be anything that was written there."""
+        return self._ids.keyed_hash("recipient", agency)
+
     def consent(self, purpose: str, recipient: str | None) -> str:
-        """The name under which is kept what was taken back, "purpose/" and 64 hex digits, or "purpose/" for everybody:
-        who is named as recipient need not be registered, and so may be anything that somebody wrote."""
-        return f"{purpose}/{'' if recipient is None else self._ids.keyed_hash('recipient', recipient)}"
+        """The name of a consent, "purpose/" and 64 hex digits, or "purpose/" for everybody."""
+        return f"{purpose}/{'' if recipient is None else self.recipient(recipient)}"
 
     def event(self, source: str, event_id: str) -> str:
         """The `_id` in the inbox of an event from outside: `(source, id)` identifies it for ever."""

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from services.intake.dependencies import Dependencies
-from services.intake.documents import AGENCIES
+from services.intake.documents import AGENCIES, StoredAgency
 from services.intake.identity import References, Vault
 from services.intake.request_admission import Admission, Admitted
 from services.intake.request_turns import RequestTurns
@@ -18,7 +18,6 @@ from services.intake.schemas import Receipt
 from services.intake.service import Door
 from services.intake.worker.client import WorkerProcess
 from services.intake.worker.questions import Start
-from shared.access.agencies import agency_document
 from shared.access.api_keys import Caller
 from shared.events import Event, registry
 from shared.events.envelope import from_kafka
@@ -98,7 +97,8 @@ class House:
         self._number = 0
 
     def add(self, new: Agency) -> None:
-        self.store.put(AGENCIES, agency_document(new, 1))
+        recipient = self.dependencies.references.recipient(new.agency)
+        self.store.put(AGENCIES, StoredAgency(id=new.agency, recipient=recipient, sequence=1, state=new).document())
         self.callers[new.agency] = Caller(new, new.keys[0].key_id)
 
     async def send(self, type: str, data: Mapping[str, Any], by: str = "hanawon", **attributes: Any) -> Receipt:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from samples.world import World, load_setting
+from shared.events import registry
 from verification.leaks import hostile_requests, other_doors, people
 from verification.leaks.encodings import ENCODINGS, dates, disguises, phones, romanised, written
 from verification.leaks.finder import PIECE, Finder
@@ -129,7 +130,15 @@ class TestEncodings:
         assert romanised("Gildong Hong") == set()
 
     def test_phones_are_looked_for_as_people_write_them_at_home(self) -> None:
-        wanted = {"821006749407", "010-0674-9407", "01006749407", "010 0674 9407", "+82 10 0674 9407", "+821006749407"}
+        wanted = {
+            "821006749407",
+            "82-10-0674-9407",
+            "010-0674-9407",
+            "01006749407",
+            "010 0674 9407",
+            "+82 10 0674 9407",
+            "+821006749407",
+        }
         assert wanted <= phones("+82-10-0674-9407")
 
     def test_dates_are_looked_for_with_other_signs(self) -> None:
@@ -171,6 +180,20 @@ class TestPlanted:
 
 
 class TestHostile:
+    def test_what_is_taken_back_names_a_number_or_a_name_as_recipient(self, world: World) -> None:
+        event = people.chapters(world)[0].items[0].event
+        identity, reference = event["data"]["identity"], event["data"]["reference"]
+        kinds = {(kind, identity[kind]) for kind in ("name", "phone")}
+        finder = Finder(terms_of([Planted(kind, value) for kind, value in kinds]))
+        requests = list(hostile_requests.requests_about(event))
+        said = [json.loads(one.body) for one in requests if b'"consent-withdrawn"' in one.body]
+        assert [one["data"].pop("reference") for one in said] == [f"{reference}-n", reference]
+        for one in said:
+            event_types = registry.find("consent-withdrawn")
+            assert event_types.door is not None
+            event_types.door.model_validate({**one["data"], "reference": reference}, strict=False)
+            assert {hit.kind for hit in finder.find(json.dumps(one["data"]).encode())} == {"name", "phone"}
+
     def test_no_request_is_right_and_everybody_is_in_it(self, world: World) -> None:
         item = people.chapters(world)[0].items[0]
         name = item.event["data"]["identity"]["name"]
