@@ -124,6 +124,7 @@ class _Notifications:
             writes=WRITES,
             writes_under=(PARTNERS,),
             indexes=INDEXES,
+            ready_needs_kafka=False,  # what partners fetch is in the database
         )
 
     def app(self) -> FastAPI:

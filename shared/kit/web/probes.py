@@ -22,6 +22,7 @@ Partition = tuple[str, int]
 Phase = Literal["starting", "running", "stopping"]
 Role = Literal["standby", "loading", "active"]
 CHECK_SECONDS = 2.0
+GLANCE_SECONDS = 0.5  # for what is only told: whoever asks may give a probe a second
 
 
 class Watchdog:
@@ -55,10 +56,11 @@ class Watchdog:
 class Health:
     """What the probes know: the phase of this process, and how to ask each dependency.
 
-    ``needed`` must answer for readiness; ``others`` are asked as well before the watchdog may condemn. ``broken`` says
-    whether this process does nothing more until it is restarted. A service of which one replica at a time is active
-    says its ``role``: a standby is ready to take over, one that loads is not. ``doubtful``: whether its clock is not to
-    be believed; it stays ready, for whatever cannot be taken back waits, and says so.
+    ``needed`` must answer for readiness; ``others`` are told of where they do not, and are asked as well before the
+    watchdog may condemn. ``broken`` says whether this process does nothing more until it is restarted. A service of
+    which one replica at a time is active says its ``role``: a standby is ready to take over, one that loads is not.
+    ``doubtful``: whether its clock is not to be believed; it stays ready, for whatever cannot be taken back waits, and
+    says so.
     """
 
     def __init__(
@@ -77,14 +79,16 @@ class Health:
         self.watchdog = watchdog
         self._needed = needed
         self._others = others
-        self._asking: asyncio.Task[list[str]] | None = None
+        self._asking_needed = _Shared(needed, lambda: CHECK_SECONDS)
+        self._asking_others = _Shared(others, lambda: GLANCE_SECONDS)
 
     async def missing(self) -> list[str]:
-        """The names of what is needed and does not answer in time. All who ask meanwhile share one asking: nobody
-        needs a key for it, and it must not cost the dependencies more for being asked often."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(_silent(self._needed))
-        return await asyncio.shield(self._asking)
+        """The names of what is needed and does not answer in time."""
+        return await self._asking_needed.silent()
+
+    async def away(self) -> list[str]:
+        """The names of what is not needed, and does not answer at once."""
+        return await self._asking_others.silent()
 
     async def stuck(self) -> Literal["broken", "stalled"] | None:
         """Why only a restart helps: ``broken``, or ``stalled`` (everything answers, records wait, nothing moves)."""
@@ -92,16 +96,31 @@ class Health:
             return "broken"
         if not self.watchdog.stalled:
             return None
-        if await _silent({**self._needed, **self._others}):
+        if await _silent({**self._needed, **self._others}, CHECK_SECONDS):
             self.watchdog.excuse()
             return None
         return "stalled"
 
 
-async def _silent(checks: Mapping[str, Check]) -> list[str]:
+class _Shared:
+    """All who ask meanwhile share one asking: nobody needs a key for it, and it must not cost the dependencies more for
+    being asked often."""
+
+    def __init__(self, checks: Mapping[str, Check], seconds: Callable[[], float]) -> None:
+        self._checks = checks
+        self._seconds = seconds
+        self._asking: asyncio.Task[list[str]] | None = None
+
+    async def silent(self) -> list[str]:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(_silent(self._checks, self._seconds()))
+        return await asyncio.shield(self._asking)
+
+
+async def _silent(checks: Mapping[str, Check], seconds: float) -> list[str]:
     async def answers(check: Check) -> bool:
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
+            async with asyncio.timeout(seconds):
                 await check()
         except Exception:
             return False
@@ -119,12 +138,14 @@ class Live(Answer):
 
 
 class Ready(Answer):
-    """``missing``: what is needed and does not answer. ``role`` and ``progress``: of a service of which one replica at
-    a time is active. ``clock``: it is not to be believed, and what cannot be taken back waits."""
+    """``missing``: what is needed and does not answer. ``away``: what does not, either, while requests are answered;
+    what comes from there waits. ``role`` and ``progress``: of a service of which one replica at a time is active.
+    ``clock``: it is not to be believed, and what cannot be taken back waits."""
 
     ready: bool
     phase: Phase
     missing: list[str]
+    away: list[str] | None = None
     clock: Literal["doubtful"] | None = None
     role: Role | None = None
     progress: dict[str, int] | None = None
@@ -144,12 +165,13 @@ def probe_routes(health: Callable[[], Health]) -> APIRouter:
     @bounded(PROBE)
     async def ready() -> Response:
         known = health()
-        missing = await known.missing()
+        missing, away = await asyncio.gather(known.missing(), known.away())
         good = known.phase == "running" and known.role != "loading" and not missing
         told = Ready(
             ready=good,
             phase=known.phase,
             missing=missing,
+            away=away or None,
             clock="doubtful" if known.doubtful() else None,
             role=known.role,
             progress=known.progress or None,

@@ -161,10 +161,16 @@ class TestLive:
         assert answer.status_code == 503
         assert answer.json() == {"ready": False, "phase": "running", "missing": ["mongodb", "kafka"]}
 
-    async def test_ready_does_not_ask_for_what_is_not_needed(self, watchdog: Watchdog) -> None:
-        health = Health(watchdog, {"mongodb": answers}, {"kafka": fails})
+    @pytest.mark.parametrize("away", [fails, hangs])
+    async def test_ready_without_what_is_not_needed_and_says_that_it_is_away(
+        self, watchdog: Watchdog, away: probes.Check, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(probes, "GLANCE_SECONDS", 0.02)
+        health = Health(watchdog, {"mongodb": answers}, {"kafka": away, "third": answers})
         health.phase = "running"
-        assert (await self.get(health, "/ready")).status_code == 200
+        answer = await self.get(health, "/ready")
+        assert answer.status_code == 200
+        assert answer.json() == {"ready": True, "phase": "running", "missing": [], "away": ["kafka"]}
 
     @pytest.mark.parametrize(("role", "status"), [("standby", 200), ("loading", 503), ("active", 200)])
     async def test_ready_says_its_role_and_a_standby_is_ready_but_not_one_that_loads(
