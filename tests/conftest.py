@@ -6,6 +6,7 @@ Imports only deploy/local and the client libraries, so that one service can be t
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -29,6 +30,8 @@ from tests.support.topics import CreateTopics, creator_of_topics
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("desk", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+gc.disable()  # until all tests are found (`pytest_collection`)
 
 
 @pytest.fixture(scope="session")
@@ -116,6 +119,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 def pytest_testnodedown(node: Any, error: object) -> None:
     """A worker of `pytest -n` ended: what it missed belongs to the whole run."""
     missed.update(getattr(node, "workeroutput", {}).get("missed", {}))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What was loaded, and the tests that were found, stay as long as this process: no search for cycles goes through
+    them."""
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

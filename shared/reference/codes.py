@@ -63,11 +63,16 @@ class CodeLists:
         else of any. At least half of it has to be the same, or all but the zeros that a spreadsheet took."""
         scheme, _, value = code.casefold().partition(":")
         own = scheme in self._schemes.get(field, ())
-        found = []
+        bare, found = value.lstrip("0"), []
         for known in self._codes.get(field, ()):
             other, _, held = known.casefold().partition(":")
-            same = len(held) if value.lstrip("0") == held.lstrip("0") else _same_signs(value, held)
-            if 2 * same >= len(held) and same and (other == scheme or not own):
+            if held.lstrip("0") == bare:
+                same = len(held)
+            elif value.startswith(held[: (len(held) + 1) // 2]):  # few do, and only these are looked at sign by sign
+                same = _same_signs(value, held)
+            else:
+                continue
+            if same and (other == scheme or not own):
                 found.append((-same, abs(len(held) - len(value)), known))
         return tuple(known for _, _, known in sorted(found)[:limit])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import bson
@@ -158,10 +159,16 @@ class _Reads:
             (collection, field): [
                 raw
                 for raw in self._documents.get(collection, {}).values()
-                if any(value in values for value in _values(bson.decode(raw), field))
+                if any(value in values for value in _values(_decoded(raw), field))
             ]
             for (collection, field), values in wanted.items()
         }
+
+
+@lru_cache(maxsize=10_000)
+def _decoded(raw: bytes) -> dict[str, Any]:
+    """To look at. Every read looks at every document."""
+    return bson.decode(raw)
 
 
 def _values(document: Mapping[str, Any], path: str) -> list[Any]:

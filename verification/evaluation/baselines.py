@@ -9,16 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from random import Random
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from lindera import TokenizerBuilder
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.condition_answer import ASK, NO
@@ -30,6 +25,10 @@ from shared.reference import Pack
 from verification.evaluation.measures import LONG, Lists, gains
 from verification.evaluation.truth import TODAY, World
 
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+# scikit-learn is imported where it is used: it takes two seconds, and every worker of the tests imports this module.
 Numbers = NDArray[np.float64]
 GOOD = 0.5  # a gain from here on is what the logistic model calls good
 
@@ -112,6 +111,8 @@ def _texts(market: World) -> tuple[list[str], list[str]]:
 
 def by_ngrams(market: World, allowed: Admitted) -> Lists:
     """Cosine of character n-grams (2 and 3, within words), weighted by how rare they are."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     asked, told = _texts(market)
     vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3), sublinear_tf=True)
     adverts = vectors.fit_transform(told)
@@ -121,11 +122,15 @@ def by_ngrams(market: World, allowed: Admitted) -> Lists:
 
 def by_bm25(market: World, allowed: Admitted) -> Lists:
     """BM25 over Korean words: what a search engine with a dictionary gives."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
     return _bm25(market, allowed, CountVectorizer(analyzer=korean_words))
 
 
 def by_bm25_of_syllables(market: World, allowed: Admitted) -> Lists:
     """BM25 over pairs of syllables within words, as search engines index Korean without a dictionary."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
     return _bm25(market, allowed, CountVectorizer(analyzer="char_wb", ngram_range=(2, 2)))
 
 
@@ -206,6 +211,11 @@ class Learned:
     is, and on nothing but whether it can be, which says how few of a list could be impossible by what the bus shows."""
 
     def __init__(self) -> None:
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
         self._logistic: Any = make_pipeline(StandardScaler(), LogisticRegression())
         self._boosting = HistGradientBoostingRegressor(
             learning_rate=0.06, max_iter=300, max_leaf_nodes=24, min_samples_leaf=40, l2_regularization=1.0,

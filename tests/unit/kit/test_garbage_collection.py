@@ -17,9 +17,10 @@ pytestmark = pytest.mark.unit
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     before = gc.get_threshold()
+    gc.unfreeze()  # the run froze what it loaded
     yield
     gc.set_threshold(*before)
-    gc.unfreeze()
+    gc.freeze()
     gc.enable()
 
 
