@@ -3,8 +3,9 @@ first question, never a promise to a person."""
 
 from collections.abc import Sequence
 from math import asin, cos, radians, sin, sqrt
+from typing import NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.reference.codes import CodeLists
 from shared.reference.models import Data
@@ -13,13 +14,30 @@ _EARTH_KM = 6371.0
 
 
 class CommuteBand(Data):
-    """Minutes one way for pairs this band holds for: inside one area, or to a place, or within a distance."""
+    """Minutes one way for pairs this band holds for: inside one area, or to a place, or within a distance.
+
+    ``least``: of ways inside one area, or within the distance, only the mean is known, and one may be as short as this.
+    """
 
     name: str
     minutes: int = Field(gt=0)
+    least: int | None = Field(default=None, gt=0)
     same_area: bool = False
     to: str | None = None
     within_km: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _a_mean_is_not_below_its_least(self) -> Self:
+        if self.least is not None and self.least > self.minutes:
+            raise ValueError(f"{self.name}: least is above minutes")
+        return self
+
+
+class Way(NamedTuple):
+    """Minutes one way: by the pack's band, and how short it may be in truth where that is a mean (else the same)."""
+
+    minutes: int
+    least: int
 
 
 class CommutingSpec(Data):
@@ -45,8 +63,8 @@ class Commuting:
         self.specs = tuple(specs)
         self._codes = codes
 
-    def minutes(self, home: str, work: str, car: bool = False) -> int | None:
-        """Minutes of the first band that fits; farther pairs add minutes for each further kilometre.
+    def way(self, home: str, work: str, car: bool = False) -> Way | None:
+        """By the first band that fits; farther pairs add minutes for each further kilometre.
 
         None when a place is not known finely enough, or no table is for people who live there.
         A car shortens ways that leave the own area.
@@ -59,10 +77,12 @@ class Commuting:
         distance = self._distance(start, goal)
         band = self._band(spec, start, goal, work, distance)
         if band.same_area:
-            return band.minutes
+            return Way(band.minutes, band.least or band.minutes)
         beyond = max(0.0, distance - band.within_km) if band.within_km is not None else 0.0
-        minutes = band.minutes + beyond * spec.minutes_per_km_beyond
-        return round(minutes * (spec.car_factor if car else 1.0))
+        factor = spec.car_factor if car else 1.0
+        minutes = round((band.minutes + beyond * spec.minutes_per_km_beyond) * factor)
+        # beyond it the distance was counted, so it is no mean of near and far ones any more
+        return Way(minutes, minutes if band.least is None or beyond else round(band.least * factor))
 
     def _band(self, spec: CommutingSpec, start: str, goal: str, work: str, distance: float) -> CommuteBand:
         above = self._codes.ancestors(work)

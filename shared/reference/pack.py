@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from shared.reference.codes import CodeLists
-from shared.reference.commuting import Commuting
+from shared.reference.commuting import Commuting, Way
 from shared.reference.errors import PackError
 from shared.reference.manifest import Manifest
 from shared.reference.matching_data import MatchingData
@@ -298,9 +298,14 @@ class Pack:
         """Folded name to the reason: asked for every finding of every event."""
         return {folded(name): group.reason for group in reversed(self.refused) for name in group.fields}
 
+    def way(self, home: str, work: str, car: bool = False) -> Way | None:
+        """How long a way is by the bands of where somebody lives (`commuting`); None when not known."""
+        return self.commuting.way(home, work, car)
+
     def commute_minutes(self, home: str, work: str, car: bool = False) -> int | None:
-        """Minutes one way by the bands of where somebody lives (`commuting`); None when not known."""
-        return self.commuting.minutes(home, work, car)
+        """Its minutes one way."""
+        found = self.way(home, work, car)
+        return None if found is None else found.minutes
 
     def province(self, region: str) -> str | None:
         """The topmost region above a region, itself included; None when the region is unknown."""

@@ -14,6 +14,8 @@ CARE = "work24-2024-occupation:550100"
 BAKER = "work24-2024-occupation:871100"
 SUWON = "legal-dong-2026:41110"
 GWANGMYEONG = "legal-dong-2026:41210"
+ANSAN = "legal-dong-2026:41270"
+SIHEUNG = "legal-dong-2026:41390"
 YEONCHEON = "legal-dong-2026:41800"
 GYEONGGI = "legal-dong-2026:41000"
 SEOUL = "legal-dong-2026:11000"
@@ -92,7 +94,7 @@ def a_training(number: int = 1, **changes: Any) -> Opportunity:
     return Opportunity.model_validate(merged(base, changes), strict=False)
 
 
-REGIONS = [SUWON, GWANGMYEONG, YEONCHEON, SEOUL, GYEONGGI, None]
+REGIONS = [SUWON, GWANGMYEONG, YEONCHEON, SEOUL, GYEONGGI, None, ANSAN, SIHEUNG]
 OCCUPATIONS = [
     BAKER,
     CARE,
@@ -143,7 +145,7 @@ def random_person(number: int, dice: random.Random, plain: float = 0.0) -> Perso
         "wage_min": maybe({"per": "month", "amount": amount, "currency": dice.choice(["KRW"] * 9 + ["XTS"])}, 0.4),
         "shifts": maybe(dice.sample(SHIFTS[:3], dice.randint(1, 2)), 0.4),
         "hours_per_week": maybe({"min": maybe(20), "max": maybe(dice.choice([30, 40]))}, 0.3),
-        "commute_minutes": maybe(dice.choice([30, 60, 90])),
+        "commute_minutes": maybe(dice.choice([20, 30, 60, 90])),
         "from": maybe(dice.choice(["2026-11", "2027-02"]), 0.3),
         "not_to": [f"employer:{number}" for number in some(EMPLOYERS, 1, 0.3)],
         "growth": dice.random() < 0.8,

@@ -14,6 +14,7 @@ from typing import Literal
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack
+from shared.reference.commuting import Way
 
 Answer = Literal["yes", "no", "ask"]
 ROUNDING = 1e-9
@@ -44,10 +45,15 @@ class Pair:
 
     def minutes(self, car: bool | None = None) -> int | None:
         """The way to work; None when it is not known. ``car``: as if there were one."""
+        way = self.way(car)
+        return None if way is None else way.minutes
+
+    def way(self, car: bool | None = None) -> Way | None:
+        """The same with the least that it may be."""
         home, work = self.person.residence, self.opening.region
         if home is None or work is None:
             return None
-        return self.pack.commute_minutes(home, work, bool(self.car) if car is None else car)
+        return self.pack.way(home, work, bool(self.car) if car is None else car)
 
     @property
     def car(self) -> bool | None:
@@ -330,10 +336,26 @@ def why_asked(pair: Pair, name: str) -> str:
         return "moving"
     if wish is None:
         return "farther" if minutes > 1.25 * usual_way(pair) else "far"
-    if minutes <= data.way_out_reach * wish and lodging:
+    if minutes <= data.way_out_reach * wish and lodging and not may_be_within(pair, wish):
         return "lodging"
     bus = pair.offers(data.commuter_bus) and not stays(pair)
-    return "bus" if minutes <= data.way_out_reach * wish and bus else "car"
+    if minutes <= data.way_out_reach * wish and bus:
+        return "bus"
+    if by_car_within(pair, wish):
+        return "car"
+    return "mean_far" if wish < 0.75 * minutes else "mean"
+
+
+def may_be_within(pair: Pair, limit: int) -> bool:
+    """Whether a way that is known as a mean may be as short as that."""
+    way = pair.way()
+    return way is not None and way.least <= limit
+
+
+def by_car_within(pair: Pair, wish: int) -> bool:
+    """Whether it would do by car, of which nobody knows whether there is one."""
+    by_car = pair.minutes(car=True) if pair.car is None else None
+    return by_car is not None and by_car <= wish
 
 
 def near_the_edge(pair: Pair) -> str | None:
@@ -376,8 +398,7 @@ def commute(pair: Pair) -> Answer:
     way_out = lodges(pair) is None or (pair.offers(data.commuter_bus) and not stays(pair))
     if minutes <= data.way_out_reach * wish and way_out:
         return "ask"
-    by_car = pair.minutes(car=True) if pair.car is None else None
-    return "ask" if by_car is not None and by_car <= wish else "no"
+    return "ask" if by_car_within(pair, wish) or may_be_within(pair, wish) else "no"
 
 
 def experience(pair: Pair) -> Answer:

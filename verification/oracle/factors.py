@@ -9,6 +9,7 @@ from verification.oracle.conditions import (
     Pair,
     answers,
     lodges,
+    may_be_within,
     near_the_edge,
     said_no_times,
     usual_way,
@@ -104,7 +105,10 @@ def commute(pair: Pair) -> float | None:
     if lodges(pair):
         return 1.0
     wish = pair.person.wants.commute_minutes if pair.person.wants else None
-    return max(0.0, 1 - 0.8 * minutes / (wish or usual_way(pair)))
+    limit = wish or usual_way(pair)
+    if minutes > limit and may_be_within(pair, limit):
+        minutes = limit
+    return max(0.0, 1 - 0.8 * minutes / limit)
 
 
 def skills(pair: Pair) -> float | None:

@@ -8,6 +8,7 @@ from datetime import date
 from services.matching.domain.person_facts import PersonFacts
 from shared.events.field_types import Wage
 from shared.reference import Pack
+from shared.reference.commuting import Way
 
 Words = dict[str, object]
 """The values of a sentence of the pack."""
@@ -29,13 +30,13 @@ class AssessmentContext:
         self.crowded: Mapping[str, float] = {}
         self._nearness: dict[str, dict[str, float]] = {}
         self._interest: dict[tuple[str, float], dict[str, float]] = {}
-        self._minutes: dict[tuple[str, str, bool], int | None] = {}
+        self._ways: dict[tuple[str, str, bool], Way | None] = {}
 
     def on(self, today: date) -> AssessmentContext:
         """The same pack on another day; what was looked up is kept, since it does not depend on the day."""
         other = AssessmentContext(self.pack, today)
         other.crowded = self.crowded
-        other._nearness, other._interest, other._minutes = self._nearness, self._interest, self._minutes
+        other._nearness, other._interest, other._ways = self._nearness, self._interest, self._ways
         return other
 
     @property
@@ -66,18 +67,28 @@ class AssessmentContext:
             known[work] = found
         return found
 
-    def minutes(self, home: str | None, work: str | None, car: bool) -> int | None:
-        """Minutes one way; None when a place or the way is not known."""
+    def way(self, home: str | None, work: str | None, car: bool) -> Way | None:
+        """The way to work; None when a place or the way is not known."""
         if home is None or work is None:
             return None
         key = (home, work, car)
-        if key not in self._minutes:
-            self._minutes[key] = self.pack.commute_minutes(home, work, car)
-        return self._minutes[key]
+        if key not in self._ways:
+            self._ways[key] = self.pack.way(home, work, car)
+        return self._ways[key]
+
+    def way_of(self, person: PersonFacts, work: str | None) -> Way | None:
+        """This person's way to work; a car counts only when it is known to be there."""
+        return self.way(person.residence, work, person.car is True)
+
+    def minutes(self, home: str | None, work: str | None, car: bool) -> int | None:
+        """Minutes of a way."""
+        found = self.way(home, work, car)
+        return None if found is None else found.minutes
 
     def minutes_of(self, person: PersonFacts, work: str | None) -> int | None:
-        """Minutes of this person's way to work; a car counts only when it is known to be there."""
-        return self.minutes(person.residence, work, person.car is True)
+        """Minutes of this person's way to work."""
+        found = self.way_of(person, work)
+        return None if found is None else found.minutes
 
     def labels(self, codes: Mapping[str, object] | frozenset[str] | tuple[str, ...], language: str) -> str:
         """Codes as people read them, in a fixed order, each word once."""

@@ -22,7 +22,7 @@ class Measure:
 
 
 def _minutes(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Hashable:
-    return opening.region is None, context.minutes_of(person, opening.region)
+    return opening.region is None, context.way_of(person, opening.region)
 
 
 def _way(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Hashable:
@@ -30,7 +30,7 @@ def _way(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext)
     if opening.region is None:
         return "nowhere", person.areas.isdisjoint(opening.rules.residence)
     by_car = context.minutes(person.residence, opening.region, True) if person.car is None else None
-    return context.minutes_of(person, opening.region), by_car
+    return context.way_of(person, opening.region), by_car
 
 
 def _minutes_for_needs(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Hashable:

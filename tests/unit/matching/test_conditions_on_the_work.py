@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.matching import GWANGMYEONG, GYEONGGI, SEOUL, SUWON, YEONCHEON
+from tests.support.matching import ANSAN, GWANGMYEONG, GYEONGGI, SEOUL, SIHEUNG, SUWON, YEONCHEON
 from tests.unit.matching.asking import DAY, EVENING, NIGHT, answer, assessed, said
 
 pytestmark = pytest.mark.unit
@@ -170,7 +170,8 @@ class TestPlace:
         ("wish", "region", "expected"),
         [
             (24, SUWON, "yes"),
-            (23, SUWON, "no"),
+            (23, SUWON, "ask"),  # 24 minutes are the town's mean
+            (5, SUWON, "ask"),
             (63, GWANGMYEONG, "yes"),
             (62, GWANGMYEONG, "no"),
             (None, SUWON, "yes"),
@@ -182,6 +183,19 @@ class TestPlace:
     )
     def test_commute_up_to_the_wish(self, wish: int | None, region: str | None, expected: str) -> None:
         assert answer("commute", {"wants": {"commute_minutes": wish}}, {"region": region}) == expected
+
+    @pytest.mark.parametrize(("wish", "expected"), [(36, "yes"), (35, "ask"), (15, "ask"), (14, "no")])
+    def test_between_towns_that_touch_only_a_mean_is_known(self, wish: int, expected: str) -> None:
+        person = {"residence": ANSAN, "wants": {"commute_minutes": wish}}
+        assert answer("commute", person, {"region": SIHEUNG}) == expected
+
+    def test_a_mean_above_the_wish_is_asked_about_and_said_to_be_one(self) -> None:
+        near = {"wants": {"commute_minutes": 20}}
+        assert "on average about 24 minutes" in said("commute", near)
+        for benefit, word in (("01", "on average"), ("02", "commuter service")):  # nobody moves within the town
+            assert word in said("commute", near, {"benefits": [f"work24-2024-welfare:{benefit}"]})
+        by_car = {"residence": ANSAN, "has": {"car": None}, "wants": {"commute_minutes": 30}}
+        assert "With a car" in said("commute", by_car, {"region": SIHEUNG})  # 27 minutes
 
     def test_a_need_makes_a_shorter_way_usual(self) -> None:
         needs = {"counselling": {"needs": ["kr-gyeonggi-1:childcare-hours"]}}

@@ -41,7 +41,7 @@ class TestOneCondition:
     @pytest.mark.parametrize(
         ("person", "job", "expected"),
         [
-            ({"wants": {"commute_minutes": 20}}, {}, [Change("commute", number=24)]),
+            ({"wants": {"commute_minutes": 45}}, {"region": GWANGMYEONG}, [Change("commute", number=63)]),
             ({"wants": {"shifts": [EVENING]}}, {"shifts": [NIGHT]}, [Change("shifts", (NIGHT,))]),
             ({"wants": {"hours_per_week": {"max": 30}}}, {}, [Change("hours", number=40)]),
             (
@@ -103,8 +103,9 @@ class TestOneCondition:
 
 class TestSeveral:
     def test_each_needs_its_own_and_nothing_more_is_said(self) -> None:
-        person: dict[str, Any] = {"wants": {"commute_minutes": 20, "shifts": [EVENING]}}
-        found = what_opens(a_person(**person), a_job(shifts=[NIGHT], certificates=[CARER]), PACK, TODAY)
+        person: dict[str, Any] = {"wants": {"commute_minutes": 45, "shifts": [EVENING]}}
+        job = a_job(region=GWANGMYEONG, shifts=[NIGHT], certificates=[CARER])
+        found = what_opens(a_person(**person), job, PACK, TODAY)
         assert found.changes is not None
         assert {change.what for change in found.changes} == {"commute", "shifts", "certificate"}
         assert found.by_condition["shifts"] == (Change("shifts", (NIGHT,)),)
@@ -132,8 +133,8 @@ class TestSeveral:
         assert found.too_weak
 
     def test_nobody_is_told_to_change_more_than_a_few_things(self) -> None:
-        person: dict[str, Any] = {"wants": {"commute_minutes": 20, "shifts": [EVENING], "hours_per_week": {"max": 35}}}
-        four: dict[str, Any] = {"shifts": [NIGHT], "certificates": [CARER]}
+        person: dict[str, Any] = {"wants": {"commute_minutes": 45, "shifts": [EVENING], "hours_per_week": {"max": 35}}}
+        four: dict[str, Any] = {"region": GWANGMYEONG, "shifts": [NIGHT], "certificates": [CARER]}
         found = what_opens(a_person(**person), a_job(**four), PACK, TODAY)
         assert found.changes is None
         assert set(found.by_condition) == {"commute", "shifts", "hours", "certificate"}

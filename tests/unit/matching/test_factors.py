@@ -18,7 +18,8 @@ from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from services.matching.rules_digest import model_digest
 from shared.reference import available_packs, load_pack
-from tests.support.matching import BAKER, CARE, GWANGMYEONG, SUWON, TODAY, YEONCHEON, a_job, a_person, a_training
+from shared.reference.commuting import Way
+from tests.support.matching import BAKER, CARE, GWANGMYEONG, SEOUL, SUWON, TODAY, YEONCHEON, a_job, a_person, a_training
 from tests.unit.matching.asking import PACK, assessed, value
 from verification.oracle.conditions import Pair
 from verification.oracle.factors import floor_met
@@ -56,8 +57,8 @@ class TestTheModelOfAPack:
     @pytest.mark.parametrize(
         ("name", "version", "digest"),
         [
-            ("kr-gyeonggi", "kr-gyeonggi-weights-10", "19c2d4f1a2f23033c8851ede"),
-            ("xx-island", "xx-island-weights-7", "6eabcd6a9e913298752ae818"),
+            ("kr-gyeonggi", "kr-gyeonggi-weights-11", "3cd1921a19a0261bc5a256e8"),
+            ("xx-island", "xx-island-weights-8", "91e60663fbafc9ac6c8be208"),
         ],
     )
     def test_has_a_version_of_its_own(self, name: str, version: str, digest: str) -> None:
@@ -182,6 +183,12 @@ class TestCertainty:
         assert value("certainty", {"residence": None}, lodging) == pytest.approx(yes["commute.ask_anywhere"])
         assert value("certainty", {"residence": None}, well) == pytest.approx(yes["commute"])
 
+    @pytest.mark.parametrize(("wish", "case"), [(23, "ask_mean"), (18, "ask_mean"), (17, "ask_mean_far")])
+    def test_a_mean_that_is_too_long_is_less_likely_to_do_the_longer_it_is(self, wish: int, case: str) -> None:
+        floor = {"wage_min": {"per": "month", "amount": 2_100_000, "currency": "KRW"}}
+        person = {"wants": {"commute_minutes": wish, **floor}}
+        assert value("certainty", person) == PACK.matching.answered_yes[f"commute.{case}"]
+
     @pytest.mark.parametrize(
         ("minutes", "wish", "needs", "case"),
         [
@@ -203,7 +210,7 @@ class TestCertainty:
     def test_a_way_near_its_limit_may_turn_out_too_long(
         self, minutes: int, wish: int | None, needs: tuple[str, ...], case: str | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(AssessmentContext, "minutes_of", lambda *_: minutes)
+        monkeypatch.setattr(AssessmentContext, "way_of", lambda *_: Way(minutes, minutes))
         rule = next(one for one in CONDITIONS if one.name == "commute")
         who = a_person(wants={"commute_minutes": wish}, counselling={"needs": needs}, has={"car": False})
         person, opening, context = person_facts(who, PACK), opening_facts(a_job(), PACK), AssessmentContext(PACK, TODAY)
@@ -298,10 +305,24 @@ class TestWage:
 class TestCommute:
     @pytest.mark.parametrize(
         ("wish", "region", "expected"),
-        [(24, SUWON, 0.2), (48, SUWON, 0.6), (None, SUWON, 0.68), (63, GWANGMYEONG, 0.2), (None, YEONCHEON, 0.0)],
+        [
+            (24, SUWON, 0.2),
+            (20, SUWON, 0.2),
+            (48, SUWON, 0.6),
+            (None, SUWON, 0.68),
+            (63, GWANGMYEONG, 0.2),
+            (None, YEONCHEON, 0.0),
+        ],
     )
     def test_falls_evenly_to_the_persons_own_limit(self, wish: int | None, region: str, expected: float) -> None:
         assert value("commute", {"wants": {"commute_minutes": wish}}, {"region": region}) == pytest.approx(expected)
+
+    def test_a_mean_that_is_too_long_is_open_and_counts_as_a_way_that_just_will_do(self) -> None:
+        found = assessed({"wants": {"commute_minutes": 20}})
+        said = next(one for one in explanations.reasons(found) if one.factor == "commute")
+        assert (said.speaks, said.text["en"].startswith("On average about 24 minutes")) == ("open", True)
+        seoul = {"residence": SEOUL, "counselling": {"needs": ["kr-gyeonggi-1:near-home"]}}
+        assert value("commute", seoul, {"region": SEOUL}) == pytest.approx(0.2)  # 40 minutes, where 30 are usual
 
     def test_lodging_makes_no_way_shorter_unless_they_would_live_there(self) -> None:
         lodging = {"region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}

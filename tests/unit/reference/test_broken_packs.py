@@ -106,6 +106,7 @@ class TestDocuments:
             ("pack.json", lambda d: d["adverts"].update(employer_number=number_of(2, "(")), "not a regular expression"),
             ("pack.json", lambda d: d["adverts"].update(employer_number=number_of(2, "[1-9]{2}")), "zeros"),
             ("pack.json", lambda d: d["money"].pop("fr"), "exactly the languages"),
+            ("commuting.json", lambda d: d[0]["bands"][0].update(least=11), "least is above minutes"),
             ("commuting.json", lambda d: d[0].update(homes_within=["isle-region-1:Z"]), "not in any list"),
             ("pack.json", lambda d: d["occupation_tree"].update(schemes=["other-1"]), "not one of the pack's schemes"),
             ("pack.json", lambda d: d["occupation_tree"]["levels"].update({"3": 0.1}), "must not fall"),

@@ -153,6 +153,14 @@ class TestCommute:
         assert PACK.commute_minutes(place("41271"), place("41273")) == 24
         assert PACK.commute_minutes(place("41597"), place("41591")) == 24
 
+    def test_inside_an_area_and_to_one_that_is_near_only_a_mean_is_known(self) -> None:
+        assert PACK.way(place("41270"), place("41270")) == (24, 5)
+        assert PACK.way(place("11110"), place("11680")) == (40, 5)
+        assert PACK.way(place("41270"), place("41390")) == (36, 15)
+        assert PACK.way(place("41270"), place("41390"), car=True) == (27, 11)
+        assert PACK.way(place("41110"), place("41130")) == (53, 53)  # 17 km: the distance counts
+        assert PACK.way(place("41290"), place("11680")) == (54, 54)
+
     def test_every_si_and_gun_has_a_neighbour_near_enough(self) -> None:
         homes = tuple(PACK.residence_weights)
         assert len(homes) == 31

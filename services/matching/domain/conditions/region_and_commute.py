@@ -8,9 +8,9 @@ from services.matching.domain.measure import WAY
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
-NEAR_WISH, NEAR_USUAL, FARTHER = 0.9, 0.75, 1.25
-"""From which share of the way on that is wished, or that is usual, it may turn out too long; and of the usual way what
-is much farther."""
+NEAR_WISH, NEAR_USUAL, FARTHER, NEAR_MEAN = 0.9, 0.75, 1.25, 0.75
+"""From which share of the way on that is wished, or that is usual, it may turn out too long; of the usual way what is
+much farther; and from which share of a mean on a wish is not much shorter than it."""
 
 
 @condition
@@ -47,7 +47,8 @@ class Commute(Condition):
 
     A way that is not known is asked about; what is not paid work and names no place may be anywhere. Too long a way
     is asked about when the advert has lodging or a commuter bus and the way is not longer than the pack's
-    ``way_out_reach`` times the wish, or when a car would make it short enough and nobody asked for one yet; else no.
+    ``way_out_reach`` times the wish, when a car would make it short enough and nobody asked for one yet, or when only a
+    mean is known (inside one's own town) and the way may be as short as the wish; else no.
     Of somebody who states no wish a way longer than usual is asked about, up to ``way_out_reach`` times as long;
     farther is a matter of moving, and asked about where there is lodging. For somebody with a need that bounds the way
     (small children, close to home) neither lodging nor a bus makes work near that is far, unless they say themselves
@@ -80,8 +81,10 @@ class Commute(Condition):
     def _way_out(
         person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, minutes: int, wish: int
     ) -> str | None:
+        way = context.way_of(person, opening.region)
+        may_be_near = way is not None and way.least <= wish
         if minutes <= context.pack.matching.way_out_reach * wish:
-            if might_live_there(person, opening):
+            if might_live_there(person, opening) and not may_be_near:
                 return "lodging"
             if opening.commuter_bus and not person.stays:
                 return "bus"
@@ -89,7 +92,7 @@ class Commute(Condition):
             by_car = context.minutes(person.residence, opening.region, True)
             if by_car is not None and by_car <= wish:
                 return "car"
-        return None
+        return "mean" if may_be_near else None
 
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         minutes = context.minutes_of(person, opening.region)
@@ -119,14 +122,18 @@ class Commute(Condition):
             return "unsaid" if opening.learning else "unsaid_support"  # nobody goes to a grant every day
         return self._edge(person, opening, context, answer) or super().case(person, opening, context, answer)
 
-    @staticmethod
-    def _edge(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str | None:
+    def _edge(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
+    ) -> str | None:
         """Minutes are rough, and what is usual is not everybody's: a way near its limit may turn out too long."""
         minutes, (wish, usual) = context.minutes_of(person, opening.region), person.way
         if minutes is None or answer is NO:
             return None
+        if wish is not None and minutes > wish:
+            mean = self._way_out(person, opening, context, minutes, wish) == "mean"
+            return "ask_mean_far" if mean and wish < NEAR_MEAN * minutes else None
         if wish is not None:
-            return "edge" if NEAR_WISH * wish < minutes <= wish else None
+            return "edge" if minutes > NEAR_WISH * wish else None
         assert usual is not None, "there is one where no way is wished"
         if minutes > usual:
             return "ask_farther" if FARTHER * usual < minutes <= context.pack.matching.way_out_reach * usual else None
