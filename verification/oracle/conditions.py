@@ -56,12 +56,16 @@ class Pair:
         return self.pack.way(home, work, bool(self.car) if car is None else car)
 
     @property
-    def car(self) -> bool | None:
-        """As the person says, and none for who is known not to drive."""
+    def drives(self) -> bool | None:
+        """As the person says, and yes for who has a certificate that proves it."""
         data, held = self.pack.matching, self.person.certificates
         proofs = [proof for code in data.driving_licences for proof in data.licence_certificates.get(code, ())]
-        drives_not = self.person.has.driving_licence is False and not any(proof in held for proof in proofs)
-        return False if drives_not else self.person.has.car
+        return True if any(proof in held for proof in proofs) else self.person.has.driving_licence
+
+    @property
+    def car(self) -> bool | None:
+        """As the person says, and none for who is known not to drive."""
+        return False if self.drives is False else self.person.has.car
 
     def offers(self, benefits: tuple[str, ...]) -> bool:
         return any(code in benefits for code in self.opening.benefits)
@@ -212,7 +216,7 @@ def region(pair: Pair) -> Answer:
 
 
 def licence(pair: Pair) -> Answer:
-    data, has = pair.pack.matching, pair.person.has
+    data = pair.pack.matching
     parts: list[Answer] = []
     for code in pair.opening.rules.licences:
         if code in data.own_car:
@@ -221,10 +225,10 @@ def licence(pair: Pair) -> Answer:
         if any(proof in pair.person.certificates for proof in proofs):
             continue
         if code in data.driving_licences:
-            parts.append(_as_said(has.driving_licence))
+            parts.append(_as_said(pair.drives))
         else:
             provable = code in data.licence_certificates
-            parts.append("no" if provable and has.driving_licence is False else "ask")
+            parts.append("no" if provable and pair.drives is False else "ask")
     if pair.needs_car:
         parts.append(_as_said(pair.car))
     if "no" in parts:

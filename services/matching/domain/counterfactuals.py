@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from services.matching.domain.assessment import Assessment, assess_pair
 from services.matching.domain.condition_answer import NO
+from services.matching.domain.conditions.qualification import lacks
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Experience, HoursPerWeek, Person, Wants
 from shared.reference import Pack
@@ -152,7 +153,7 @@ def _licence(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
     if now.person.driving is False:
         if now.opening.needs_driving or now.opening.needs_car:  # a car that is there is of use then
             yield Change("licence")
-        lacking = [code for code in now.opening.other_licences if code not in now.person.certificates]
+        lacking = [code for code in now.opening.other_licences if lacks(code, now.person, now.context)]
         if lacking:
             yield Change("certificate", tuple(lacking))
     if now.person.car is False and now.person.driving and now.opening.needs_car:

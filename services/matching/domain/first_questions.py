@@ -69,7 +69,8 @@ def _car(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[Per
 
 def _licence(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
     if person.driving is None:
-        yield from (replace(person, driving=driving) for driving in (True, False))
+        yield replace(person, driving=True)
+        yield replace(person, driving=False, car=False)  # as `person_facts` has it
 
 
 def _times(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:

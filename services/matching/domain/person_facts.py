@@ -107,6 +107,7 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
     if floor is not None and floor.currency != pack.currency:
         floor = None
     rules = pack.matching.needs
+    drives = _drives(person, pack)
     needs = tuple((code, rules[code]) for code in dict.fromkeys(person.counselling.needs) if code in rules)
     stays = any(True for _ in _usual_ways(rule for _, rule in needs))
     wants_lodging = wants.lodging if wants else None
@@ -128,8 +129,8 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
         growth=wants.growth if wants else True,
         residence=person.residence,
         areas=frozenset(pack.lists.ancestors(person.residence)) if person.residence else frozenset(),
-        car=_car(person, pack),
-        driving=person.has.driving_licence,
+        car=False if drives is False else person.has.car,  # no use to who does not drive, whoever's it is
+        driving=drives,
         certificates=frozenset(person.certificates),
         courses=frozenset(course.code for course in person.courses),
         strengths=frozenset(person.counselling.strengths),
@@ -150,11 +151,11 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
     )
 
 
-def _car(person: Person, pack: Pack) -> bool | None:
-    """Whether there is a car to go to work by: none for somebody who is known not to drive, whoever's it is."""
+def _drives(person: Person, pack: Pack) -> bool | None:
+    """Whether there is a driving licence: a certificate that proves one says so, else the person."""
     licences = (pack.matching.licence_certificates.get(code, ()) for code in pack.matching.driving_licences)
     proved = not frozenset(person.certificates).isdisjoint(chain(*licences))
-    return False if person.has.driving_licence is False and not proved else person.has.car
+    return True if proved else person.has.driving_licence
 
 
 def _pull(known: Experience) -> float:

@@ -34,6 +34,8 @@ class TestQualification:
         assert answer("licence", {"has": {"driving_licence": False}}, rule) == "no"
         assert answer("licence", {"has": {"driving_licence": True}}, rule) == "ask"
         assert answer("licence", {"certificates": ["kr-certificate-2020:driving-1-large"]}, rule) == "yes"
+        drives = {"has": {"driving_licence": False}, "certificates": ["kr-certificate-2020:driving-2-ordinary"]}
+        assert answer("licence", drives, rule) == "ask"  # what a certificate says is so
 
     @pytest.mark.parametrize(("car", "expected"), [(True, "yes"), (False, "no"), (None, "ask")])
     def test_a_car_of_ones_own_by_rule_or_by_licence_code(self, car: bool | None, expected: str) -> None:

@@ -30,6 +30,8 @@ from verification.oracle.matches import asks_of
 
 pytestmark = pytest.mark.unit
 CARER = "kr-certificate-2020:care-worker"
+DRIVER = "kr-certificate-2020:driving-2-ordinary"
+LARGE = "kr-gyeonggi-1:driving-licence-large"
 
 
 def opens(person: dict[str, Any] | None = None, job: dict[str, Any] | None = None) -> tuple[Change, ...] | None:
@@ -54,6 +56,9 @@ class TestOneCondition:
             ({"has": {"driving_licence": False}}, {"rules": {"licences": ["kr-gyeonggi-1:driving-licence"]}},
              [Change("licence")]),
             ({}, {"rules": {"car": True}}, [Change("car")]),
+            ({"has": {"driving_licence": None}, "certificates": [DRIVER]}, {"rules": {"car": True}}, [Change("car")]),
+            ({"has": {"driving_licence": False}}, {"rules": {"licences": [LARGE, "kr-gyeonggi-1:food-handler"]}},
+             [Change("certificate", (LARGE,))]),  # the other one is only asked about
             ({"has": {"driving_licence": False, "car": True}}, {"rules": {"car": True}}, [Change("licence")]),
             ({}, {"rules": {"education_min": "work24-2024-education:04"}},
              [Change("education", ("work24-2024-education:04",))]),

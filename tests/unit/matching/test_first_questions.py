@@ -72,6 +72,16 @@ class TestCountsOnlyWhereAnAnswerSettlesSomething:
         needed = jobs(2, rules={"car": True})
         assert asked(*needed, has={"car": None}) == [("car", 2, 2)]
 
+    def test_who_turns_out_not_to_drive_has_no_use_for_a_car(self) -> None:
+        needed = jobs(2, rules={"car": True})
+        assert asked(*needed, has={"car": None, "driving_licence": None}) == [("car", 2, 2), ("licence", 2, 2)]
+
+    def test_a_licence_that_a_certificate_proves_is_not_asked_for(self) -> None:
+        large = jobs(2, rules={"licences": ["kr-gyeonggi-1:driving-licence-large"]})
+        proof = ["kr-certificate-2020:driving-2-ordinary"]
+        assert asked(*large, has={"driving_licence": None}) == [("licence", 2, 2)]
+        assert asked(*large, has={"driving_licence": None}, certificates=proof) == []
+
     def test_where_a_programme_is_for_people_of_an_area(self) -> None:
         of_area = [a_training(n, title=f"과정 {n}", rules={"residence": [GYEONGGI]}) for n in range(2)]
         assert asked(*of_area, residence=None) == [("residence", 2, 2)]

@@ -65,22 +65,15 @@ class Licence(Condition):
         if opening.needs_driving:
             for code in opening.rules.licences:
                 if code in data.driving_licences:
-                    parts[code] = YES if self._proved(code, person, context) else _known(person.driving)
+                    parts[code] = YES if _proved(code, person, context) else _known(person.driving)
         if opening.needs_car:
             parts[next(iter(data.own_car), "car")] = _known(person.car)
         for code in opening.other_licences:
-            if self._proved(code, person, context):
+            if _proved(code, person, context):
                 parts[code] = YES
             else:
-                # a licence that certificates prove is of the same kind as they are: a profile without them lacks it
-                drives_not = code in data.licence_certificates and person.driving is False
-                parts[code] = NO if drives_not else ASK
+                parts[code] = NO if lacks(code, person, context) else ASK
         return parts
-
-    @staticmethod
-    def _proved(code: str, person: PersonFacts, context: AssessmentContext) -> bool:
-        proofs = context.pack.matching.licence_certificates.get(code, ())
-        return code in person.certificates or not person.certificates.isdisjoint(proofs)
 
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         return answer.value if self._parts(person, opening, context) else "yes_none"
@@ -89,6 +82,18 @@ class Licence(Condition):
         parts = self._parts(person, opening, context)
         worst = all_of(*parts.values())
         return {"licence": context.labels(tuple(code for code, one in parts.items() if one is worst), language)}
+
+
+def lacks(code: str, person: PersonFacts, context: AssessmentContext) -> bool:
+    """Whether somebody is known not to have this permit: one that certificates prove is of the same kind as they are,
+    so who does not drive and has none of them lacks it."""
+    provable = code in context.pack.matching.licence_certificates
+    return provable and person.driving is False and not _proved(code, person, context)
+
+
+def _proved(code: str, person: PersonFacts, context: AssessmentContext) -> bool:
+    proofs = context.pack.matching.licence_certificates.get(code, ())
+    return code in person.certificates or not person.certificates.isdisjoint(proofs)
 
 
 def _known(has: bool | None) -> Answer:
