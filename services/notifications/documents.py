@@ -139,8 +139,8 @@ class SubscriptionDocument(TypedDict):
     before attempt 1, 2, ... in seconds, in the place of ours. ``tls``: its client certificate and own CA, sealed
     (channels/client_tls.py). ``alerts_to``: whom to tell by mail of trouble with it, sealed. ``bounced_at``,
     ``alerts_bounced_at``: when a mail to its mailbox or to ``alerts_to`` last came back for good, without a word that
-    the mailbox is gone. ``instead_of``: those that it has taken the place of when they were disabled. All of it is in
-    one document: who sends reads it once."""
+    the mailbox is gone. ``paused_until``: when its last pause ended. ``instead_of``: those that it has taken the place
+    of when they were disabled. All of it is in one document: who sends reads it once."""
 
     _id: str
     agency: str
@@ -165,6 +165,7 @@ class SubscriptionDocument(TypedDict):
     alerts_to: NotRequired[bytes | None]
     bounced_at: NotRequired[datetime | None]
     alerts_bounced_at: NotRequired[datetime | None]
+    paused_until: NotRequired[datetime]
     instead_of: NotRequired[list[str]]
 
 

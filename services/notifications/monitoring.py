@@ -125,6 +125,13 @@ def show_unacknowledged(found: Iterable[Open], classes: Mapping[str, str], now: 
         metrics.recalls_unacknowledged_oldest_seconds.of(recipient_class=kind).set(oldest[kind])
 
 
+def _since_its_pause(subscription: SubscriptionDocument, oldest: datetime | None) -> datetime | None:
+    """Since when we could have brought its oldest notice; None while it is paused."""
+    if subscription["state"] == "paused" or oldest is None:
+        return None
+    return max(oldest, subscription.get("paused_until", oldest))
+
+
 def _age(since: datetime | None, now: datetime) -> float:
     return 0.0 if since is None else max(0.0, (now - since).total_seconds())
 
@@ -172,16 +179,15 @@ class DeliveryMonitor:
 
     async def pushed(self, subscriptions: Mapping[str, SubscriptionDocument]) -> list[Open]:
         """What we are to bring. What waits for an earlier one of the same thread is younger than that one. Notices that
-        their agency holds back by a pause grow old as it wishes, so nobody is called for their age: for as long as the
-        pause lasts it would hide that of all others. A recall is urgent all the same."""
+        their agency holds back by a pause grow old as it wishes, so nobody is called for their age, which would hide
+        that of all others: it counts from the end of the pause. A recall is urgent all the same."""
         found = []
         for about in ABOUT:
             waiting = await self._grouped({"state": DUE, "about": about}, "subscription", "since", NEXT)
             flying = await self._grouped({"state": SENDING, "about": about}, "subscription", "since", HELD)
             for each in (*waiting, *flying):
                 if (of := subscriptions.get(each["_id"])) is not None:
-                    held_back = about == "notice" and of["state"] == "paused"
-                    since = None if held_back else each["first"]
+                    since = each["first"] if about == "recall" else _since_its_pause(of, each["first"])
                     found.append(Open(of["channel"], of["agency"], about, each["count"], since, of["_id"]))
         return found
 

@@ -254,8 +254,10 @@ class Subscriptions:
                 resumed.update({"held_until": work.now, "recall_at": None, "asked_until": None, "bounced_at": None})
             if found["state"] not in TAKING_PART:  # it has just answered
                 resumed.update({"failures": 0, "failing_since": None})
-            elif found["state"] == "paused" and found["failures"]:  # it has not; but its partner is there again
-                resumed["failing_since"] = work.now
+            elif found["state"] == "paused":
+                resumed["paused_until"] = work.now
+                if found["failures"]:  # it has not; but its partner is there again
+                    resumed["failing_since"] = work.now
             if found["state"] not in TAKING_PART:
                 self._resync(work, agency)
             if found["state"] == "disabled":

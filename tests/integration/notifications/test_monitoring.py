@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.documents import DELIVERIES, DUE, FEED, POSTED, SERVED, WEBHOOK
+from services.notifications.documents import DELIVERIES, DUE, FEED, POSTED, SENDING, SERVED, WEBHOOK
 from services.notifications.domain.attempt_verdict import ANSWERED_WITH_A_PAGE
 from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.monitoring import DeliveryMonitor, Open
@@ -84,6 +84,20 @@ async def test_notices_that_a_pause_holds_back_are_counted_and_hide_the_age_of_n
     found = await monitor.pushed({each["_id"]: each for each in await Repository(database).all_subscriptions()})
     assert found == [
         Open(WEBHOOK, "gjf", "notice", 2, None, "s1"),
+        Open(WEBHOOK, "gjf", "recall", 1, NOW - timedelta(seconds=90), "s1"),
+    ]
+
+
+async def test_what_a_pause_held_back_grows_old_from_its_end_on(database: Any, monitor: DeliveryMonitor) -> None:
+    resumed = {"state": "active", "paused_until": NOW - timedelta(seconds=60)}
+    await database.subscriptions.update_one({"_id": "s1"}, {"$set": resumed})
+    await database[DELIVERIES.name].insert_many(
+        [delivery(80_000, DUE, due=NOW), delivery(20, SENDING, owner="r"), delivery(90, DUE, about="recall", due=NOW)]
+    )
+    found = await monitor.pushed({each["_id"]: each for each in await Repository(database).all_subscriptions()})
+    assert found == [
+        Open(WEBHOOK, "gjf", "notice", 1, NOW - timedelta(seconds=60), "s1"),
+        Open(WEBHOOK, "gjf", "notice", 1, NOW - timedelta(seconds=20), "s1"),
         Open(WEBHOOK, "gjf", "recall", 1, NOW - timedelta(seconds=90), "s1"),
     ]
 

@@ -43,6 +43,7 @@ class TestPauseAndResume:
         now = desk.world.now
         assert (resumed["failures"], resumed["failing_since"]) == (failures, now if failures else None)
         assert resumed["held_until"] == now, "open, and what came to wait before is told from what is new"
+        assert resumed["paused_until"] == now
         assert (resumed["recall_at"], resumed["asked_until"]) == (None, None)
         assert desk.due(id) == 1
         assert owner_troubles.endpoint(resumed, Breaker(), now).what == ("failing" if failures else None)
