@@ -13,6 +13,7 @@ from typing import Literal
 from shared.events.topics.matches import Band
 
 State = Literal["proposed", "ended"]
+MOST_ENDED = 200  # a person's list of matches for each of an agency's 20 subscriptions
 Wants = Callable[["MatchSummary"], bool]
 
 
@@ -56,7 +57,7 @@ class OpenRecall:
 @dataclass(frozen=True, slots=True)
 class Thread:
     """``recall_required``: something may have left us since the last recall, so an end of consent needs one.
-    ``ended``: what somebody is ``behind`` with the end of, so no more than was held when they went away.
+    ``ended``: what somebody is ``behind`` with the end of: what was held when they went away, the last `MOST_ENDED`.
     ``untold``: something of it was not told because it was forbidden at that moment. That end counts, also when it
     has passed by the time anybody looks: what was not told is not told later by itself."""
 
@@ -229,8 +230,14 @@ def _notify(
                 messages.append(OutboundMessage(thread.alias, past.version, past.month, told, past.summary, "ended"))
             ended[opportunity] = replace(past, behind=left_behind)
     messages.sort(key=lambda message: message.version)  # also of what one subscription alone is told later
-    owed = {opportunity: end for opportunity, end in ended.items() if end.behind}
-    return ThreadUpdate(replace(thread, version=version, held=held, ended=owed), tuple(messages))
+    return ThreadUpdate(replace(thread, version=version, held=held, ended=_owed(ended)), tuple(messages))
+
+
+def _owed(ended: Mapping[str, Held]) -> dict[str, Held]:
+    """Ends of which somebody is to hear. Who comes back and goes at once, again and again, may be behind with ever
+    more: the oldest are forgotten."""
+    owed = [(opportunity, end) for opportunity, end in ended.items() if end.behind]
+    return dict(sorted(owed, key=lambda each: each[1].version)[-MOST_ENDED:])
 
 
 def _messages(

@@ -14,6 +14,9 @@ from services.notifications.channel import Channel
 from services.notifications.delivery_queues import Queues, SomebodyWaits, may_be_held, nobody
 from services.notifications.documents import (
     AGENCIES,
+    DELIVERIES,
+    DROPPED,
+    FAILED,
     MATCHES,
     PEOPLE,
     SENDING,
@@ -100,6 +103,7 @@ class Reconciler:
             if thread is not None and not any(True for _ in work.missing(of_recipient)):
                 plain = self._alias(work, kept, recipient) == thread["alias"] and self._as_before(work, thread)
                 yield from self.queues.needs(thread, match.opportunity if match and plain else None)
+                yield from self._needs_of_ends(work, thread)
 
     def recipients_seen(self, person: str) -> Set[str] | None:
         """To whom this person was last told of, if that is remembered."""
@@ -188,7 +192,7 @@ class Reconciler:
         later = thread.untold and not whole and alias is not None  # by one match alone the others would be forgotten
         thread = replace(thread, untold=thread.untold and not later)
         thread = self._with_endings_left_behind(work, document, thread, active)
-        if successors := {each: s["_id"] for s in subscriptions for each in s.get("instead_of", ())}:
+        if successors := _successors(subscriptions):
             thread = succeeded(thread, successors)
         standing = {m["opportunity"]: match_summary(m) for m in matches if m["stands"]}
         told = {*thread.held, *thread.ended} if whole else set()
@@ -225,7 +229,8 @@ class Reconciler:
                 continue  # what ended just now was all that it was for, and had never left
             kept_cause = causes.get(message.summary.opportunity) if message.summary else None
             kept_cause = kept_cause or (kept["cause"] if kept else _UNKNOWN)
-            self._enqueue(work, after, message, active, cause or Causation.kept_in(kept_cause))
+            again = message.state == "ended" and message.version <= document["version"]
+            self._enqueue(work, after, message, active, cause or Causation.kept_in(kept_cause), again=again)
         if before is None or after != before:
             THREADS.save(work, after, final=True)
 
@@ -239,6 +244,25 @@ class Reconciler:
     def _may(work: UnitOfWork, recipient: str) -> bool:
         return agency_receives(AGENCIES.get(work, recipient, shared=True))
 
+    def _needs_of_ends(self, work: UnitOfWork, thread: ThreadDocument) -> Iterator[Need]:
+        """Of ends that were left to be told: whether others tell them, and what was kept for whoever is back."""
+        subscriptions = self._subscriptions(work, thread["recipient"])
+        active, successors = _taking_part(subscriptions).keys(), _successors(subscriptions)
+        if not thread["queues"].keys() <= active:
+            for delivery in self.queues.open(work, thread):
+                if delivery["subscription"] not in active and delivery["match_state"] == "ended":
+                    yield from (DELIVERIES.by_id(self._delivery(delivery["notice"], each)) for each in active)
+        for end in thread.get("ended", {}).values():
+            notice = self._notice(thread["recipient"], thread["alias"], end["version"])
+            for each in active & {successors.get(each, each) for each in end.get("behind", ())}:
+                yield DELIVERIES.by_id(self._delivery(notice, each))
+
+    def _notice(self, recipient: str, alias: str, version: int) -> str:
+        return self._ids.derived("notice", recipient, alias, version)
+
+    def _delivery(self, notice: str, subscription: str) -> str:
+        return self._ids.derived("delivery", notice, subscription)
+
     def _with_endings_left_behind(
         self,
         work: UnitOfWork,
@@ -247,19 +271,27 @@ class Reconciler:
         active: Mapping[str, SubscriptionDocument],
     ) -> Thread:
         """With what subscriptions that have gone were still to be told the end of: each may hold it, and whoever is
-        there now, or comes next, is told. Several may be behind with the same, and it may stand again for others."""
+        there now, or comes next, is told, unless somebody is already. Several may be behind with the same, and it may
+        stand again for others."""
         if document["queues"].keys() <= active.keys():
             return thread
-        held = dict(thread.held)
+        held, ended = dict(thread.held), dict(thread.ended)
         for delivery in self.queues.open(work, document):
             if delivery["subscription"] in active or delivery["match_state"] != "ended":
                 continue
             if (told := match_told(delivery)) is not None:
                 ending = Held(told, delivery["version"], delivery["month"], frozenset())
-                known = held.get(told.opportunity, ending)
+                told_by_others = any(self._tells(work, delivery["notice"], each) for each in active)
+                kept = ended if told_by_others and told.opportunity not in held else held
+                known = kept.get(told.opportunity, ending)
                 behind = known.behind | {delivery["subscription"]} - known.sent_via
-                held[told.opportunity] = replace(known, behind=behind)
-        return replace(thread, held=held)
+                kept[told.opportunity] = replace(known, behind=behind)
+        return replace(thread, held=held, ended=ended)
+
+    def _tells(self, work: UnitOfWork, notice: str, subscription: str) -> bool:
+        """Whether this subscription has told it, or is to."""
+        delivery = DELIVERIES.get(work, self._delivery(notice, subscription))
+        return delivery is not None and delivery["state"] not in (DROPPED, FAILED)
 
     def _cancel_unsent(
         self, work: UnitOfWork, thread: ThreadDocument, active: Mapping[str, SubscriptionDocument], cancel_unsent: bool
@@ -279,13 +311,19 @@ class Reconciler:
         message: OutboundMessage,
         active: Mapping[str, SubscriptionDocument],
         cause: Causation,
+        *,
+        again: bool,
     ) -> None:
+        """``again``: it was said before, perhaps to be told by one of these, too, which went and is back."""
         recipient, person = thread["recipient"], thread["person"]
-        notice = self._ids.derived("notice", recipient, message.alias, message.version)
+        notice = self._notice(recipient, message.alias, message.version)
         if not message.subscriptions:
             self._outcomes.unreachable(work, notice, recipient, person, cause)
         for subscription in message.subscriptions:
-            id = self._ids.derived("delivery", notice, subscription)
+            id = self._delivery(notice, subscription)
+            if again and (before := DELIVERIES.get(work, id)) is not None:
+                self.queues.requeue(work, thread, before)
+                continue
             delivery = delivery_document(id, notice, thread, message, active[subscription], cause)
             if message.summary is None and thread["recall"] and thread["recall"]["if_sent"]:
                 delivery["if_sent"] = thread["recall"]["if_sent"]
@@ -294,6 +332,10 @@ class Reconciler:
 
 def _taking_part(subscriptions: Iterable[SubscriptionDocument]) -> dict[str, SubscriptionDocument]:
     return {each["_id"]: each for each in subscriptions if each["state"] in TAKING_PART}
+
+
+def _successors(subscriptions: Iterable[SubscriptionDocument]) -> dict[str, str]:
+    return {each: s["_id"] for s in subscriptions for each in s.get("instead_of", ())}
 
 
 def _in_doubt(before: RecallEntry | None, alias: str, if_sent: Set[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.notifications.documents import DELIVERIES, RESYNCS, SUBSCRIPTIONS, THREADS
+from services.notifications.domain import notice_threads
 from services.notifications.resync_request import request_resync
 from shared.kit.store.store import Operation
 from tests.unit.notifications.subscription_desk import Desk
@@ -165,6 +166,34 @@ def test_no_more_is_kept_than_it_held_when_it_went_away() -> None:
             case.say("match-found", match_of("a", f"o{number}", stands=stands), PERSON, sequence)
     case.match("x", "high", 2, stands=False)
     assert list(case.thread["ended"]) == [hexid("opportunity", "x")]
+
+
+def test_an_end_that_it_was_still_to_be_told_it_hears_once_however_often_it_went_and_the_others_not_again() -> None:
+    case = Away()
+    case.comes_back()
+    case.match("x", "high", 2, stands=False)
+    assert case.told(case.other) == [("x", "high", "ended")]
+    for _ in range(3):
+        case.goes(), case.comes_back()
+    case.goes()
+    assert case.told(case.other) == []
+    case.comes_back()
+    assert (case.told(case.all), case.told(case.other)) == ([("x", "high", "ended")], [])
+    assert case.notices(case.all)[-1] == case.notices(case.other)[-1]
+    assert "ended" not in case.thread
+
+
+def test_of_what_one_is_behind_with_that_comes_back_and_goes_again_and_again_the_last_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(notice_threads, "MOST_ENDED", 5)
+    case = Away()
+    for number in range(8):
+        case.say("match-found", match_of("a", f"o{number}"), PERSON, 1)
+        case.comes_back()  # and goes before it is told
+        case.goes()
+        case.say("match-found", match_of("a", f"o{number}", stands=False), PERSON, 2)
+    assert set(case.thread["ended"]) == {hexid("opportunity", f"o{number}") for number in range(3, 8)}
 
 
 @pytest.mark.parametrize("again", [1, 2])
