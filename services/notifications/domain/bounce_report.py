@@ -1,9 +1,10 @@
 """What a delivery status notification (RFC 3464) says: for whom a mail could not be delivered, for good, and why.
 
 Anybody may have written it, so nothing of it is believed beyond a status and the address that it is about, and nothing
-of it is kept. The headers are read by the standard library; the parts are cut here, of the outermost multipart alone:
-its parser follows every level down, at a price that grows with the depth for each line. Whatever is not plainly such a
-report (an answer from somebody's holidays, a bounce in free words, a report without end) says nothing.
+of it is kept. The headers are read by the standard library; the parts are cut here, of the report alone and of what it
+was wrapped in on the way (a footer, a signature), two multiparts at most: its parser follows every level down, at a
+price that grows with the depth for each line. Whatever is not plainly such a report (an answer from somebody's
+holidays, a bounce in free words, a report without end, a mail that came back or was handed on) says nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import quopri
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -29,6 +30,7 @@ MOST_LINES = 2_000  # of its headers
 MOST_PART_LINES = 100  # of headers of a part, or of what is said of a recipient
 MOST_BARE = 1_000  # returns without a new line: to the parser each ends a line, and who counts lines does not see it
 MOST_PARTS = 10
+MOST_WRAPPED = 2
 MOST_RECIPIENTS = 20
 LONGEST_CONTENT_TYPE = 1_000  # its parameters are looked for at a price that grows with the square of it
 _REPORTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
@@ -75,22 +77,54 @@ def _statuses(content: bytes) -> bytes:
     """The part with the statuses; empty without one."""
     head, body = _cut(content, MOST_HEAD)
     headers = _headers(head, MOST_LINES)
+    for _ in range(MOST_WRAPPED):
+        if _is_report(headers) or not _is_multipart(headers):
+            break
+        found = _first(headers, body, _is_report, _is_multipart)
+        if found is None:
+            return b""
+        headers, body = found
+    if not _reports(headers):
+        return b""
+    found = _first(headers, body, lambda inner: inner.get_content_type() in _REPORTS)
+    if found is None or len(found[1]) > MOST_STATUS:
+        return b""
+    headers, said = found
+    return _decoded(said, str(headers.get("Content-Transfer-Encoding", "")))
+
+
+def _reports(headers: Message) -> bool:
+    """Whether it is a report, of this kind."""
+    report = headers.get_param("report-type") if _is_report(headers) else None
+    return report is not None and collapse_rfc2231_value(report).lower() == "delivery-status"
+
+
+def _is_report(headers: Message) -> bool:
+    return headers.get_content_type() == "multipart/report"
+
+
+def _is_multipart(headers: Message) -> bool:
+    return headers.get_content_maintype() == "multipart"
+
+
+def _first(headers: Message, body: bytes, *wanted: Callable[[Message], bool]) -> tuple[Message, bytes] | None:
+    """Of a multipart the first part of the first of these kinds that there is: its headers, and what stands behind
+    them. Raises ValueError."""
     kind = headers.get_all("Content-Type", [])
-    if len(kind) != 1 or len(str(kind[0])) > LONGEST_CONTENT_TYPE or headers.get_content_type() != "multipart/report":
-        return b""
-    report, boundary = headers.get_param("report-type"), headers.get_boundary()
-    if report is None or collapse_rfc2231_value(report).lower() != "delivery-status" or not boundary:
-        return b""
+    if len(kind) != 1 or len(str(kind[0])) > LONGEST_CONTENT_TYPE or not (boundary := headers.get_boundary()):
+        return None
+    found: dict[int, tuple[Message, bytes]] = {}
     for part in _parts(body, boundary.encode("ascii")):
         head, said = _cut(b"\n" + part, MOST_PART_HEAD)  # it may have no headers
-        headers = _headers(head.lstrip(b"\r\n"), MOST_PART_LINES)
-        if len(str(headers.get("Content-Type", ""))) > LONGEST_CONTENT_TYPE:
+        inner = _headers(head.lstrip(b"\r\n"), MOST_PART_LINES)
+        if len(str(inner.get("Content-Type", ""))) > LONGEST_CONTENT_TYPE:
             continue
-        if headers.get_content_type() in _REPORTS:
-            return (
-                _decoded(said, str(headers.get("Content-Transfer-Encoding", ""))) if len(said) <= MOST_STATUS else b""
-            )
-    return b""
+        for place, is_one in enumerate(wanted):
+            if is_one(inner):
+                found.setdefault(place, (inner, said))
+        if 0 in found:
+            break
+    return found[min(found)] if found else None
 
 
 def _decoded(said: bytes, encoding: str) -> bytes:

@@ -15,8 +15,9 @@ About = Literal["server", "mailbox", "unclear"]
 ASKS_FOR_LOGIN = frozenset({530, 534, 535, 538})  # RFC 4954: whatever it answers, no fault of this mail's
 CLOSES = 421
 READ_AT_MOST = 1_000  # of an answer's text
-_STATUS = re.compile(r"\s*#?([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)  # RFC 3463
-_STATUS_AT_THE_END = re.compile(r"\(#([245]\.\d{1,3}\.\d{1,3})\)\s*$", re.ASCII)  # as qmail writes it
+# RFC 3463; of several lines each should begin with it (RFC 2034), and some servers write it in the last one alone
+_STATUS = re.compile(r"^\s*#?([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII | re.MULTILINE)
+_STATUS_AT_THE_END = re.compile(r"\(#([245]\.\d{1,3}\.\d{1,3})\)\s*$", re.ASCII | re.MULTILINE)  # as qmail writes it
 # Without the class. Our sender; login and encryption; Exchange's for who may not relay, send as this sender or log in.
 _OURS = frozenset({"1.7", "1.8", "7.3", "7.8", "7.9", "7.11", "7.12", "7.13", "7.14", "7.54", "7.57", "7.60", "7.64"})
 _TOO_LARGE = "5.3.4"
@@ -39,7 +40,7 @@ _OF_A_GROUP = re.compile(
 
 def status_of(text: str) -> str | None:
     """The enhanced status of an answer (RFC 2034), wherever this server writes it."""
-    found = _STATUS.match(text[:READ_AT_MOST]) or _STATUS_AT_THE_END.search(text[:READ_AT_MOST])
+    found = _STATUS.search(text[:READ_AT_MOST]) or _STATUS_AT_THE_END.search(text[:READ_AT_MOST])
     return found[1] if found else None
 
 

@@ -4,8 +4,8 @@ CloudEvents Subscriptions API, over what a notice says of its opening, and its r
     {"all": [{"exact": {"kind": "job"}}, {"prefix": {"region": "legal-dong-2026:41"}}]}
 
 A filter is checked and bounded once, when it comes in, kept as text, and compiled once per text. It names only kinds
-and regions that the pack has at that moment: what nobody ever says would never match, and its owner would take silence
-for a lack of openings (docs/decisions/0080).
+and regions that the pack has at that moment, and nothing that contradicts itself: what nobody ever says would never
+match, and its owner would take silence for a lack of openings (docs/decisions/0080).
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from shared.reference import Pack
 MOST_DEPTH, MOST_NODES, LONGEST_VALUE, MOST_TEXT = 6, 60, 60, 4_096
 COMPILED = 10_000  # filters that are held ready
 FIELDS = ("kind", "band", "region")
+NEVER_MATCHES = "filter-never-matches"
+_ELSE = "\U0010ffff"  # no kind is called so, and no code goes on so
 BY_PREFIX = frozenset({"region"})  # the codes of regions begin with that of the region around
 
 
@@ -42,7 +44,37 @@ def checked(wanted: object, pack: Pack) -> str:
     text = json.dumps(wanted, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     if len(text) > MOST_TEXT:
         raise FilterRefused("", "filter-size")
+    if not _can_match(json.loads(text)):
+        raise FilterRefused("", NEVER_MATCHES)
     return text
+
+
+def _can_match(wanted: dict[str, Any]) -> bool:
+    """Whether there could be a notice that it wants, also of kinds and codes that come to the lists later. To a filter
+    all are alike that it tells apart by nothing that it names: one of each is tried."""
+    named: dict[str, set[str]] = {field: set() for field in (*FIELDS, "begins")}
+    _name(wanted, named)
+    regions = [None, *sorted(named["region"]), *(f"{each}{_ELSE}" for each in sorted(named["begins"]))]
+    wants = _compile(wanted)
+    return any(
+        wants(MatchSummary("", kind, band, region))
+        for kind in (*sorted(named["kind"]), _ELSE)
+        for band in get_args(Band)
+        for region in regions
+    )
+
+
+def _name(wanted: dict[str, Any], named: dict[str, set[str]]) -> None:
+    """Take in what a filter names."""
+    ((dialect, inner),) = wanted.items()
+    if dialect == "exact":
+        for field, value in inner.items():
+            named[field].add(value)
+    elif dialect == "prefix":
+        named["begins"].add(inner["region"])
+    else:
+        for each in [inner] if dialect == "not" else inner:
+            _name(each, named)
 
 
 class _Check:

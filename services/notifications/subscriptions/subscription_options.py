@@ -17,7 +17,7 @@ from services.notifications.documents import Order, SubscriptionDocument
 from services.notifications.domain.custom_headers import checked_headers
 from services.notifications.domain.mail_address_rules import SCHEME, check_mailto
 from services.notifications.domain.refused_option import OptionRefused
-from services.notifications.domain.subscription_filters import FIELDS, FilterRefused, checked
+from services.notifications.domain.subscription_filters import FIELDS, NEVER_MATCHES, FilterRefused, checked
 from shared.events.refusal import Refusal, Refused
 from shared.kit.web.problems import Problem
 from shared.reference import Pack
@@ -72,7 +72,8 @@ def shown_filter(subscription: SubscriptionDocument) -> dict[str, Any] | None:
 
 
 def filter_of(wanted: Mapping[str, Any] | None, pack: Pack, kept: str | None = None) -> str | None:
-    """As it is kept. Raises a 422 problem; Refused for what the pack does not know, as an event is that names it.
+    """As it is kept. Raises a 422 problem; Refused for what the pack does not know, as an event is that names it, and
+    for what no notice can be.
     What is ``kept`` already may be said again, whatever became of the pack since."""
     if wanted is None:
         return None
@@ -82,7 +83,7 @@ def filter_of(wanted: Mapping[str, Any] | None, pack: Pack, kept: str | None = N
         return checked(dict(wanted), pack)
     except FilterRefused as refused:
         field = f"/filter{refused.place}"
-        if refused.values:
+        if refused.values or refused.rule == NEVER_MATCHES:
             raise Refused(Refusal(refused.rule, field, refused.values)) from None
         raise Problem(
             422,

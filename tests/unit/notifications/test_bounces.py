@@ -49,6 +49,12 @@ def block(status: str = "5.1.1", action: str = "failed", to: str = TO) -> str:
     return f"Final-Recipient: rfc822; {to}\nAction: {action}\nStatus: {status}"
 
 
+def wrapped(inner: bytes, kind: str, boundary: str = "a") -> bytes:
+    """A mail as a part of another."""
+    head = crlf(f"Subject: x\nContent-Type: multipart/{kind}; boundary={boundary}\n\n--{boundary}\n")
+    return head + inner + crlf(f"\n--{boundary}\n\na footer\n--{boundary}--\n")
+
+
 SAID = crlf(f"Reporting-MTA: dns; x\n\n{block()}\n")
 
 
@@ -154,6 +160,20 @@ class TestReport:
             + crlf("\n--outer--\n")
         )
         assert failures_of(content) == ()
+
+    @pytest.mark.parametrize("kind", ["mixed", "signed; protocol=x", "related"])
+    def test_that_was_wrapped_on_the_way_is_read(self, kind: str) -> None:
+        """By a scanner, a list or a gateway that adds a footer or signs."""
+        once = wrapped(report(block()), kind)
+        assert failures_of(once) == (Failure(TO, "5.1.1"),)
+        assert failures_of(wrapped(once, "mixed", "c")) == (Failure(TO, "5.1.1"),)
+        assert failures_of(wrapped(wrapped(once, "mixed", "c"), "mixed", "d")) == ()
+        other = b"\r\n--a\r\nContent-Type: multipart/alternative; boundary=z\r\n\r\n--z--"
+        assert failures_of(once.replace(b"\r\n--a\r\n", other + b"\r\n--a\r\n", 1)) == (Failure(TO, "5.1.1"),)
+
+    @pytest.mark.parametrize("kind", ["message/rfc822", "text/rfc822-headers", "application/octet-stream"])
+    def test_that_somebody_hands_on_says_nothing(self, kind: str) -> None:
+        assert failures_of(wrapped(crlf(f"Content-Type: {kind}\n\n") + report(block()), "mixed")) == ()
 
     def test_of_two_parts_with_statuses_the_first_counts(self) -> None:
         content = report(block("4.4.1", "delayed")).replace(

@@ -61,6 +61,8 @@ class TestWhatItSays:
             (550, "sorry, no mailbox here by that name. (#5.1.1)"),
             (552, "5.2.2 mailbox full"),
             (550, "5.2.1 disabled"),
+            (550, "Requested action not taken: mailbox unavailable\n5.1.1 nobody is called so"),  # of several lines
+            (552, "sorry\nno room. (#5.2.2)\nask somebody"),
             (554, "5.6.0 not like that"),
             (552, "5.3.4 too large"),
             (552, "exceeded storage allocation"),

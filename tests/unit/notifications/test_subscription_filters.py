@@ -23,6 +23,7 @@ HIGH_INTERNSHIP = MatchSummary("o3", "internship", "high")
 ALL = (HIGH_JOB, LOW_JOB, HIGH_INTERNSHIP)
 LONG = {"exact": {"kind": "startup-support", "band": "medium", "region": "legal-dong-2026:41270"}}
 JOB, HIGH, LOW = {"exact": {"kind": "job"}}, {"exact": {"band": "high"}}, {"exact": {"band": "low"}}
+GOYANG, GYEONGGI = {"exact": {"region": "legal-dong-2026:41270"}}, {"prefix": {"region": "legal-dong-2026:41"}}
 
 
 def deep(levels: int) -> dict[str, Any]:
@@ -91,12 +92,52 @@ def test_none_lets_everything_pass() -> None:
         (deep(7), "/not/not/not/not/not/not", "filter-size"),
         ({"any": [JOB] * 60}, "/any/59", "filter-size"),
         ({"any": [LONG] * 59}, "", "filter-size"),
+        ({"all": [JOB, {"exact": {"kind": "internship"}}]}, "", "filter-never-matches"),
+        ({"all": [JOB, {"not": JOB}]}, "", "filter-never-matches"),
+        ({"not": {"any": [HIGH, {"exact": {"band": "medium"}}, LOW]}}, "", "filter-never-matches"),
+        ({"not": {"any": [JOB, {"not": JOB}]}}, "", "filter-never-matches"),
+        ({"all": [GOYANG, {"prefix": {"region": "legal-dong-2026:11"}}]}, "", "filter-never-matches"),
+        ({"all": [GOYANG, {"exact": {"region": "legal-dong-2026:11110"}}]}, "", "filter-never-matches"),
+        ({"all": [GYEONGGI, {"prefix": {"region": "legal-dong-2026:11"}}]}, "", "filter-never-matches"),
+        ({"all": [{"prefix": {"region": "legal-dong-2026:4127"}}, {"not": GYEONGGI}]}, "", "filter-never-matches"),
+        (
+            {"all": [{"any": [{"all": [JOB, HIGH]}, {"all": [LOW, GOYANG]}]}, {"not": JOB}, HIGH]},
+            "",
+            "filter-never-matches",
+        ),
     ],
 )
 def test_what_is_refused_and_where(wanted: object, place: str, rule: str) -> None:
     with pytest.raises(FilterRefused) as refused:
         checked(wanted, PACK)
     assert (refused.value.place, refused.value.rule) == (place, rule)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"any": [JOB, {"all": [HIGH, LOW]}]},  # some of it never matches
+        {"not": {"any": [{"exact": {"kind": kind}} for kind in PACK.kinds]}},  # kinds that come later
+        {"all": [{"not": {"exact": {"region": code}}} for code in PACK.codes("region")[:29]]},  # and without a region
+        {"all": [GYEONGGI, {"not": GOYANG}]},
+        {"all": [{"prefix": {"region": GOYANG["exact"]["region"]}}, {"not": GOYANG}]},  # codes that come later
+        {"all": [GYEONGGI, {"prefix": {"region": "legal-dong-2026:4127"}}, GOYANG]},
+        {"not": {"prefix": {"region": "legal-dong-2026:"}}},
+    ],
+    ids=range(7),
+)
+def test_what_could_match_some_day_is_taken(wanted: dict[str, Any]) -> None:
+    assert json.loads(checked(wanted, PACK)) == wanted
+
+
+def test_what_can_never_match_is_told_in_words_of_its_own() -> None:
+    with pytest.raises(Refused) as refused:
+        filter_of({"all": [HIGH, LOW]}, PACK)
+    (refusal,) = refused.value.refusals
+    assert (refusal.rule, refusal.field) == ("filter-never-matches", "/filter")
+    for pack in (PACK, ISLAND):
+        told = pack.remedy(refusal.rule, refusal.field, refusal.values)
+        assert set(told) == set(pack.languages)
 
 
 def test_as_deep_and_as_wide_as_is_allowed() -> None:
