@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import re
+import socket
 import struct
 import termios
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
+_CLOSED = 7  # TCP_CLOSE of Linux: by a reset, for who is sent the end of the other side has not closed its own yet
 MOST_INTERIM = 64  # answers of 1xx before the real one
 _HEAD_ENDS = re.compile(rb"\n\r?\n")  # also where lines end without a carriage return, which aiohttp takes
 
@@ -36,7 +38,8 @@ class Answers(ResponseHandler):
 
     Whoever closes a connection that was kept, without having said so, may do it as the next request leaves. What was
     not acknowledged when the end came had not arrived before it, and who has closed reads no more: such a request may
-    leave over another connection. Of a reset nobody knows, for that acknowledges nothing.
+    leave over another connection. Of a reset nobody knows, for that acknowledges nothing: what was read and then reset
+    looks as if it had never come. Only one that the kernel has seen before the request leaves is known (`was_reset`).
 
     Behind an interim answer that says ``connection: close`` (or HTTP/1.0) aiohttp's parser takes no other; the
     connection ends with the answer itself. So what comes behind one is read by a parser of its own.
@@ -68,6 +71,17 @@ class Answers(ResponseHandler):
         if not self._used and self._transport_info("sslcontext") is not None:
             return False
         return self._queued(termios.FIONREAD) > 0
+
+    def was_reset(self) -> bool:
+        """Whether a connection that was kept has been reset, though nobody here had a turn to see it: nothing leaves
+        over it any more."""
+        found = self._transport_info("socket") if self._used else None
+        if found is None:
+            return False
+        with contextlib.suppress(OSError, ValueError):  # it is gone, which whoever uses it will see
+            (state,) = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+            return bool(state == _CLOSED)
+        return False
 
     def data_received(self, data: bytes) -> None:
         """What came over the connection: each head by itself."""

@@ -101,7 +101,7 @@ class Poster:
 
     async def _connect(self, request: ClientRequest) -> Connection:
         """One on which nobody has said anything yet: what came unasked would count as the answer. Some servers say
-        good-bye (408) on a connection that was kept; then another one is taken."""
+        good-bye (408) on a connection that was kept, or reset it; then another one is taken."""
         try:
             async with asyncio.timeout(self._timeout.sock_connect):  # aiohttp's own is for dialling alone
                 for _ in range(CONNECTIONS_TRIED):
@@ -141,7 +141,9 @@ class Poster:
 
 
 def _has_spoken(protocol: ResponseHandler) -> bool:
-    return protocol.should_close or (isinstance(protocol, Answers) and protocol.spoke_unasked())
+    if protocol.should_close:
+        return True
+    return isinstance(protocol, Answers) and (protocol.spoke_unasked() or protocol.was_reset())
 
 
 def _unreached(connection: Connection) -> bool:

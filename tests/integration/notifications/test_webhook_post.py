@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -156,9 +157,10 @@ async def test_what_came_on_a_kept_connection_costs_no_attempt_and_the_request_l
         assert not connector._acquired
 
 
+@pytest.mark.parametrize("ends", ["closed", "reset"])
 @pytest.mark.parametrize("how", ["plain", "tls"])
-async def test_a_kept_connection_that_is_closed_as_the_request_leaves_costs_no_attempt(
-    tmp_path: Path, how: str
+async def test_a_kept_connection_that_is_closed_or_reset_as_the_request_leaves_costs_no_attempt(
+    tmp_path: Path, how: str, ends: str
 ) -> None:
     authority, serving = Authority(tmp_path), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(*authority.signed("partner"))
@@ -182,6 +184,8 @@ async def test_a_kept_connection_that_is_closed_as_the_request_leaves_costs_no_a
         first = await kept
         another = asyncio.create_task(asyncio.to_thread(answered, listening))
         await asyncio.sleep(0.05)
+        if ends == "reset":
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         first.close()  # nobody has a turn between this and the request
         response = await poster.post(url, {}, FRESH, b"{}", True)
         response.release()
@@ -191,7 +195,7 @@ async def test_a_kept_connection_that_is_closed_as_the_request_leaves_costs_no_a
     await connector.close()
 
 
-@pytest.mark.parametrize("how", ["plain", "tls", "tls that says good-bye"])
+@pytest.mark.parametrize("how", ["plain", "tls", "tls that says good-bye", "reset"])
 async def test_what_was_read_over_a_kept_connection_is_not_sent_again_when_that_ends_without_an_answer(
     tmp_path: Path, how: str
 ) -> None:
@@ -203,13 +207,15 @@ async def test_what_was_read_over_a_kept_connection_is_not_sent_again_when_that_
     def reads_twice(listening: socket.socket) -> None:
         nonlocal came
         connection, _ = listening.accept()
-        connection = connection if how == "plain" else serving.wrap_socket(connection, server_side=True)
+        connection = serving.wrap_socket(connection, server_side=True) if "tls" in how else connection
         for answer in (ANSWER, b""):
             read = b""
             while not read.endswith(b"\r\n\r\n{}"):
                 read += connection.recv(4_096)
             came += 1
             connection.sendall(answer)
+        if how == "reset":  # behind which nobody can see that it was read
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if isinstance(connection, ssl.SSLSocket) and how == "tls that says good-bye":
             connection = connection.unwrap()
         connection.close()
@@ -218,7 +224,7 @@ async def test_what_was_read_over_a_kept_connection_is_not_sent_again_when_that_
             listening.accept()
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        url = f"http{'' if how == 'plain' else 's'}://127.0.0.1:{listening.getsockname()[1]}/"
+        url = f"http{'s' * ('tls' in how)}://127.0.0.1:{listening.getsockname()[1]}/"
         listening.settimeout(scaled(10))
         poster, reading = poster_over(connector), asyncio.create_task(asyncio.to_thread(reads_twice, listening))
         (await poster.post(url, {}, FRESH, b"{}", True)).release()
