@@ -76,11 +76,13 @@ class NumberSpec(Data):
 
 
 class AdvertSpec(Data):
-    """`open_ended_days`: after so many days without a word of its agency an advert without a last day is over."""
+    """`open_ended_days`: after so many days without a word of its agency an advert without a last day is over.
+    `employer_number`: of every pack, for whom a person rules out is said by it on the bus, and without a form a name
+    could be."""
 
     valid_from: date
     open_ended_days: int = Field(ge=30, le=1_096)
-    employer_number: NumberSpec | None = None
+    employer_number: NumberSpec
     source: str
 
 

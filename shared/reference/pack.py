@@ -223,18 +223,13 @@ class Pack:
 
     def employer_number_form(self, number: str) -> str | None:
         """How a number of an employer is written, where this one is not, whatever its check digit is; None where it
-        is, or the pack knows no such rule."""
+        is."""
         spec = self.manifest.adverts.employer_number
-        if spec is None or re.fullmatch(spec.written, number) is not None:
-            return None
-        return "0" * spec.digits
+        return None if re.fullmatch(spec.written, number) is not None else "0" * spec.digits
 
     def employer_number_fits(self, number: str) -> bool:
-        """Whether a number of an employer has the form and the check digit of those; packs without such a rule take
-        any."""
+        """Whether a number of an employer has the form and the check digit of those."""
         spec = self.manifest.adverts.employer_number
-        if spec is None:
-            return True
         return _employer_number_fits(number, spec.digits, spec.weights)
 
     def wage_table_ended(self, today: date) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.reference import available_packs, load_pack
 from tests.unit.intake.memory import House, example
 
 pytestmark = pytest.mark.unit
@@ -23,6 +24,13 @@ async def test_a_number_is_taken_whatever_its_check_digit(number: str) -> None:
     assert (await house.send("trainee-graduated", _ruling_out(f"employer:{number}"))).status == "accepted"
     assert house.newest.wants is not None
     assert house.newest.wants.not_to == (f"employer:{number}",)
+
+
+@pytest.mark.parametrize("name", available_packs())
+def test_every_pack_says_how_a_number_is_written(name: str) -> None:
+    pack = load_pack(name)
+    assert pack.employer_number_form("000-00-00017") is None
+    assert pack.employer_number_form("galbitnoeul") is not None
 
 
 @pytest.mark.parametrize(
