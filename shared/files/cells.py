@@ -10,12 +10,14 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from math import isfinite
 from typing import Any
 
 from shared.events.refusal import Refusal
+from shared.files.amounts import Amounts, Says
 from shared.files.columns import Column
-from shared.files.dates import day_of_a_spreadsheet, month_of_a_spreadsheet, read_day, read_month
+from shared.files.dates import OPEN_ENDED, day_of_a_spreadsheet, month_of_a_spreadsheet, read_day, read_month
 from shared.files.rows import Cell
 from shared.reference import Pack
 
@@ -25,7 +27,6 @@ MOST_PADDED = 2  # zeros
 MOST_REMEMBERED = 5_000  # names of codes, and words in cells
 LONGEST_REMEMBERED = 100
 _SCIENTIFIC = re.compile(r"-?\d(?:\.\d+)?[eE][+-]\d{2,3}")
-_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 
 
 class Cells:
@@ -35,12 +36,14 @@ class Cells:
         self._pack = pack
         self._own = own
         self._today = today
+        self._amounts = Amounts(pack)
         self._remembered: dict[tuple[str, str], str | None] = {}
         self._read: dict[tuple[str, str], Any] = {}
 
     def value(self, column: Column, cell: Cell, at: str, refusals: list[Refusal], warnings: list[Refusal]) -> Any:
-        """The value of one cell. `at`: where it stands in the event. Short words of which there is nothing to say are
-        read once, as far as there is room: a table says the same few in every row."""
+        """The value of one cell, or `Says` where it says more. `at`: where it stands in the event. Short words
+        of which there is nothing to say are read once, as far as there is room: a table says the same few in every
+        row."""
         if column.kind == "text" or not isinstance(cell, str) or len(cell) > LONGEST_REMEMBERED:
             return self._value(column, cell, at, refusals, warnings)
         key, said = (column.path, cell), len(refusals) + len(warnings)
@@ -91,18 +94,18 @@ class Cells:
             return _whole(cell)
         if text.isdecimal() and len(text) <= MOST_DIGITS:
             return int(text)
-        for unit, times in sorted(self._pack.words.units.items(), key=lambda item: -len(item[0])):
-            plain = text.removesuffix(unit).strip()
-            if plain != text and _NUMBER.fullmatch(plain):
-                return _whole(float(plain.replace(",", "")) * times)
-        plain = text.replace(" ", "")
-        if _NUMBER.fullmatch(plain) or _SCIENTIFIC.fullmatch(plain):
-            return _whole(float(plain.replace(",", "")))
-        return text
+        found = self._amounts.read(column.path, text)
+        if isinstance(found, Says):
+            return Says(_whole(found.value), found.beside)
+        if found is not None:
+            return _whole(found)
+        return _whole(float(text)) if _SCIENTIFIC.fullmatch(text) else text
 
-    def _day(self, column: Column, cell: Cell, text: str, at: str, warnings: list[Refusal]) -> str:
+    def _day(self, column: Column, cell: Cell, text: str, at: str, warnings: list[Refusal]) -> str | Says:
         if isinstance(cell, datetime | date):
             return f"{cell:%Y-%m-%d}"
+        if column.path == "closes" and (self._pack.words.means_open_ended(text) or read_day(text, None) == OPEN_ENDED):
+            return Says(None, {"until_filled": True})
         born = self._today.year % 100 if column.path.endswith("birth_date") else None
         day = read_day(text, born)
         if day is None and (day := day_of_a_spreadsheet(text)) is not None:
@@ -190,11 +193,11 @@ def _damaged(cell: Cell, text: str) -> bool:
     return _SCIENTIFIC.fullmatch(text) is not None
 
 
-def _whole(number: float) -> int | float | str:
+def _whole(number: float | Decimal) -> int | float | str:
     """A whole number as one; as text what JSON has no number for."""
-    if not isfinite(number) or abs(number) >= 1e18:
+    if not isfinite(number) or abs(float(number)) >= 1e18:
         return str(number)
-    return int(number) if float(number).is_integer() else number
+    return int(number) if number == int(number) else float(number)
 
 
 def _or(truth: bool | None, text: str) -> bool | str:

@@ -15,8 +15,9 @@ from typing import Any, BinaryIO
 
 from shared.events.limits import check_structure
 from shared.events.refusal import Refusal, Refused
+from shared.files.amounts import Says
 from shared.files.cells import Cells
-from shared.files.columns import ENVELOPE
+from shared.files.columns import ENVELOPE, Placed
 from shared.files.csv_rows import csv_rows
 from shared.files.format_detection import format_of
 from shared.files.headings import Headings, read_headings
@@ -115,27 +116,46 @@ class Converter:
         warnings: list[Refusal] = []
         envelope: dict[str, str] = {}
         data: dict[str, Any] = {}
+        further: list[tuple[Placed, Says]] = []
         if not row.cells.keys() <= headings.known:
             refusals.append(Refusal("more-cells-than-headings", ""))  # a comma in a value moves all that follows
         for placed in headings.placed:
-            if placed.at in row.formulas or placed.at in row.errors:
-                rule = "formula-not-taken" if placed.at in row.formulas else "error-in-cell"
+            if (rule := row.wrong.get(placed.at)) is not None:
                 refusals.append(Refusal(rule, placed.pointer))
             elif (cell := row.cells.get(placed.at)) is not None:
                 value = self._cells.value(placed.column, cell, placed.pointer, refusals, warnings)
+                if isinstance(value, Says):
+                    further.append((placed, value))
+                    value = value.value
                 if placed.column.path in ENVELOPE:
                     envelope[placed.column.path] = str(value)
-                else:
+                elif value is not None:
                     _place(data, placed.way, placed.number, value)
         if self._mapping.fixed:
             for path, column in headings.fixed(self._mapping.fixed).items():
                 if path in headings.paths:
                     continue
                 value = self._cells.value(column, self._mapping.fixed[path], column.pointer(None), refusals, warnings)
-                _place(data, path.split("."), None, value)
+                if isinstance(value, Says):
+                    further.append((Placed.of(-1, column, None), value))
+                    value = value.value
+                if value is not None:
+                    _place(data, path.split("."), None, value)
+        for placed, said in further:
+            refusals += self._beside(data, placed, said)
         _closed(data)
         self._currency(data)
         return self._converted(row.number, envelope, data, type, refusals, warnings, headings.letters)
+
+    def _beside(self, data: dict[str, Any], placed: Placed, said: Says) -> Iterator[Refusal]:
+        """What a cell says of the fields beside its own, put there; refused where another cell says something else."""
+        holder = data
+        for part in placed.way[:-1]:
+            holder = holder.setdefault(part, {})
+        for name, value in said.beside.items():
+            if holder.setdefault(name, value) != value:
+                path = ".".join((*placed.way[:-1], name))
+                yield Refusal("cells-disagree", placed.pointer, {"other": path})
 
     def _of_object(self, thing: Object | Broken, type: str | None) -> Converted:
         if isinstance(thing, Broken):

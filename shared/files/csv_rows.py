@@ -39,7 +39,8 @@ def csv_rows(stream: BinaryIO, empty: EmptyRows | None = None) -> Iterator[Row |
         elif any(len(cell) > LONGEST_CELL for cell in cells):
             yield Broken(number, Refusal("too-long", "", {"max_length": LONGEST_CELL}))
         elif found := {at: cell.strip() for at, cell in enumerate(cells) if cell and not cell.isspace()}:
-            yield Row(number, found)
+            nul = (at for at, cell in found.items() if "\0" in cell) if "\0" in text else ()
+            yield Row(number, found, dict.fromkeys(nul, "nul-in-cell"))
         else:
             empty.passed()
 
@@ -79,7 +80,7 @@ def _records(lines: _Lines) -> Iterator[tuple[int, str] | Broken]:
             lines.put_back(taken)
             yield Broken(number, Refusal("open-quote", ""))
         else:
-            yield number, text.replace("\0", "")
+            yield number, text
 
 
 def _odd(line: str) -> bool:

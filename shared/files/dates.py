@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 
+OPEN_ENDED = date(9999, 12, 31)  # by a convention of databases
 _PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _SHORT = re.compile(r"(\d{2})(\d{2})(\d{2})")
 _PARTS = re.compile(

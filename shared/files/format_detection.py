@@ -21,9 +21,8 @@ def format_of(stream: BinaryIO) -> Format:
         raise Unreadable("locked-workbook")
     if begin.startswith((b"%PDF", b"\x1f\x8b", b"Rar!", b"7z\xbc\xaf")):
         raise Unreadable("unknown-format")
-    if begin.replace(b"\0", b"").lstrip(b"\xfe\xff").startswith(b"<"):  # UTF-16, with its mark or without
-        return "xml"
-    text = begin.removeprefix(b"\xef\xbb\xbf").lstrip()
+    plain = begin.replace(b"\0", b"").lstrip(b"\xfe\xff")  # of UTF-16, with its mark or without
+    text = plain.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
         raise Unreadable("empty-file")
     if text.startswith(b"<"):

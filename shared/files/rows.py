@@ -28,12 +28,12 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table: `number` as the sender sees it, its cells by the position of their column."""
+    """A row of a table: `number` as the sender sees it, its cells by the position of their column; `wrong`: those of
+    which only the rule is known that refuses them."""
 
     number: int
     cells: Mapping[int, Cell]
-    formulas: frozenset[int] = frozenset()
-    errors: frozenset[int] = frozenset()
+    wrong: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ class EmptyRows:
     empty: int = 0
     full: int = 0
 
-    def passed(self) -> None:
-        """One more. Raises Unreadable."""
-        self.empty += 1
+    def passed(self, count: int = 1) -> None:
+        """So many more. Raises Unreadable."""
+        self.empty += count
         if self.empty > self.most + self.full:
             raise Unreadable("too-many-empty-rows", most=self.most)
 

@@ -1,4 +1,4 @@
-"""From bytes to text: UTF-8 with and without its mark, UTF-16 with its mark, EUC-KR (CP949)."""
+"""From bytes to text: UTF-8 and UTF-16 with and without their mark, EUC-KR (CP949)."""
 
 from __future__ import annotations
 
@@ -23,18 +23,28 @@ _MARKS = (
 def encoding_of(stream: BinaryIO) -> str:
     """How the text of a file is written, from all of it: a file may show its first Korean letter in its last row.
 
-    With a mark it is what the mark says. Else UTF-8, unless more of it can be read as EUC-KR. Leaves the stream at its
-    beginning.
+    With a mark it is what the mark says; without, UTF-16 where so many bytes are zero as only its letters have them.
+    Else UTF-8, unless more of it can be read as EUC-KR. Leaves the stream at its beginning.
     """
     stream.seek(0)
-    begin = stream.read(3)
+    begin = stream.read(PIECE)
+    stream.seek(0)
     for mark, name in _MARKS:
         if begin.startswith(mark):
-            stream.seek(0)
             return name
+    if (unmarked := _unmarked_utf_16(begin)) is not None:
+        return unmarked
     bad = {name: _unreadable(stream, name) for name in (UTF_8, KOREAN)} if _unreadable(stream, UTF_8) else {}
     stream.seek(0)
     return KOREAN if bad and bad[KOREAN] < bad[UTF_8] else UTF_8
+
+
+def _unmarked_utf_16(begin: bytes) -> str | None:
+    """Which of the two it is: signs, digits and Latin letters have a zero byte, all of them on the same side."""
+    first, second = begin[::2].count(0), begin[1::2].count(0)
+    if 16 * (first + second) < len(begin) or max(first, second) < 4 * min(first, second):
+        return None
+    return "utf-16-le" if second > first else "utf-16-be"
 
 
 def lines_of(stream: BinaryIO, encoding: str) -> Iterator[str | Broken]:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.events.refusal import Refusal
-from shared.files.dates import read_day
+from shared.files.dates import OPEN_ENDED, read_day
 from shared.reference import Pack
 
-OPEN_ENDED = date(9999, 12, 31)
 LONGEST_TITLE = 120
 LONGEST_AMOUNT = 20  # digits; what is cut off is refused all the same, as far too much
 _UNTIL_FILLED = "채용시까지"

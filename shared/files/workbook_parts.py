@@ -26,7 +26,9 @@ MOST_BETWEEN = 150_000  # bytes between two tags, a tag included: the text of a 
 MOST_TAGS = 20_000  # of one element that is held, as a row is
 DEEPEST = 30  # elements in one another
 SHORTEST = 64  # bytes that an element beside the rows counts as: many short ones cost time, whatever they hold
-MOST_WITHOUT = 500_000  # elements without any that is asked for: others wait for the thread
+MOST_BESIDE = 500_000  # elements that are in none that is asked for: others wait for the thread
+MOST_FEW = 50_000  # elements of the parts that say which others there are
+MOST_ATTRIBUTES = 50  # of an element
 LONGEST_FORMAT = 255  # characters: Excel's own bound, and telling whether it is a day's takes the square of it
 MOST_FORMATS = 2_000  # of numbers, written in the workbook: Excel has about 250
 _RELATIONS = "xl/_rels/workbook.xml.rels"
@@ -92,7 +94,7 @@ class Parts:
         """The part of the first sheet that whoever opens the workbook sees, for a hidden one may hold anything, and
         that has cells, as a chart with a sheet of its own has none."""
         first, since_1904 = None, False
-        for _, element in self._elements(WORKBOOK, "sheet", "workbookPr"):
+        for _, element in self._elements(WORKBOOK, "sheet", "workbookPr", most=MOST_FEW):
             if element.tag == f"{_MAIN}workbookPr":
                 since_1904 = element.get("date1904") in ("1", "true")
             elif first is None and element.get("state", "visible") == "visible":
@@ -102,7 +104,7 @@ class Parts:
     def _related(self) -> tuple[dict[str, str], dict[str, str]]:
         """The parts that may be asked for: sheets with cells by their relation, the others by their kind."""
         sheets, others = dict[str, str](), dict[str, str]()
-        for _, element in self._elements(_RELATIONS, "*"):
+        for _, element in self._elements(_RELATIONS, "*", most=MOST_FEW):
             kind = element.get("Type", "").rpartition("/")[2]
             target = posixpath.normpath(posixpath.join("/xl", element.get("Target", "")))[1:]
             if kind in ("sharedStrings", "styles"):
@@ -136,27 +138,26 @@ def elements(part: IO[bytes], *wanted: str, most: int | None = None) -> Iterator
     """Each of these elements once it is whole, with the name of the one around it; of all others only their names are
     known. `*`: whatever stands in the outermost; `most`: elements of all. Raises Unreadable, expat.ExpatError."""
     reader = _Elements(frozenset(name if name == "*" else f"{SHEET_MAIN_NS}}}{name}" for name in wanted))
-    fed = seen = 0
+    fed = 0
     while piece := part.read(PIECE):
         reader.parser.Parse(piece, False)
         fed += len(piece)
         if fed - reader.parser.CurrentByteIndex > MOST_BETWEEN:  # of one tag, or what else is read as a whole
             raise too_large()
-        if reader.count - seen > MOST_WITHOUT or (most is not None and reader.count > most):
+        if reader.beside > MOST_BESIDE or (most is not None and reader.count > most):
             raise too_large()
-        if reader.found:
-            seen = reader.count
         while reader.found:
             yield reader.found.popleft()
     reader.parser.Parse(b"", True)
 
 
 class _Elements:
-    """Takes what the parser says. `found`: elements that are whole; `count`: of all."""
+    """Takes what the parser says. `found`: elements that are whole; `count`: of all; `beside`: of those in none that is
+    wanted."""
 
     def __init__(self, wanted: frozenset[str]) -> None:
         self.found = deque[tuple[str, Element]]()
-        self.count = 0
+        self.count = self.beside = 0
         self._wanted, self._all = wanted, "*" in wanted
         self._names: list[str] = []
         self._held: list[Element] = []  # the one that is wanted, and those that are open in it
@@ -170,12 +171,13 @@ class _Elements:
         parser.StartDoctypeDeclHandler = self._doctype
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self._names) >= DEEPEST:
+        if len(self._names) >= DEEPEST or len(attributes) > MOST_ATTRIBUTES:
             raise too_large()
         self.count += 1
         self._names.append(name)
         self._texts = None
         if not self._held and name not in self._wanted and not (self._all and len(self._names) == 2):
+            self.beside += 1
             return
         self._tags += 1
         if self._tags > MOST_TAGS:

@@ -28,6 +28,8 @@ from shared.files.workbook_parts import MOST_UNPACKED, WORKBOOK, Parts, text_of,
 MOST_HELD = 256_000_000  # bytes of what the reader holds in memory: shared strings
 MOST_PARTS = 500
 MOST_RATIO = 200  # unpacked to packed: text of tables shrinks 5 to 20 times
+IDLE_FOR_ONE = 100  # elements that hold nothing count like an empty row
+ELEMENTS_OF_A_CELL = 10  # and more: its value, its runs
 _DAMAGE: tuple[type[Exception], ...] = (
     expat.ExpatError, zipfile.BadZipFile, SyntaxError, ValueError, KeyError, IndexError, TypeError, AttributeError,
     EOFError, OSError, OverflowError, NotImplementedError, RuntimeError, UnicodeError,
@@ -70,20 +72,23 @@ def _rows(rows: Iterable[Element], reader: _Cells, empty: EmptyRows) -> Iterator
         number = int(row.get("r", last + 1))
         if number <= last:  # one after the other, or nobody could say which row is meant
             raise Unreadable("broken-workbook")
-        for _ in range(last + 1, min(number, MOST_ROWS)):
-            empty.passed()
+        empty.passed(max(0, min(number, MOST_ROWS) - last - 1))
         if (last := number) > MOST_ROWS:
             raise Unreadable("too-many-rows", most=MOST_ROWS)
-        found, formulas, errors = reader.of_row(row)
-        if max((*found, *formulas, *errors), default=0) >= MOST_COLUMNS:
+        found, wrong = reader.of_row(row)
+        if max((*found, *wrong), default=0) >= MOST_COLUMNS:
             yield Broken(number, Refusal("too-many-columns", "", {"most": MOST_COLUMNS}))
         elif any(isinstance(value, str) and len(value) > LONGEST_CELL for value in found.values()):
             yield Broken(number, Refusal("too-long", "", {"max_length": LONGEST_CELL}))
-        elif found or formulas or errors:
-            yield Row(number, found, frozenset(formulas), frozenset(errors))
-        else:
-            for _ in range(1 + len(row) // MOST_COLUMNS):  # what is as long as several costs as much
-                empty.passed()
+        elif found or wrong:
+            yield Row(number, found, wrong)
+        # what holds nothing costs work, too, beside what something stands in
+        empty.passed((not found and not wrong) + idle_elements(row, len(found) + len(wrong)) // IDLE_FOR_ONE)
+
+
+def idle_elements(row: Element, cells: int) -> int:
+    """How many elements of a row are in none of its cells in which something stands, or more than such a cell has."""
+    return max(0, sum(1 for _ in row.iter()) - 1 - ELEMENTS_OF_A_CELL * min(cells, MOST_COLUMNS))
 
 
 class _Cells:
@@ -96,23 +101,25 @@ class _Cells:
             io.BytesIO(), parts.strings(), epoch=epoch, date_formats=days, timedelta_formats=spans
         )
 
-    def of_row(self, row: Element) -> tuple[dict[int, Cell], set[int], set[int]]:
-        """What stands in its cells, and which of them hold a formula or an error, by the position of their column."""
+    def of_row(self, row: Element) -> tuple[dict[int, Cell], dict[int, str]]:
+        """What stands in its cells, and which of them are refused, by the position of their column."""
         found: dict[int, Cell] = {}
-        formulas, errors, at = set[int](), set[int](), -1
+        wrong, at = dict[int, str](), -1
         for cell in row:
             at = coordinate_to_tuple(where)[1] - 1 if (where := cell.get("r")) else at + 1
+            if not len(cell):  # most of those that hold nothing
+                continue
             if cell.find(FORMULA_TAG) is not None:
-                formulas.add(at)
+                wrong[at] = "formula-not-taken"
             elif cell.get("t") == "inlineStr":
                 inline = cell.find(INLINE_STRING)
                 if inline is not None and (text := text_of(inline).strip()):
                     found[at] = text
             elif (said := self._parser.parse_cell(cell))["data_type"] == "e":
-                errors.add(at)
+                wrong[at] = "error-in-cell"
             elif said["value"] is not None and (plain := _plain(said["value"])) != "":
                 found[at] = plain
-        return found, formulas, errors
+        return found, wrong
 
 
 def _plain(value: Any) -> Cell:

@@ -14,7 +14,9 @@ class FileWords(Data):
 
     `columns`: headings of a field (`wage.minimum`, `courses.#.title`), the first is what a template shows; the field's
     own name is always taken. `values`: of a field, the words for each of its values. `yes`, `no`: the same for all that
-    is true or false. `units`: words after an amount, and by how much it is multiplied. `trunk`: what a spreadsheet
+    is true or false. `units`: words after an amount, and by how much it is multiplied. `signs`: what stands before an
+    amount of money, and which currency it is. `open_ended`: in place of a last day, that an advert is open until its
+    places are filled. `trunk`: what a spreadsheet
     takes from the beginning of a phone number when it reads it as a number. `endings`: of a list of codes, what people
     leave out at the end of its names, or shorten to another of them.
     """
@@ -24,6 +26,8 @@ class FileWords(Data):
     yes: tuple[str, ...] = ()
     no: tuple[str, ...] = ()
     units: Mapping[str, int] = Field(default_factory=dict)
+    signs: Mapping[str, str] = Field(default_factory=dict)
+    open_ended: tuple[str, ...] = ()
     trunk: str = ""
     endings: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
@@ -34,6 +38,10 @@ class FileWords(Data):
     def truth(self, word: str) -> bool | None:
         """Yes, no, or neither."""
         return self._truths.get(folded(word))
+
+    def means_open_ended(self, word: str) -> bool:
+        """Whether it says so in place of a last day."""
+        return folded(word) in self._open_ended
 
     def completed(self, field: str, name: str) -> frozenset[str]:
         """What a name may be short for."""
@@ -49,6 +57,10 @@ class FileWords(Data):
             for value, words in values.items()
             for word in words
         }
+
+    @cached_property
+    def _open_ended(self) -> frozenset[str]:
+        return frozenset(map(folded, self.open_ended))
 
     @cached_property
     def _truths(self) -> Mapping[str, bool]:

@@ -19,6 +19,7 @@ from shared.files import (
     Line,
     Report,
     Unreadable,
+    amounts,
     cells,
     columns,
     dates,
@@ -57,6 +58,13 @@ class TestCsv:
         rows = converted(csv_of(JOB, A_JOB) + b"x" * (3 * LONGEST_LINE) + b"\n" + csv_of(A_JOB))
         assert findings(rows) == [(3, "", "line-too-long")]
         assert len([row for row in rows if row.event]) == 2
+
+    @pytest.mark.parametrize("at", range(len(JOB)))
+    def test_a_sign_that_is_no_text_is_named_with_its_column_and_never_left_out(self, at: int) -> None:
+        cells = [cell if place != at else f"{cell[:1]}\0{cell[1:]}" for place, cell in enumerate(A_JOB)]
+        rows = converted(csv_of(JOB, cells, A_JOB))
+        assert findings(rows) == [(2, "ABCDEFG"[at], "nul-in-cell")]
+        assert [row.event is None for row in rows] == [True, False]
 
     def test_too_many_columns_and_too_long_cells(self) -> None:
         rows = converted(csv_of(JOB, ["x"] * 400, ("A-1", "y" * 5_000), A_JOB))
@@ -134,7 +142,7 @@ class TestPatterns:
     """A search tries every place: a pattern without a longest match makes that quadratic or worse, and the regular
     expressions hold the interpreter's lock. So none that looks through outside text may have one."""
 
-    @pytest.mark.parametrize("module", [xml_adverts, work24, dates, cells, columns])
+    @pytest.mark.parametrize("module", [xml_adverts, work24, dates, cells, columns, amounts])
     def test_none_matches_without_end(self, module: ModuleType) -> None:
         found = {name: value for name, value in vars(module).items() if isinstance(value, re.Pattern)}
         assert found

@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from shared.events.incoming import read
+from shared.events.refusal import Refused
 from shared.files import FileMapping, Unreadable
 from shared.files.columns import columns_of, table_types
 from shared.files.template import template_csv, template_xlsx
@@ -35,7 +36,7 @@ WANTED = {
 
 
 class TestEncodings:
-    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "euc-kr", "utf-16"])
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "euc-kr", "utf-16", "utf-16-le", "utf-16-be"])
     @pytest.mark.parametrize("delimiter", [",", "\t", ";"])
     def test_the_same_table_is_the_same_event(self, encoding: str, delimiter: str) -> None:
         rows = converted(csv_of(JOB, A_JOB, encoding=encoding, delimiter=delimiter))
@@ -46,6 +47,14 @@ class TestEncodings:
         head = ("reference", "title", "occupation", "region", "wage.per", "wage.minimum", "closes")
         rows = converted(csv_of(head, *[plain] * 5_000, A_JOB, encoding="cp949"))
         assert data_of(rows[-1])["title"] == "빵 굽는 사람"
+
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+    def test_json_is_read_in_each_of_them_too(self, encoding: str) -> None:
+        lines = '{"reference": "A-1", "reason": "filled"}\n{"reference": "\uac00", "reason": "other"}\n'
+        assert [data_of(row)["reason"] for row in converted(lines.encode(encoding), "job-closed")] == [
+            "filled",
+            "other",
+        ]
 
     def test_a_line_that_cannot_be_read_stops_no_other(self) -> None:
         good = csv_of(JOB, A_JOB, encoding="utf-8")
@@ -317,3 +326,96 @@ def test_a_line_that_is_too_long_costs_itself_however_lines_end() -> None:
     content = "\r".join(",".join(f'"{cell}"' for cell in row) for row in (JOB, A_JOB)) + f"\r{long}\r"
     rows = converted((content + ",".join(f'"{cell}"' for cell in A_JOB)).encode())
     assert [row.event is None for row in rows] == [False, True, False]
+
+
+class TestAmounts:
+    """As people write them: what can mean one thing alone is taken."""
+
+    @pytest.mark.parametrize(
+        ("said", "amount"),
+        [
+            ("₩2,500,000", 2_500_000),
+            ("￦ 2,500,000원", 2_500_000),
+            ("KRW 2500000", 2_500_000),
+            ("월 250만원", 2_500_000),
+            ("월250만 원", 2_500_000),
+            ("월급: 250만원", 2_500_000),
+            ("월 ₩2,500,000", 2_500_000),
+            ("250만 원", 2_500_000),
+            ("２５０만원", 2_500_000),
+            ("254.7만원", 2_547_000),
+            ("250만5천원", 2_505_000),
+            ("2백만원", 2_000_000),
+            ("1억 2,000만원", 120_000_000),
+        ],
+    )
+    def test_in_korean_are_read(self, said: str, amount: int) -> None:
+        (row,) = converted(csv_of(JOB, (*A_JOB[:5], said, A_JOB[6])))
+        assert data_of(row)["wage"] == {"per": "month", "minimum": amount, "currency": "KRW"}
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "250~300만원",
+            "2,50만원",
+            "월",
+            "만원",
+            "1억 5000",
+            "2만3만원",
+            "5천2만원",
+            "$2500",
+            "월 많이",
+            "1" * 200 + "원",
+        ],
+    )
+    def test_that_may_mean_several_things_are_left_for_the_contract_to_refuse(self, said: str) -> None:
+        (row,) = converted(csv_of(JOB, (*A_JOB[:5], said, A_JOB[6])))
+        assert data_of(row)["wage"]["minimum"] == said
+        assert row.event is not None
+        with pytest.raises(Refused) as caught:
+            read(row.event)
+        assert [(one.field, one.rule) for one in caught.value.refusals] == [("/data/wage/minimum", "int-type")]
+
+    def test_say_the_period_where_no_column_does(self) -> None:
+        head, cells = [*JOB[:4], *JOB[5:]], [*A_JOB[:4], "연 3,000만원", A_JOB[6]]
+        (row,) = converted(csv_of(head, cells))
+        assert data_of(row)["wage"] == {"per": "year", "minimum": 30_000_000, "currency": "KRW"}
+        (row,) = converted(csv_of(JOB, (*A_JOB[:4], "", "시급 12,000원", A_JOB[6])))
+        assert data_of(row)["wage"] == {"per": "hour", "minimum": 12_000, "currency": "KRW"}
+
+    @pytest.mark.parametrize(("said", "other"), [("연 3,000만원", "wage.per"), ("시급 12,000원", "wage.per")])
+    def test_of_another_period_than_the_column_for_it_are_refused(self, said: str, other: str) -> None:
+        rows = converted(csv_of(JOB, (*A_JOB[:5], said, A_JOB[6])))
+        assert findings(rows) == [(2, "F", "cells-disagree")]
+        assert all(other in told for told in PACK.remedy("cells-disagree", "", rows[0].refusals[0].values).values())
+
+    def test_of_another_currency_too(self) -> None:
+        rows = converted(csv_of((*JOB, "화폐"), (*A_JOB[:5], "₩2,500,000", A_JOB[6], "USD")))
+        assert findings(rows) == [(2, "F", "cells-disagree")]
+
+    def test_that_a_mapping_fixes_say_it_as_well(self) -> None:
+        mapping = FileMapping(type="job-posted", fixed={"wage.minimum": "월 250만원"})
+        (row,) = converted(csv_of(JOB[:4], A_JOB[:4]), None, mapping)
+        assert data_of(row)["wage"] == {"per": "month", "minimum": 2_500_000, "currency": "KRW"}
+
+    def test_of_what_is_no_money_have_no_sign_and_no_period(self) -> None:
+        rows = converted(csv_of((*JOB, "주당시간"), (*A_JOB, "₩40"), (*A_JOB, "40시간")))
+        assert [data_of(row)["hours_per_week"] for row in rows] == ["₩40", 40]
+
+
+class TestOpenEnded:
+    @pytest.mark.parametrize(
+        "said", ["상시", "상시 채용", "수시채용", "채용시까지", "채용 시 까지", "9999-12-31", "99991231"]
+    )
+    def test_in_place_of_a_closing_day_says_until_filled(self, said: str) -> None:
+        (row,) = converted(csv_of(JOB, (*A_JOB[:6], said)))
+        assert data_of(row) == {**{k: v for k, v in WANTED.items() if k != "closes"}, "until_filled": True}
+
+    def test_is_refused_where_another_column_says_no(self) -> None:
+        rows = converted(csv_of((*JOB, "채용시까지"), (*A_JOB[:6], "상시", "아니오"), (*A_JOB[:6], "상시", "예")))
+        assert findings(rows) == [(2, "G", "cells-disagree")]
+        assert data_of(rows[1])["until_filled"] is True
+
+    def test_is_no_day_to_begin(self) -> None:
+        (row,) = converted(csv_of((*JOB, "시작일"), (*A_JOB, "상시")))
+        assert data_of(row)["starts"] == "상시"

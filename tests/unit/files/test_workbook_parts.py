@@ -12,8 +12,16 @@ import pytest
 
 from shared.files import EmptyRows, Unreadable, workbook_parts
 from shared.files.rows import MOST_COLUMNS
-from shared.files.workbook_parts import DEEPEST, LONGEST_FORMAT, MOST_FORMATS, MOST_TAGS, MOST_WITHOUT, Parts
-from shared.files.xlsx_rows import xlsx_rows
+from shared.files.workbook_parts import (
+    DEEPEST,
+    LONGEST_FORMAT,
+    MOST_ATTRIBUTES,
+    MOST_BESIDE,
+    MOST_FORMATS,
+    MOST_TAGS,
+    Parts,
+)
+from shared.files.xlsx_rows import IDLE_FOR_ONE, xlsx_rows
 from tests.support.files import A_JOB, JOB, converted, data_of, findings, with_part, xlsx_of
 
 pytestmark = pytest.mark.unit
@@ -126,16 +134,38 @@ class TestWhatIsHeld:
         assert refused(content, 100_000) == "workbook-too-large"
         assert cells(content) == [{0: "one"}]
 
-    @pytest.mark.parametrize("place", ["{rows}{others}", "{others}{rows}"])
-    def test_what_goes_on_without_a_row_is_not_read_to_its_end(self, place: str) -> None:
-        rows = place.format(rows=ONE, others="<a/>" * (MOST_WITHOUT + 50_000))
+    @pytest.mark.parametrize("place", ["{rows}{others}{others}", "{others}{others}{rows}", "{others}{rows}{others}"])
+    def test_what_is_beside_the_rows_is_not_read_to_its_end(self, place: str) -> None:
+        rows = place.format(rows=ONE, others="<a/>" * (MOST_BESIDE // 2 + 25_000))
         assert refused(one_sheet(rows)) == "workbook-too-large"
 
-    def test_an_empty_row_with_very_many_cells_counts_as_several(self) -> None:
-        rows = ONE + f"<row>{'<c/>' * (10 * MOST_COLUMNS)}</row>" * 2
-        assert cells(one_sheet(rows)) == [{0: "one"}]
+    def test_an_element_with_very_many_attributes_is_not_read(self) -> None:
+        many = " ".join(f'a{number}=""' for number in range(MOST_ATTRIBUTES + 1))
+        assert refused(one_sheet(f"<row><c {many}/></row>")) == "workbook-too-large"
+
+    @pytest.mark.parametrize("something", ["", '<c t="b"><v>1</v></c>'], ids=["empty", "with something"])
+    @pytest.mark.parametrize("idle", ["<c/>", '<c s="1"><v/></c>', "<x/>", "<c><x><x/></x></c>"])
+    def test_a_row_with_very_many_cells_that_hold_nothing_counts_as_several_empty_ones(
+        self, something: str, idle: str
+    ) -> None:
+        rows = ONE + f"<row>{something}{idle * (5 * IDLE_FOR_ONE)}</row>" * 10
+        assert cells(one_sheet(rows))[0] == {0: "one"}
         with pytest.raises(Unreadable, match="too-many-empty-rows"):
-            list(xlsx_rows(io.BytesIO(one_sheet(rows)), empty=EmptyRows(20)))
+            list(xlsx_rows(io.BytesIO(one_sheet(rows)), empty=EmptyRows(30)))
+
+    def test_so_does_one_with_more_cells_than_may_hold_something(self) -> None:
+        rows = ONE + f"<row>{'<c><v>1</v></c>' * 5_000}</row>" * 10
+        with pytest.raises(Unreadable, match="too-many-empty-rows"):
+            list(xlsx_rows(io.BytesIO(one_sheet(rows)), empty=EmptyRows(500)))
+
+    def test_a_row_of_as_many_cells_as_may_hold_something_costs_itself_alone(self) -> None:
+        inline = '<c t="inlineStr"><is><r><rPr/><t>x</t></r><r><t>y</t></r></is></c>'
+        rows = "".join(
+            f"<row>{cell * MOST_COLUMNS}</row>" for cell in ("<c><v>1</v></c>", inline, '<c s="1"/>' + inline)
+        )
+        empty = EmptyRows(0)
+        assert len(list(xlsx_rows(io.BytesIO(one_sheet(rows)), empty=empty))) == 3
+        assert empty.empty == 0
 
     def test_a_row_is_forgotten_once_the_next_is_read(self) -> None:
         rows = "".join(f'<row r="{number}"/>' for number in range(1, 10)) + "<mergeCells><mergeCell/></mergeCells>"

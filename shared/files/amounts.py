@@ -1,0 +1,90 @@
+"""Numbers as people write them in a table: with commas and units, and money with its sign and for which period."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from shared.reference import Pack
+
+_FIGURE = re.compile(r"(?:\d{1,3}(?:,\d{3}){1,6}|\d{1,18})(?:\.\d{1,18})?")  # 2,50 may be either: nobody can tell
+_LARGEST = Decimal(10) ** 18
+_LONGEST = 100  # characters of a number with all that stands around it
+_LONGEST_UNIT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What a cell says besides its own field. `value`: of that, None for nothing; `beside`: fields that stand beside it
+    and what they are by this cell."""
+
+    value: Any
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Amounts:
+    """Reads numbers by the words of a pack."""
+
+    def __init__(self, pack: Pack) -> None:
+        self._pack = pack
+
+    def read(self, path: str, text: str) -> Decimal | Says | None:
+        """The number in this field; of money with its period or currency what these say, too. None: it is none."""
+        if len(text) > _LONGEST:
+            return None
+        plain = "".join(unicodedata.normalize("NFKC", text).split())
+        if plain.startswith("-"):
+            figure = self._sum(plain[1:])
+            return None if figure is None else -figure
+        beside: dict[str, Any] = {}
+        if (periods := self._periods(f"{path.rpartition('.')[0]}.per")) and not plain[:1].isdecimal():
+            word = _longest(periods, plain)
+            if word:
+                beside["per"], plain = periods[word], plain.removeprefix(word).removeprefix(":")
+            sign = _longest(self._pack.words.signs, plain)
+            if sign:
+                beside["currency"], plain = self._pack.words.signs[sign], plain.removeprefix(sign)
+        figure = self._sum(plain)
+        return figure if figure is None or not beside else Says(figure, beside)
+
+    def _sum(self, plain: str) -> Decimal | None:
+        """Figures with units, each smaller than the one before: `1억2,000만원`. Only one that stands alone has none."""
+        total, least, at = Decimal(0), _LARGEST, 0
+        while at < len(plain):
+            if (figure := _FIGURE.match(plain, at)) is None:
+                return None
+            unit = _longest(self._units, plain[figure.end() :][:_LONGEST_UNIT])
+            times = Decimal(self._units[unit]) if unit else Decimal(1)
+            if times >= least or (at and not unit):
+                return None
+            total += Decimal(figure[0].replace(",", "")) * times
+            least, at = times, figure.end() + len(unit)
+            if not unit and at < len(plain):
+                return None
+        return total if plain and total < _LARGEST else None
+
+    def _periods(self, path: str) -> Mapping[str, str]:
+        """The words for a period that may stand before an amount, where the field beside it is one."""
+        return self._words_of_periods.get(path, {})
+
+    @cached_property
+    def _words_of_periods(self) -> Mapping[str, Mapping[str, str]]:
+        found = {path: values for path, values in self._pack.words.values.items() if path.endswith(".per")}
+        return {
+            path: {word: per for per, words in values.items() for word in words if len(word) > 1 or not word.isascii()}
+            for path, values in found.items()
+        }
+
+    @cached_property
+    def _units(self) -> Mapping[str, int]:
+        return {"".join(unit.split()): times for unit, times in self._pack.words.units.items()}
+
+
+def _longest(words: Iterable[str], text: str) -> str:
+    """The longest of the words that the text begins with; nothing where it begins with none."""
+    return max((word for word in words if text.startswith(word)), key=len, default="")
