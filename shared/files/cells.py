@@ -26,6 +26,8 @@ MOST_DIGITS = 15  # of a number in a spreadsheet; what is longer has lost the re
 MOST_PADDED = 2  # zeros
 MOST_REMEMBERED = 5_000  # names of codes, and words in cells
 LONGEST_REMEMBERED = 100
+_UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # without a width: copied along from a page or a chat
+_AROUND = _UNSEEN + " \t\n\r\x0b\x0c\x85\xa0\u2002\u2003\u2009\u2028\u2029\u202f\u3000"
 _SCIENTIFIC = re.compile(r"-?\d(?:\.\d+)?[eE][+-]\d{2,3}")
 
 
@@ -176,7 +178,7 @@ class Cells:
 
 def _text(cell: Cell) -> str:
     if isinstance(cell, str):
-        return unicodedata.normalize("NFC", cell.strip())
+        return unicodedata.normalize("NFC", cell.strip(_AROUND))
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float) and cell.is_integer():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
@@ -13,6 +14,7 @@ from shared.files.text_encoding import encoding_of, lines_of
 
 MOST_LINES = 40  # of one row: line breaks inside of quotation marks
 _DELIMITERS = ",\t;|"
+_TOLD = re.compile(r'"?sep=([,\t;|])"?\s{0,2}', re.IGNORECASE)  # a first line by which Excel is told
 
 
 def csv_rows(stream: BinaryIO, empty: EmptyRows | None = None) -> Iterator[Row | Broken]:
@@ -28,6 +30,9 @@ def csv_rows(stream: BinaryIO, empty: EmptyRows | None = None) -> Iterator[Row |
             continue
         number, text = row
         if delimiter is None:
+            if (told := _TOLD.fullmatch(text)) is not None:
+                delimiter = told[1]
+                continue
             delimiter = max(_DELIMITERS, key=text.count)
         try:
             cells = next(csv.reader([text], delimiter=delimiter, strict=True), [])

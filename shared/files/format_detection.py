@@ -7,6 +7,8 @@ from typing import BinaryIO, Literal
 from shared.files.rows import Unreadable
 
 Format = Literal["csv", "xlsx", "json", "xml"]
+_PAGE = (b"<html", b"<!doctype html", b"<table", b"<head", b"<meta", b"<style", b"<body")  # many systems call it .xls
+_OLD_SHEET = b"urn:schemas-microsoft-com:office:spreadsheet"  # a workbook in one XML
 _OLD_OFFICE = bytes.fromhex("d0cf11e0a1b11ae1")
 
 
@@ -23,6 +25,8 @@ def format_of(stream: BinaryIO) -> Format:
         raise Unreadable("unknown-format")
     plain = begin.replace(b"\0", b"").lstrip(b"\xfe\xff")  # of UTF-16, with its mark or without
     text = plain.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.lower().startswith(_PAGE) or _OLD_SHEET in text:
+        raise Unreadable("other-spreadsheet")
     if not text:
         raise Unreadable("empty-file")
     if text.startswith(b"<"):

@@ -115,11 +115,19 @@ class _Cells:
                 inline = cell.find(INLINE_STRING)
                 if inline is not None and (text := text_of(inline).strip()):
                     found[at] = text
-            elif (said := self._parser.parse_cell(cell))["data_type"] == "e":
+            elif (said := self._said(cell))["data_type"] == "e":
                 wrong[at] = "error-in-cell"
             elif said["value"] is not None and (plain := _plain(said["value"])) != "":
                 found[at] = plain
         return found, wrong
+
+    def _said(self, cell: Element) -> dict[str, Any]:
+        """What openpyxl makes of it. A value that is none of its kind is an error of this cell and of no other."""
+        try:
+            said: dict[str, Any] = self._parser.parse_cell(cell)
+        except (ValueError, TypeError, IndexError, KeyError, OverflowError):
+            return {"data_type": "e"}
+        return said
 
 
 def _plain(value: Any) -> Cell:

@@ -103,6 +103,29 @@ class TestWorkbooks:
     def test_what_cannot_be_opened_is_one_finding(self, content: bytes) -> None:
         assert refused(content) in ("broken-workbook", "no-headings")
 
+    @pytest.mark.parametrize(
+        "cell",
+        [
+            b"<c><v>abc</v></c>",
+            b"<c><v>nan</v></c>",
+            b"<c><v>" + b"1" * 5_000 + b"</v></c>",
+            b'<c t="s"><v>99999</v></c>',
+            b'<c t="b"><v>maybe</v></c>',
+            b'<c t="d"><v>2026-13-99</v></c>',
+            b'<c s="x"><v>1</v></c>',
+        ],
+    )
+    def test_a_cell_whose_value_is_none_of_its_kind_costs_its_own_row(self, cell: bytes) -> None:
+        texts = (
+            "".join(f'<c t="inlineStr"><is><t>{text}</t></is></c>' for text in row) for row in (JOB, A_JOB[:6], A_JOB)
+        )
+        head, short, good = (row.encode() for row in texts)
+        main = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        sheet = main + b"<row>" + b"</row><row>".join((head, short + cell, good)) + b"</row></sheetData></worksheet>"
+        rows = converted(with_part(xlsx_of(JOB), "xl/worksheets/sheet1.xml", sheet))
+        assert findings(rows) == [(2, "G", "error-in-cell")]
+        assert [row.event is None for row in rows] == [True, False]
+
     def test_another_zip_is_no_workbook(self) -> None:
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
@@ -122,7 +145,19 @@ class TestXml:
         assert refused(content) == "entities-not-taken"
 
     def test_what_has_no_advert_says_so(self) -> None:
-        assert refused(b"<html><body>x</body></html>") == "no-adverts"
+        assert refused(b"<wantedRoot><total>0</total></wantedRoot>") == "no-adverts"
+
+    @pytest.mark.parametrize(
+        "begin",
+        [
+            b"<html><body>x</body></html>",
+            b"\xef\xbb\xbf\r\n<!DOCTYPE html><table></table>",
+            b'<TABLE border="1"><tr><td>reference</td></tr></TABLE>',
+            b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>',
+        ],
+    )
+    def test_a_page_that_is_called_a_workbook_says_how_to_save_it(self, begin: bytes) -> None:
+        assert refused(begin) == refused(begin.decode("utf-8-sig").encode("utf-16")) == "other-spreadsheet"
 
     def test_an_advert_without_end_is_bounded_and_the_next_is_read(self) -> None:
         good = b"<wanted><wantedAuthNo>K-2</wantedAuthNo></wanted>"

@@ -328,6 +328,19 @@ def test_a_line_that_is_too_long_costs_itself_however_lines_end() -> None:
     assert [row.event is None for row in rows] == [False, True, False]
 
 
+class TestAround:
+    @pytest.mark.parametrize("sign", ["\u200b", "\ufeff", "\xa0", "\u3000", "\u200e"])
+    def test_what_is_not_seen_around_a_value_is_no_part_of_it(self, sign: str) -> None:
+        cells = [f"{sign}{cell}{sign}" for cell in A_JOB]
+        assert [data_of(row) for row in converted(csv_of(JOB, cells))] == [WANTED]
+        assert [data_of(row) for row in converted(xlsx_of(JOB, cells))] == [WANTED]
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+    def test_a_first_line_may_tell_what_separates_the_columns(self, delimiter: str) -> None:
+        rows = converted(f"sep={delimiter}\r\n".encode() + csv_of(JOB, A_JOB, delimiter=delimiter))
+        assert [(row.row, data_of(row)) for row in rows] == [(3, WANTED)]
+
+
 class TestAmounts:
     """As people write them: what can mean one thing alone is taken."""
 
