@@ -72,6 +72,9 @@ class Cells:
         meant = meant or self._pack.words.value(column.path, text)
         if meant is not None:
             return meant
+        if self._pack.words.leaves_open(column.path, text):
+            warnings.append(Refusal("left-out", at))
+            return Says(None)
         if column.kind == "boolean":
             return cell if isinstance(cell, bool) else _or(self._pack.words.truth(text), text)
         if column.kind in ("integer", "number"):

@@ -30,6 +30,7 @@ MOST_PARTS = 500
 MOST_RATIO = 200  # unpacked to packed: text of tables shrinks 5 to 20 times
 IDLE_FOR_ONE = 100  # elements that hold nothing count like an empty row
 ELEMENTS_OF_A_CELL = 10  # and more: its value, its runs
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # all that the standard of workbooks allows
 _DAMAGE: tuple[type[Exception], ...] = (
     expat.ExpatError, zipfile.BadZipFile, SyntaxError, ValueError, KeyError, IndexError, TypeError, AttributeError,
     EOFError, OSError, OverflowError, NotImplementedError, RuntimeError, UnicodeError,
@@ -150,5 +151,7 @@ def _check_declared(parts: Sequence[zipfile.ZipInfo], most_unpacked: int) -> Non
         raise too_large()
     if any(part.flag_bits & 1 for part in parts):
         raise Unreadable("locked-workbook")
+    if any(part.compress_type not in _PACKED for part in parts):  # others may be slow, or want gigabytes of memory
+        raise Unreadable("broken-workbook")
     if not any(part.filename == WORKBOOK for part in parts):
         raise Unreadable("unknown-format")

@@ -16,7 +16,7 @@ class FileWords(Data):
     own name is always taken. `values`: of a field, the words for each of its values. `yes`, `no`: the same for all that
     is true or false. `units`: words after an amount, and by how much it is multiplied. `signs`: what stands before an
     amount of money, and which currency it is. `open_ended`: in place of a last day, that an advert is open until its
-    places are filled. `trunk`: what a spreadsheet
+    places are filled. `unsaid`: of a field, the words that leave open what it is. `trunk`: what a spreadsheet
     takes from the beginning of a phone number when it reads it as a number. `endings`: of a list of codes, what people
     leave out at the end of its names, or shorten to another of them.
     """
@@ -28,6 +28,7 @@ class FileWords(Data):
     units: Mapping[str, int] = Field(default_factory=dict)
     signs: Mapping[str, str] = Field(default_factory=dict)
     open_ended: tuple[str, ...] = ()
+    unsaid: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     trunk: str = ""
     endings: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
@@ -42,6 +43,10 @@ class FileWords(Data):
     def means_open_ended(self, word: str) -> bool:
         """Whether it says so in place of a last day."""
         return folded(word) in self._open_ended
+
+    def leaves_open(self, path: str, word: str) -> bool:
+        """Whether a word in a cell of this field says nothing of it. Signs count: some stand for digits."""
+        return path in self.unsaid and "".join(word.split()) in self.unsaid[path]
 
     def completed(self, field: str, name: str) -> frozenset[str]:
         """What a name may be short for."""

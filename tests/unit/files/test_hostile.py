@@ -126,6 +126,14 @@ class TestWorkbooks:
         assert findings(rows) == [(2, "G", "error-in-cell")]
         assert [row.event is None for row in rows] == [True, False]
 
+    @pytest.mark.parametrize("packed", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    def test_what_is_packed_as_no_workbook_is_is_not_unpacked(self, packed: int) -> None:
+        stream = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(xlsx_of(JOB, A_JOB))) as old, zipfile.ZipFile(stream, "w", packed) as new:
+            for part in old.infolist():
+                new.writestr(part.filename, old.read(part))
+        assert refused(stream.getvalue()) == "broken-workbook"
+
     def test_another_zip_is_no_workbook(self) -> None:
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:

@@ -328,6 +328,20 @@ def test_a_line_that_is_too_long_costs_itself_however_lines_end() -> None:
     assert [row.event is None for row in rows] == [False, True, False]
 
 
+class TestPlaces:
+    @pytest.mark.parametrize("said", ["0명", "00 명", "000명", "○○명", "OO명", "00", "약간명"])
+    def test_that_are_left_open_are_not_none(self, said: str) -> None:
+        """An advert for no places takes nobody."""
+        rows = converted(csv_of((*JOB, "모집인원"), (*A_JOB, said)))
+        assert data_of(rows[0]) == WANTED
+        assert findings(rows) == [(2, "H", "left-out")]
+
+    @pytest.mark.parametrize(("said", "places"), [("0", 0), ("2명", 2), ("10", 10), ("1,000명", 1_000)])
+    def test_that_are_said_are_read(self, said: str, places: int) -> None:
+        (row,) = converted(csv_of((*JOB, "모집인원"), (*A_JOB, said)))
+        assert data_of(row)["places"] == places
+
+
 class TestAround:
     @pytest.mark.parametrize("sign", ["\u200b", "\ufeff", "\xa0", "\u3000", "\u200e"])
     def test_what_is_not_seen_around_a_value_is_no_part_of_it(self, sign: str) -> None:
