@@ -18,6 +18,7 @@ from shared.events.refusal import Refusal
 from shared.files.amounts import Amounts, Says
 from shared.files.columns import Column
 from shared.files.dates import OPEN_ENDED, day_of_a_spreadsheet, month_of_a_spreadsheet, read_day, read_month
+from shared.files.region_names import RegionNames
 from shared.files.rows import Cell
 from shared.reference import Pack
 
@@ -38,7 +39,7 @@ class Cells:
         self._pack = pack
         self._own = own
         self._today = today
-        self._amounts = Amounts(pack)
+        self._amounts, self._regions = Amounts(pack), RegionNames(pack)
         self._remembered: dict[tuple[str, str], str | None] = {}
         self._read: dict[tuple[str, str], Any] = {}
 
@@ -145,6 +146,8 @@ class Cells:
             warnings.append(Refusal("leading-zero-lost", at))
             return padded.pop()
         meant = {code for name in self._pack.words.completed(field, text) if (code := self._pack.find(field, name))}
+        if field == "region" and (code := self._regions.find(text)) is not None:
+            meant.add(code)
         if len(meant) == 1:
             code = meant.pop()
             said = f"{code} ({self._pack.label(code, self._pack.languages[0])})"

@@ -19,6 +19,14 @@ PACK = load_pack("kr-gyeonggi")
 AS_OF = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
 JOB = ("관리번호", "제목", "직종", "근무지역", "임금형태", "임금", "마감일")
 A_JOB = ("A-1", "빵 굽는 사람", "제과사", "수원시", "월급", "2,500,000원", "2026-12-31")
+A_JOB_SAYS = {
+    "reference": "A-1",
+    "title": "빵 굽는 사람",
+    "occupation": "work24-2024-occupation:871100",
+    "region": "legal-dong-2026:41110",
+    "wage": {"per": "month", "minimum": 2500000, "currency": "KRW"},
+    "closes": "2026-12-31",
+}
 
 
 def make_id(content: bytes) -> str:
