@@ -30,6 +30,7 @@ from services.notifications.documents import (
     DeliveryDocument,
     DeliveryFields,
     QueueEntry,
+    RecallEntry,
     ThreadDocument,
 )
 from services.notifications.domain.notice_threads import UNKNOWN
@@ -47,6 +48,16 @@ def nobody(work: UnitOfWork, queue: str) -> None:
 def queue_of(thread: str, subscription: str) -> str:
     """The name of a queue: subscriptions of one thread do not wait for each other."""
     return f"{thread}/{subscription}"
+
+
+def recalls_of(thread: ThreadDocument) -> list[RecallEntry]:
+    """The last recall, behind those under aliases of before that are open."""
+    return [*thread.get("earlier", ()), *((thread["recall"],) if thread["recall"] else ())]
+
+
+def recall_of(thread: ThreadDocument, version: int) -> RecallEntry | None:
+    """The one that was said in this version, if it is still known."""
+    return next((each for each in recalls_of(thread) if each["version"] == version), None)
 
 
 def may_be_held(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
@@ -143,8 +154,8 @@ class Queues:
     @staticmethod
     def needs(thread: ThreadDocument | None, opportunity: str | None = None) -> Iterable[Need]:
         """The open deliveries of a thread that matter for one about this opportunity; all of them without one, and
-        while its recall may turn out to be needless."""
-        all_of_them = thread is not None and thread["recall"] is not None and thread["recall"]["if_sent"]
+        while a recall of it may turn out to be needless."""
+        all_of_them = thread is not None and any(each["if_sent"] for each in recalls_of(thread))
         for queue in thread["queues"].values() if thread else ():
             # whose turn comes once all that is about this opportunity has ended
             others = (entry for entry in queue if entry.get("ordered") and entry["opportunity"] != opportunity)
@@ -234,8 +245,8 @@ class Queues:
     @staticmethod
     def acknowledged(thread: ThreadDocument, delivery: DeliveryDocument) -> None:
         """The partner says that it has dealt with it: a recall need not be brought by another subscription any more."""
-        recall = thread["recall"]
-        if delivery["about"] == "recall" and recall and recall["version"] == delivery["version"]:
+        recall = recall_of(thread, delivery["version"]) if delivery["about"] == "recall" else None
+        if recall is not None:
             recall["taken"] = True
 
     def failed(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, reason: str) -> None:
@@ -297,8 +308,8 @@ class Queues:
         acknowledged, or a later one was that makes it needless (acknowledgements.py)."""
         if delivery["about"] != "recall" or delivery["acknowledged"] or delivery.get("settled"):
             return False
-        recall = thread["recall"]
-        if recall is not None and recall["version"] == delivery["version"] and recall["taken"]:
+        recall = recall_of(thread, delivery["version"])
+        if recall is not None and recall["taken"]:
             return False
         return delivery["state"] == DELIVERED or "unacknowledged_since" in delivery
 
@@ -315,9 +326,13 @@ class Queues:
         return nothing_of_it_left(delivery, {each["_id"]: each["possibly_sent"] for each in found if each is not None})
 
     def end_let_go(self, work: UnitOfWork, thread: ThreadDocument) -> bool:
-        """End all that the last recall is for, and so the recall itself, if all of that was let go of unsent and waits
-        to be taken out of the recall's way: until then it might leave elsewhere. Whether it was."""
-        ids = thread["recall"]["if_sent"] if thread["recall"] else ()
+        """End all that a recall is for, and so the recall itself, if all of that was let go of unsent and waits to be
+        taken out of the recall's way: until then it might leave elsewhere. Whether one was."""
+        ended = [self._end_let_go(work, thread, each) for each in recalls_of(thread)]
+        return any(ended)
+
+    def _end_let_go(self, work: UnitOfWork, thread: ThreadDocument, recall: RecallEntry) -> bool:
+        ids = recall["if_sent"]
         doubtful = [each for each in self.open(work, thread) if each["_id"] in ids] if ids else []
         if not doubtful or not all(each["state"] == DUE and not each["possibly_sent"] for each in doubtful):
             return False
@@ -340,13 +355,13 @@ class Queues:
     def _settle_recall(self, work: UnitOfWork, thread: ThreadDocument, ended: DeliveryDocument) -> None:
         """What was claimed when the recall was said has ended: when nothing of it has left, there is nothing to recall,
         and whoever is not told yet is not told."""
-        recall = thread["recall"]
-        if recall is None or ended["_id"] not in recall["if_sent"]:
+        recall = next((each for each in recalls_of(thread) if ended["_id"] in each["if_sent"]), None)
+        if recall is None:
             return
         recall["if_sent"] = [] if ended["possibly_sent"] else [d for d in recall["if_sent"] if d != ended["_id"]]
         if ended["possibly_sent"]:
             return
-        if self.end_let_go(work, thread) or recall["if_sent"]:
+        if self._end_let_go(work, thread, recall) or recall["if_sent"]:
             return
         recall["taken"] = True
         for each in self.open(work, thread):

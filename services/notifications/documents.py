@@ -220,7 +220,7 @@ class QueueEntry(TypedDict):
 
 class ThreadDocument(TypedDict):
     """``queues``: open deliveries by subscription, oldest first (delivery_queues.py). ``ended``: ends of which somebody
-    who is away is to hear."""
+    who is away is to hear. ``earlier``: open recalls under aliases of before."""
 
     _id: str
     recipient: str
@@ -232,6 +232,7 @@ class ThreadDocument(TypedDict):
     held: dict[str, HeldEntry]
     ended: NotRequired[dict[str, HeldEntry]]
     recall: RecallEntry | None
+    earlier: NotRequired[list[RecallEntry]]
     queues: dict[str, list[QueueEntry]]
 
 

@@ -20,6 +20,7 @@ from services.notifications.documents import (
     MatchDocument,
     PersonDocument,
     QueueEntry,
+    RecallEntry,
     RecipientDocument,
     SubscriptionDocument,
     ThreadDocument,
@@ -167,22 +168,14 @@ def thread_of(document: ThreadDocument | None) -> Thread:
     """A kept thread; an empty one when there is none."""
     if document is None:
         return Thread(alias="")
-    recall = document["recall"]
     return Thread(
         alias=document["alias"],
         version=document["version"],
         recall_required=document["recall_required"],
         held=_held(document["held"]),
         ended=_held(document.get("ended", {})),
-        recall=recall
-        and OpenRecall(
-            recall["version"],
-            recall["alias"],
-            recall["month"],
-            frozenset(recall["sent_via"]),
-            recall["taken"],
-            frozenset(recall["if_sent"]),
-        ),
+        recall=None if document["recall"] is None else _open_recall(document["recall"]),
+        earlier=tuple(map(_open_recall, document.get("earlier", ()))),
         untold=document.get("untold", False),
     )
 
@@ -191,7 +184,6 @@ def thread_document(
     recipient: str, person: str, thread: Thread, queues: Mapping[str, list[QueueEntry]]
 ) -> ThreadDocument:
     """A thread as it is kept."""
-    recall = thread.recall
     document: ThreadDocument = {
         "_id": thread_id(recipient, person),
         "recipient": recipient,
@@ -200,23 +192,38 @@ def thread_document(
         "version": thread.version,
         "recall_required": thread.recall_required,
         "held": _held_entries(thread.held),
-        "recall": None
-        if recall is None
-        else {
-            "version": recall.version,
-            "alias": recall.alias,
-            "month": recall.month,
-            "sent_via": sorted(recall.sent_via),
-            "taken": recall.taken,
-            "if_sent": sorted(recall.if_sent),
-        },
+        "recall": None if thread.recall is None else _recall_entry(thread.recall),
         "queues": {subscription: list(queue) for subscription, queue in queues.items() if queue},
     }
+    if thread.earlier:
+        document["earlier"] = [_recall_entry(each) for each in thread.earlier]
     if thread.ended:
         document["ended"] = _held_entries(thread.ended)
     if thread.untold:
         document["untold"] = True
     return document
+
+
+def _open_recall(entry: RecallEntry) -> OpenRecall:
+    return OpenRecall(
+        entry["version"],
+        entry["alias"],
+        entry["month"],
+        frozenset(entry["sent_via"]),
+        entry["taken"],
+        frozenset(entry["if_sent"]),
+    )
+
+
+def _recall_entry(recall: OpenRecall) -> RecallEntry:
+    return {
+        "version": recall.version,
+        "alias": recall.alias,
+        "month": recall.month,
+        "sent_via": sorted(recall.sent_via),
+        "taken": recall.taken,
+        "if_sent": sorted(recall.if_sent),
+    }
 
 
 def _held(entries: Mapping[str, HeldEntry]) -> dict[str, Held]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from services.notifications.channels.feed_reader import FeedReader, UnknownCursor, given
 from services.notifications.delivery.notice_content import Messages
-from services.notifications.delivery_queues import Queues, mark_untold
+from services.notifications.delivery_queues import Queues, mark_untold, recalls_of
 from services.notifications.documents import (
     AGENCIES,
     DELIVERIES,
@@ -112,7 +112,7 @@ class FeedSnapshot:
                 doubted = [d for d in self._queues.recalls(work, found, feed) if d.get("if_sent")]
                 for recall in doubted:
                     yield from self._queues.needs_of_recall(recall)
-                if doubted or (found["recall"] and found["recall"]["if_sent"]):
+                if doubted or any(each["if_sent"] for each in recalls_of(found)):
                     yield from self._queues.needs(found)
 
         def do(work: UnitOfWork) -> list[dict[str, Any]]:
@@ -127,8 +127,10 @@ class FeedSnapshot:
 
     def _told(self, work: UnitOfWork, thread: ThreadDocument, feed: str) -> list[dict[str, Any]]:
         self._end_needless(work, thread, feed)
-        recipient, recall, events = thread["recipient"], thread["recall"], list[dict[str, Any]]()
-        if recall is not None and not recall["taken"]:
+        recipient, events = thread["recipient"], list[dict[str, Any]]()
+        for recall in recalls_of(thread):
+            if recall["taken"]:
+                continue
             notice = self._notice(recipient, recall["alias"], recall["version"])
             events.append(self._messages.recall(notice, recall["alias"], recall["version"], recall["month"]))
         allowed = self._allowed(work, thread)

@@ -13,6 +13,7 @@ from typing import Literal
 from shared.events.topics.matches import Band
 
 State = Literal["proposed", "ended"]
+MOST_EARLIER = 20  # recalls under aliases of before
 MOST_ENDED = 200  # a person's list of matches for each of an agency's 20 subscriptions
 Wants = Callable[["MatchSummary"], bool]
 
@@ -56,7 +57,9 @@ class OpenRecall:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """``recall_required``: something may have left us since the last recall, so an end of consent needs one.
+    """``earlier``: recalls under aliases of before that nobody has obeyed yet, the oldest first, the last
+    `MOST_EARLIER`.
+    ``recall_required``: something may have left us since the last recall, so an end of consent needs one.
     ``ended``: what somebody is ``behind`` with the end of: what was held when they went away, the last `MOST_ENDED`.
     ``untold``: something of it was not told because it was forbidden at that moment. That end counts, also when it
     has passed by the time anybody looks: what was not told is not told later by itself."""
@@ -67,6 +70,7 @@ class Thread:
     held: Mapping[str, Held] = field(default_factory=dict)
     ended: Mapping[str, Held] = field(default_factory=dict)
     recall: OpenRecall | None = None
+    earlier: tuple[OpenRecall, ...] = ()
     untold: bool = False
 
 
@@ -144,24 +148,33 @@ def update_thread(
 def _recall(thread: Thread, subscriptions: tuple[str, ...], month: str) -> ThreadUpdate:
     if thread.recall_required:
         recall = OpenRecall(thread.version + 1, thread.alias, month, frozenset(subscriptions))
-        after = replace(thread, version=recall.version, recall_required=False, held={}, ended={}, recall=recall)
-        return ThreadUpdate(
-            after, (OutboundMessage(thread.alias, recall.version, month, subscriptions),), cancel_unsent=True
-        )
-    brought, messages = _bring_recall(replace(thread, held={}, ended={}), subscriptions)
+        brought, messages = _bring_recalls(replace(thread, earlier=_earlier(thread), recall=None), subscriptions)
+        after = replace(brought, version=recall.version, recall_required=False, held={}, ended={}, recall=recall)
+        now = OutboundMessage(thread.alias, recall.version, month, subscriptions)
+        return ThreadUpdate(after, (*messages, now), cancel_unsent=True)
+    brought, messages = _bring_recalls(replace(thread, held={}, ended={}), subscriptions)
     return ThreadUpdate(brought, messages, cancel_unsent=True)
 
 
-def _bring_recall(thread: Thread, subscriptions: tuple[str, ...]) -> tuple[Thread, tuple[OutboundMessage, ...]]:
-    """An open recall through the subscriptions that were not there when it was said."""
-    recall = thread.recall
-    if recall is None or recall.taken:
-        return thread, ()
-    missing = tuple(subscription for subscription in subscriptions if subscription not in recall.sent_via)
-    if not missing:
-        return thread, ()
-    recall = replace(recall, sent_via=recall.sent_via | set(missing))
-    return replace(thread, recall=recall), (OutboundMessage(recall.alias, recall.version, recall.month, missing),)
+def _earlier(thread: Thread) -> tuple[OpenRecall, ...]:
+    """Those that stay open when the next one is said. That covers all of before under its own alias, and no other."""
+    said = (*thread.earlier, *((thread.recall,) if thread.recall else ()))
+    return tuple(each for each in said if not each.taken and each.alias != thread.alias)[-MOST_EARLIER:]
+
+
+def _bring_recalls(thread: Thread, subscriptions: tuple[str, ...]) -> tuple[Thread, tuple[OutboundMessage, ...]]:
+    """Open recalls through the subscriptions that were not there when they were said."""
+    messages: list[OutboundMessage] = []
+
+    def brought(recall: OpenRecall) -> OpenRecall:
+        missing = tuple(subscription for subscription in subscriptions if subscription not in recall.sent_via)
+        if recall.taken or not missing:
+            return recall
+        messages.append(OutboundMessage(recall.alias, recall.version, recall.month, missing))
+        return replace(recall, sent_via=recall.sent_via | set(missing))
+
+    earlier = tuple(map(brought, thread.earlier))
+    return replace(thread, earlier=earlier, recall=thread.recall and brought(thread.recall)), tuple(messages)
 
 
 def succeeded(thread: Thread, successors: Mapping[str, str]) -> Thread:
@@ -192,7 +205,7 @@ def _notify(
     if not subscriptions:
         return ThreadUpdate(thread)
     to_all = tuple(sorted(subscriptions))
-    thread, recalls = _bring_recall(thread, to_all)  # what consent was given again for may not be all that is held
+    thread, recalls = _bring_recalls(thread, to_all)  # what consent was given again for may not be all that is held
     held, ended = dict(thread.held), dict(thread.ended)
     version = thread.version
     messages = list(recalls)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from services.notifications.channel import Channel
-from services.notifications.delivery_queues import Queues, SomebodyWaits, may_be_held, nobody
+from services.notifications.delivery_queues import Queues, SomebodyWaits, may_be_held, nobody, recall_of, recalls_of
 from services.notifications.documents import (
     AGENCIES,
     DELIVERIES,
@@ -221,11 +221,11 @@ class Reconciler:
             document["queues"],
         )
         if if_sent and after["recall"]:
-            after["recall"]["if_sent"] = _in_doubt(document["recall"], thread.alias, if_sent)
+            after["recall"]["if_sent"] = _in_doubt(recalls_of(document), thread.alias, if_sent)
         self._cancel_unsent(work, after, active, following.cancel_unsent)
         causes = {m["opportunity"]: m["cause"] for m in matches}
         for message in following.messages:
-            if message.summary is None and _is_done_with(after["recall"], message.version):
+            if message.summary is None and _is_done_with(after, message.version):
                 continue  # what ended just now was all that it was for, and had never left
             kept_cause = causes.get(message.summary.opportunity) if message.summary else None
             kept_cause = kept_cause or (kept["cause"] if kept else _UNKNOWN)
@@ -236,8 +236,8 @@ class Reconciler:
 
     def _as_before(self, work: UnitOfWork, thread: ThreadDocument) -> bool:
         """Whether no subscription has gone that something waits for, nor come that is still to bring an open recall."""
-        active, recall = _taking_part(self._subscriptions(work, thread["recipient"])).keys(), thread["recall"]
-        brought = recall is None or recall["taken"] or active <= set(recall["sent_via"])
+        active = _taking_part(self._subscriptions(work, thread["recipient"])).keys()
+        brought = all(each["taken"] or active <= set(each["sent_via"]) for each in recalls_of(thread))
         return brought and thread["queues"].keys() <= active
 
     @staticmethod
@@ -325,8 +325,9 @@ class Reconciler:
                 self.queues.requeue(work, thread, before)
                 continue
             delivery = delivery_document(id, notice, thread, message, active[subscription], cause)
-            if message.summary is None and thread["recall"] and thread["recall"]["if_sent"]:
-                delivery["if_sent"] = thread["recall"]["if_sent"]
+            recall = None if message.summary else recall_of(thread, message.version)
+            if recall is not None and recall["if_sent"]:
+                delivery["if_sent"] = recall["if_sent"]
             self.queues.enqueue(work, thread, delivery)
 
 
@@ -338,17 +339,19 @@ def _successors(subscriptions: Iterable[SubscriptionDocument]) -> dict[str, str]
     return {each: s["_id"] for s in subscriptions for each in s.get("instead_of", ())}
 
 
-def _in_doubt(before: RecallEntry | None, alias: str, if_sent: Set[str]) -> list[str]:
-    """What a recall of this alias is for that takes the place of the one ``before``, if these leave; none: for
-    something surely. What that one is for without a doubt, and nobody has obeyed it, this one is for, too: it must not
-    turn out needless. But not what was told under another alias: it would tell of this one."""
-    if before is None or before["taken"] or before["alias"] != alias:
+def _in_doubt(recalls: Iterable[RecallEntry], alias: str, if_sent: Set[str]) -> list[str]:
+    """What a recall of this alias is for, behind these, if that leaves; none: for something surely. What the one before
+    it is for without a doubt, and nobody has obeyed it, this one is for, too: it must not turn out needless. But not
+    what was told under another alias: it would tell of this one."""
+    (before,) = [each for each in recalls if each["alias"] == alias and not each["taken"]][-1:] or (None,)
+    if before is None:
         return sorted(if_sent)
     return sorted({*if_sent, *before["if_sent"]}) if before["if_sent"] else []
 
 
-def _is_done_with(recall: RecallEntry | None, version: int) -> bool:
-    return recall is not None and recall["version"] == version and recall["taken"]
+def _is_done_with(thread: ThreadDocument, version: int) -> bool:
+    recall = recall_of(thread, version)
+    return recall is not None and recall["taken"]
 
 
 _UNKNOWN: CauseEntry = {"causationid": None, "correlationid": None, "recordedtime": None}

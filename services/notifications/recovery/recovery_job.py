@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from services.notifications.delivery.pre_send_check import is_open
-from services.notifications.delivery_queues import Queues
+from services.notifications.delivery_queues import Queues, recalls_of
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
@@ -225,8 +225,7 @@ class RecoveryJob:
         versions = {held["version"] for held in thread["held"].values()}
         versions |= set(range(max(recalled + 1, thread["version"] - MOST_VERSIONS), thread["version"] + 1))
         named = [(thread["alias"], version) for version in versions]
-        if recall:
-            named.append((recall["alias"], recalled))
+        named += [(each["alias"], each["version"]) for each in recalls_of(thread)]
         return [(version, self._id(recipient, alias, version, subscription)[1]) for alias, version in named]
 
     def _id(self, recipient: str, alias: str, version: int, subscription: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from services.notifications.delivery_queues import Queues
+from services.notifications.delivery_queues import Queues, recall_of
 from services.notifications.documents import (
     DELIVERED,
     DELIVERIES,
@@ -84,9 +84,9 @@ def still_current(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
     """True when it is the last thing that was said: sent later, it must not undo what came after it."""
     recall = thread["recall"]
     if delivery["about"] == "recall":
-        if recall is None or recall["version"] != delivery["version"]:
+        if (said := recall_of(thread, delivery["version"])) is None:
             return False
-        return not recall["taken"] or delivery["acknowledged"]  # else it turned out that there is nothing to recall
+        return not said["taken"] or delivery["acknowledged"]  # else it turned out that there is nothing to recall
     if delivery["alias"] != thread["alias"] or (recall is not None and recall["version"] > delivery["version"]):
         return False
     held = thread["held"].get(delivery["opportunity"] or "")

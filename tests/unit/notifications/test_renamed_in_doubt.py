@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
-from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
+from services.notifications.acknowledgements import Deliveries
+from services.notifications.delivery_queues import recalls_of
+from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS, THREADS
+from services.notifications.domain import notice_threads
 from services.notifications.domain.attempt_verdict import Verdict
+from tests.unit.notifications.over_the_world import OverTheWorld
+from tests.unit.notifications.test_away import turned
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
 PERSON, TAKEN = hexid("person", "a"), Verdict("delivered", endpoint_healthy=True)
-BEFORE, SINCE = "before", "since"
+BEFORE, SINCE, LATER = "before", "since", "later"
 
 
 class Renamed:
@@ -52,7 +57,7 @@ class Renamed:
     def told(self) -> list[tuple[str, str]]:
         """All that the partner was told, once nothing is due any more: type, and under which alias."""
         self.world.deliver_all()
-        names = {hexid(alias, "gjf"): alias for alias in (BEFORE, SINCE)}
+        names = {hexid(alias, "gjf"): alias for alias in (BEFORE, SINCE, LATER)}
         return [(each["type"], names[each["data"]["alias"]]) for each in self.world.partners["gjf"]]
 
 
@@ -90,6 +95,41 @@ def test_nobody_is_told_of_the_new_alias_because_the_recall_of_the_one_before_wa
     case.called(SINCE, consents=False)
     case.ends(held, left)
     assert case.told()[2:] == ([("notice", SINCE), ("recall", SINCE)] if left else [])
+
+
+@pytest.mark.parametrize("obeyed", [True, False])
+async def test_one_that_was_away_hears_the_recall_under_each_alias_until_somebody_obeys_it(obeyed: bool) -> None:
+    case = Renamed()
+    (away,) = case.world.all(SUBSCRIPTIONS)
+    case.told()
+    case.world.subscribe("gjf", "webhook")
+    case.world.resync()
+    case.told()
+    turned(case.world, [away["_id"]], "disabled")
+    case.called(SINCE), case.told()
+    case.called(LATER), case.told()
+    heard = case.world.partners["gjf"]
+    recalls = [each["id"] for each in heard if each["type"] == "recall"]
+    assert len(recalls) == 2
+    if obeyed:
+        over, queues = OverTheWorld(case.world), case.world.reconciler.queues
+        await Deliveries(over.store, over.repository, queues, case.world.outcomes).acknowledge("gjf", recalls[:1])
+    before = len(heard)
+    turned(case.world, [away["_id"]], "active")
+    told = case.told()[before:]
+    assert told == [("recall", BEFORE)] * (not obeyed) + [("recall", SINCE), ("notice", LATER)]
+
+
+def test_no_more_recalls_than_so_many_are_kept_for_those_who_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notice_threads, "MOST_EARLIER", 2)
+    case = Renamed()
+    case.told()
+    for number in range(5):
+        case.called(f"name {number}")
+        case.world.deliver_all()
+    (thread,) = case.world.all(THREADS)
+    kept = [hexid(f"name {number}", "gjf") for number in (1, 2, 3)]
+    assert [each["alias"] for each in recalls_of(thread)] == kept
 
 
 def test_an_end_that_nobody_was_told_yet_is_not_left_in_a_feed_under_the_alias_of_before() -> None:
