@@ -1,14 +1,15 @@
 """What would open more for somebody, searched for in the openings that changed last: one search at a time in a process.
 
 A search is seconds of work where many openings are open. Between two small pieces of it the event loop does whatever
-else is ready; a few requests wait for their turn, more are asked to come again. What is known of the openings is kept
-from one search to the next by revision, so that only what changed since is read and worked out; all of it anew when
-another model of the pack decides.
+else is ready; a few requests wait for their turn, of one agency two at most, and more are asked to come again. What is
+known of the openings is kept from one search to the next by revision, so that only what changed since is read and
+worked out; all of it anew when another model of the pack decides.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import date
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from shared.kit.web.problems import unavailable
 from shared.reference import Pack
 
 MOST_LOOKED_AT = 2_000  # openings
-MOST_WAITING = 4  # requests, the one that is worked on among them
+MOST_WAITING, MOST_OF_AGENCY = 8, 2  # requests, the one that is worked on among them
 READ_AT_ONCE = 50  # openings
 
 
@@ -47,19 +48,20 @@ class NextStepsSearch:
         self._packs = pack
         self._known_by = pack  # with the model by which they are known
         self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()  # by agency
         self._known: dict[str, _Known] = {}
 
-    async def search(self, repository: Repository, person: Person, today: date) -> Found:
-        """The steps that open the most first. Raises 503 when too many wait already."""
-        if self._waiting >= MOST_WAITING:
+    async def search(self, repository: Repository, agency: str, person: Person, today: date) -> Found:
+        """The steps that open the most first. Raises 503 when too many wait already, in all or of the agency that
+        asks: so one that asks for everybody at once keeps no other away."""
+        if self._waiting.total() >= MOST_WAITING or self._waiting[agency] >= MOST_OF_AGENCY:
             raise unavailable()
-        self._waiting += 1
+        self._waiting[agency] += 1
         try:
             async with self._turn:
                 return await self._search(repository, person, today)
         finally:
-            self._waiting -= 1
+            self._waiting -= Counter({agency: 1})  # no entry stays of who waits no more
 
     async def _search(self, repository: Repository, person: Person, today: date) -> Found:
         pack = self._packs.on(today)

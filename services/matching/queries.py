@@ -178,7 +178,7 @@ class MatchQueries:
         503 when too many ask."""
         person, today, found = await self._person_for_why(caller, alias), self._today(), Found()
         if is_matched(person, today):
-            found = await self._next_steps.search(self._repository, person, today)
+            found = await self._next_steps.search(self._repository, caller.agency.agency, person, today)
             person = await self._person_for_why(caller, alias)
             if not is_matched(person, self._today()):
                 found = Found()

@@ -62,6 +62,7 @@ class Rounds:
     async def ask(self, caller: Caller, wanted: AskedRound) -> SeenRound:
         """A new round. Raises the problems 403, 422 and 429."""
         may_see_people(caller)
+        _once(each.opportunity for each in wanted.openings)
         agency = caller.agency.agency
         if await self._rounds.computing(agency) >= MOST_COMPUTING:
             raise _too_many()
@@ -263,6 +264,16 @@ def _named(by_alias: Mapping[str, str], alias: str, openings: set[str], opportun
     if opportunity is not None and opportunity not in openings:
         raise _wrong(f"{field}/opportunity", "of-the-round", "An opening is not of this round", "round-opening")
     return by_alias[alias]
+
+
+def _once(openings: Iterable[str]) -> None:
+    """An opening that is named twice may say two numbers of places, of which nobody knows which counts."""
+    seen = set[str]()
+    for number, id in enumerate(openings):
+        if id in seen:
+            field = f"/openings/{number}/opportunity"
+            raise _wrong(field, "once", "An opening is named twice", "round-opening-once")
+        seen.add(id)
 
 
 def _wrong(field: str, rule: str, title: str, name: str) -> Problem:

@@ -15,7 +15,7 @@ import pytest
 
 from services.matching.documents import StoredPerson
 from services.matching.domain.assessment import assess_pair
-from services.matching.next_steps_search import MOST_WAITING, NextStepsSearch
+from services.matching.next_steps_search import MOST_OF_AGENCY, MOST_WAITING, NextStepsSearch
 from services.matching.people_access import PeopleAccess
 from services.matching.queries import MatchQueries
 from services.matching.repository import Repository
@@ -420,13 +420,13 @@ class TestTheSearchForSteps:
         kept, tomorrow = Kept(FAR, NEAR), TODAY + timedelta(days=1)
         meanings = PACK.matching.model_copy(update={"valid_from": tomorrow})
         search, repository = NextStepsSearch(replace(PACK, coming=meanings)), cast(Repository, kept)
-        await search.search(repository, kept.person.person, TODAY)
+        await search.search(repository, "hanawon", kept.person.person, TODAY)
         assert {one.opportunity for one in search._known.values()} == {FAR, NEAR}
         kept.read.clear()
-        await search.search(repository, kept.person.person, tomorrow)
+        await search.search(repository, "hanawon", kept.person.person, tomorrow)
         assert sorted(kept.read) == sorted(kept.held)
         kept.read.clear()
-        await search.search(repository, kept.person.person, tomorrow)
+        await search.search(repository, "hanawon", kept.person.person, tomorrow)
         assert kept.read == []
 
     async def test_is_one_at_a_time_and_few_wait(self) -> None:
@@ -442,8 +442,14 @@ class TestTheSearchForSteps:
             return await reads(today, most)
 
         kept.newest_open = counted  # type: ignore[method-assign]  # the same, and it lets others have their turn
-        asking = [queries(kept, search).opens_more(CALLER, ALIAS) for _ in range(MOST_WAITING + 2)]
-        answers = await asyncio.gather(*asking, return_exceptions=True)
-        refused = [one.status for one in answers if isinstance(one, Problem)]
-        assert (refused, under_way[1]) == ([503, 503], 1)
+        repository = cast(Repository, kept)
+
+        async def asked(*agencies: str) -> list[int]:
+            asking = [search.search(repository, each, kept.person.person, TODAY) for each in agencies]
+            answers = await asyncio.gather(*asking, return_exceptions=True)
+            return [one.status for one in answers if isinstance(one, Problem)]
+
+        assert (await asked(*(["one"] * (MOST_OF_AGENCY + 2))), under_way[1]) == ([503, 503], 1)
+        assert await asked(*(["one"] * 9), "two") == [503] * (9 - MOST_OF_AGENCY)  # who asks much delays only itself
+        assert await asked(*map(str, range(MOST_WAITING + 2))) == [503, 503]
         assert (await queries(kept, search).opens_more(CALLER, ALIAS)).looked_at == 1

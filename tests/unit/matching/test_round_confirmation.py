@@ -13,6 +13,7 @@ import pytest
 from services.matching.documents import StoredPerson
 from services.matching.people_access import PeopleAccess
 from services.matching.rounds.round_requests import Rounds
+from services.matching.rounds.schemas import AskedRound
 from shared.events import Event
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import PERSON_UPDATED
@@ -80,6 +81,16 @@ async def confirmed(job: Opportunity, places: int | None = None) -> str:
     kept: Any = Kept(job, places)
     people = PeopleAccess(kept, lambda: TODAY, Clock())
     return (await Rounds(kept, kept, people, PACK, Clock(), asyncio.Event()).confirm(CALLER, ROUND, 1)).state
+
+
+async def test_an_opening_is_named_once_so_nobody_wonders_which_number_of_places_counts() -> None:
+    kept: Any = Kept(JOB, None)
+    rounds = Rounds(kept, kept, PeopleAccess(kept, lambda: TODAY, Clock()), PACK, Clock(), asyncio.Event())
+    openings = [{"opportunity": JOB.opportunity, "places": places} for places in (5, 1)]
+    with pytest.raises(Problem) as problem:
+        await rounds.ask(CALLER, AskedRound.model_validate({"people": [numbered(1)], "openings": openings}))
+    said = problem.value.details
+    assert (said.status, said.field, said.rule) == (422, "/openings/1/opportunity", "once")
 
 
 class TestPlaces:
