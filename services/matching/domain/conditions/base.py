@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal, TypeVar
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
-from services.matching.domain.condition_answer import ASK, Answer
+from services.matching.domain.condition_answer import ASK, YES, Answer
 from services.matching.domain.measure import Measure
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
@@ -50,8 +50,9 @@ class Condition(ABC):
         return False
 
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
-        """Which of the condition's sentences says it; the plain one of the answer unless there are several."""
-        return answer.value
+        """Which of the condition's sentences says it: the plain one of the answer, of a yes that nothing is asked for
+        `yes_none`, unless there are several."""
+        return "yes_none" if answer is YES and self.free_opening(opening) else answer.value
 
     def chance(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> float:
         """How likely it is that it holds once all is known, for a yes or an ask. An ask: how often the pack says that

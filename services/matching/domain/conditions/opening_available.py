@@ -39,6 +39,9 @@ class Places(Condition):
     def free_opening(self, opening: OpeningFacts) -> bool:
         return opening.places != 0
 
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
+        return "yes_none" if opening.places is None else answer.value
+
 
 @condition
 class Dates(Condition):

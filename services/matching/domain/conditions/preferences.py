@@ -71,6 +71,11 @@ class Employment(Condition):
     def free_person(self, person: PersonFacts) -> bool:
         return not person.employment
 
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
+        if answer is YES and opening.paid and not person.employment:
+            return "yes_any"
+        return super().variant(person, opening, context, answer)
+
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         offered = context.pack.label(opening.employment, language) if opening.employment else None
         return {

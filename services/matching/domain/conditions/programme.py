@@ -34,6 +34,11 @@ class Age(Condition):
     def free_opening(self, opening: OpeningFacts) -> bool:
         return opening.rules.age_min is None and opening.rules.age_max is None
 
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
+        if answer is ASK and person.year_of_birth is None:
+            return "ask_unknown"
+        return super().variant(person, opening, context, answer)
+
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         least, most, say = opening.rules.age_min, opening.rules.age_max, context.pack.sentence
         if least is not None and most is not None:

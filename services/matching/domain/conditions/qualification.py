@@ -29,9 +29,6 @@ class Certificate(Condition):
     def free_opening(self, opening: OpeningFacts) -> bool:
         return not opening.certificates
 
-    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
-        return answer.value if opening.certificates else "yes_none"
-
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         missing = opening.certificates - person.certificates
         return {"certificate": context.labels(missing or opening.certificates, language)}
@@ -74,9 +71,6 @@ class Licence(Condition):
             else:
                 parts[code] = NO if lacks(code, person, context) else ASK
         return parts
-
-    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
-        return answer.value if self._parts(person, opening, context) else "yes_none"
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         parts = self._parts(person, opening, context)

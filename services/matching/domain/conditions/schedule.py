@@ -33,7 +33,9 @@ class Shifts(Condition):
         return NO if all(one is False for one in fitting) else ASK
 
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
-        return "ask_unusual" if answer is ASK and not person.shifts else answer.value
+        if answer is ASK and not person.shifts:
+            return "ask_unusual"
+        return "yes_none" if answer is YES and not opening.shifts else answer.value
 
     def case(
         self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
@@ -77,6 +79,9 @@ class Hours(Condition):
 
     def free_person(self, person: PersonFacts) -> bool:
         return person.hours_min is None and person.hours_max is None
+
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
+        return "yes_none" if answer is YES and opening.hours is None else answer.value
 
     @staticmethod
     def _within(person: PersonFacts, hours: float) -> bool:

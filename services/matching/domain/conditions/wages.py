@@ -29,6 +29,11 @@ class MinimumWage(Condition):
             return ASK
         return YES if opening.hourly_min >= context.minimum_hourly * (1 - ROUNDING) else NO
 
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
+        if not opening.paid:
+            return "yes_none"
+        return "yes_unsaid" if opening.hourly_min is None else answer.value
+
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         unknown, money = context.word("unknown", language), context.pack.money
         return {
@@ -79,7 +84,11 @@ class WageFloor(Condition):
         return next(met, 0.0)  # below the first step nobody's is met
 
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
-        return "ask_between" if answer is ASK and opening.hourly_min is not None else answer.value
+        if answer is ASK and opening.hourly_min is not None:
+            return "ask_between"
+        if answer is YES and opening.paid and person.floor is None:
+            return "yes_any"
+        return super().variant(person, opening, context, answer)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         floor = person.floor
