@@ -20,6 +20,7 @@ LOOKED_AT = 10  # openings that are not nearly the same, the best by score
 READ = 2 * LOOKED_AT  # of a list, since some are closed or nearly the same; where more are, fewer are looked at
 SEVERAL = 2
 ANY_WAY = 24 * 60  # minutes: somebody to whom no way is too long
+LONG_AGO = 1900  # a year of birth at no border of any rule of age
 
 
 class FirstQuestion(NamedTuple):
@@ -36,6 +37,11 @@ class Missing(NamedTuple):
 
     what: str
     answers: Callable[[PersonFacts, OpeningFacts, Pack], Iterable[PersonFacts]]
+
+
+def _kinds(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if not person.kinds:
+        yield replace(person, kinds=frozenset((opening.kind,)))
 
 
 def _residence(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
@@ -95,7 +101,18 @@ def _situation(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterat
         yield replace(person, jobless=True)
 
 
+def _birth(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if person.year_of_birth is None:
+        yield replace(person, year_of_birth=LONG_AGO)
+
+
+def _sex(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if person.sex is None:
+        yield replace(person, sex=opening.rules.sex)
+
+
 MISSING = (
+    Missing("kinds", _kinds),
     Missing("residence", _residence),
     Missing("way", _way),
     Missing("lodging", _lodging),
@@ -106,6 +123,8 @@ MISSING = (
     Missing("skills", _skills),
     Missing("education", _education),
     Missing("situation", _situation),
+    Missing("birth", _birth),
+    Missing("sex", _sex),
 )
 """In the order in which they are asked where they decide as much."""
 

@@ -93,13 +93,17 @@ class TestCountsOnlyWhereAnAnswerSettlesSomething:
             ("education", {"rules": {"education_min": "work24-2024-education:03"}}, {"education": None}),
             ("situation", {"rules": {"jobless": True}}, {"situation": {"jobless": None}}),
             ("situation", {"rules": {"income_max_percent_of_median": 60}}, {"situation": None}),
+            ("kinds", {}, {"wants": None}),
+            ("birth", {"rules": {"age_max": 34}}, {"year_of_birth": None}),
+            ("birth", {"rules": {"age_min": 34}}, {"year_of_birth": None}),
+            ("sex", {"rules": {"sex": "female"}}, {"sex": None}),
             ("skills", {"certificates": ["kr-certificate-2020:7910"]}, {"certificates": None, "occupations": None}),
             ("skills", {"rules": {"experience_months": 6}}, {"certificates": None, "occupations": None}),
         ],
     )
     def test_a_rule(self, what: str, job: dict[str, Any], person: dict[str, Any]) -> None:
         assert asked(*jobs(2, **job), **person) == [(what, 2, 2)]
-        assert asked(*jobs(2, **job)) == []
+        assert asked(*jobs(2, **job), year_of_birth=1980) == []
 
 
 class TestWhatWaitsWithoutAQuestion:

@@ -14,6 +14,10 @@ TRAINING: dict[str, Any] = {"kind": "training", "wage": None, "employment": None
 PAY = {"per": "month", "minimum": 3_400_000, "currency": "KRW"}
 
 
+def week(**bounds: int) -> dict[str, Any]:
+    return {"wants": {"hours_per_week": bounds}}
+
+
 def said(name: str, person: dict[str, Any], job: dict[str, Any]) -> str:
     found = assessed(person, job)
     text = explanations.condition_text(found, next(one for one in found.answers if one.condition.name == name))
@@ -36,6 +40,9 @@ def said(name: str, person: dict[str, Any], job: dict[str, Any]) -> str:
         ("dates", {}, {"starts": None}, "When it begins is not stated."),
         ("shifts", {}, {"shifts": None}, "The time of day is not stated."),
         ("shifts", {"wants": {"shifts": [DAY]}}, TRAINING, "The time of day is not stated."),
+        ("hours", week(max=30), {}, "The hours a week do not fit. Possible: 30 or fewer, needed: 40."),
+        ("hours", week(min=45), {}, "The hours a week do not fit. Possible: 45 or more, needed: 40."),
+        ("hours", week(min=20, max=30), {}, "The hours a week do not fit. Possible: 20 to 30, needed: 40."),
         ("hours", {}, {"hours_per_week": None}, "The hours a week are not stated."),
         ("employment", {}, {}, "No type of contract is preferred. Offered: Contract without fixed term."),
         ("employment", {}, TRAINING, "No contract of employment comes with it."),

@@ -89,7 +89,13 @@ class Hours(Condition):
         return least <= hours and (person.hours_max is None or hours <= person.hours_max)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
-        least, most = person.hours_min, person.hours_max
-        unlimited = least is None and most is None
-        wanted = context.word("any", language) if unlimited else f"{least or ''}~{most or ''}"
+        least, most, say = person.hours_min, person.hours_max, context.pack.sentence
+        if least is not None and most is not None:
+            wanted = say("word.hours_between", language, least=least, most=most)
+        elif least is not None:
+            wanted = say("word.hours_from", language, hours=least)
+        elif most is not None:
+            wanted = say("word.hours_to", language, hours=most)
+        else:
+            wanted = context.word("any", language)
         return {"wanted": wanted, "offered": opening.hours or context.word("unknown", language)}
