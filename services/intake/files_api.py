@@ -36,7 +36,10 @@ from shared.reference import Pack
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Type = Annotated[str | None, Query(max_length=60, description="of its events, where no column says it")]
-Mapping = Annotated[str | None, Query(pattern=MAPPING_NAME, description="which of your mappings (`PUT /mappings`)")]
+Mapping = Annotated[
+    str | None,
+    Query(pattern=MAPPING_NAME, description="which of your mappings (`PUT /mappings`)", examples=["ours"]),
+]
 _BODY = {
     "requestBody": {
         "required": True,

@@ -18,7 +18,9 @@ from shared.kit.web.response_model import answer
 from shared.kit.web.route_bounds import Router
 
 Limit = Annotated[int, Query(ge=1, le=100)]
-Number = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,40}$", description="as the employer writes it")]
+Number = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9-]{1,40}$", description="as the employer writes it", examples=["124-81-00998"])
+]
 OpportunityId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 
 
@@ -35,7 +37,7 @@ class AskedAnswer(_Asked):
 class AskedSplit(_Asked):
     """`source`: of `GET /opportunities/{opportunity}`."""
 
-    source: Annotated[str, Field(pattern="^[0-9a-f]{1,128}$")]
+    source: Annotated[str, Field(pattern="^[0-9a-f]{1,128}$", examples=["3c26800eb5e266d9e8f4c17f6fabf951"])]
 
 
 class AskedEmployer(_Asked):

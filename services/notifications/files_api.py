@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from datetime import date
+from hashlib import sha256
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -23,9 +24,14 @@ from shared.kit.web.route_bounds import Router, bounded
 MOST_LISTED = 31
 MOST_SAID = 10
 _CONTENT = {each.partition(";")[0]: {"schema": {"type": "string"}} for each in CONTENT_TYPES.values()}
-Name = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\.(jsonl|csv)$")]
+Name = Annotated[
+    str,
+    Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\.(jsonl|csv)$", examples=["2026-11-27.jsonl"]),
+]
 Said = Annotated[str, Query(pattern=r"^\d{4}-\d\d-\d\d\.(jsonl|csv):[0-9a-f]{64}$")]
 WhatBecame = Literal["acknowledged", "changed", "not-fetched", "unknown"]
+
+SAID = f"2026-11-27.jsonl:{sha256(b'').hexdigest()}"  # as an example
 
 
 class FileForm(Schema):
@@ -72,7 +78,7 @@ def make_files_router(endpoints: FeedEndpoints) -> APIRouter:
         caller: Calling,
         before: date | None = None,
         limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 7,
-        acknowledge: Annotated[list[Said] | None, Query(max_length=MOST_SAID)] = None,
+        acknowledge: Annotated[list[Said] | None, Query(max_length=MOST_SAID, examples=[SAID])] = None,
     ) -> FileList:
         """The days that have a file, with counts and hashes. ``acknowledge=<name>:<sha256>`` says that you have dealt
         with everything in that file, recalls included; up to ten."""

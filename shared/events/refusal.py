@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from shared.events.data_classification import Model, models_in, nested_models
 
@@ -76,6 +77,8 @@ def refusals_of(
             named += 1
         elif refusal.rule == "wrong-form" and (form := _example_at(item["loc"], example)) is not None:
             refusal = Refusal(refusal.rule, refusal.field, {**refusal.values, "example": form})
+        elif refusal.rule == "object-type":
+            refusal = Refusal(refusal.rule, refusal.field, known_in(item["loc"], model))
         found.append(refusal)
     return tuple(found)
 
@@ -90,11 +93,17 @@ def without_echoes(found: Sequence[Any]) -> list[Any]:
 def known_beside(location: Sequence[int | str], model: type[BaseModel], *, compare: bool = True) -> dict[str, str]:
     """For an unknown field: which names are known in its place, and (``compare``) the one that may have been meant."""
     names = names_at(location[:-1], model)
-    values = {"known": ", ".join(sorted(names))} if names else {}
+    values = known_in(location[:-1], model)
     if not compare:
         return values
     elsewhere = _places_of(model).get(str(location[-1]))
     return values | ({"nearest": elsewhere} if elsewhere else nearest(str(location[-1]), names))
+
+
+def known_in(location: Sequence[int | str], model: type[BaseModel]) -> dict[str, str]:
+    """For what should be an object: which names it takes; nothing where any may stand."""
+    names = names_at(location, model)
+    return {"known": ", ".join(sorted(names))} if names else {}
 
 
 def _example_at(location: Sequence[int | str], example: Any) -> str | None:
@@ -145,15 +154,19 @@ def field_names(model: type[Model]) -> frozenset[str]:
 
 def names_at(location: Sequence[int | str], model: type[BaseModel]) -> frozenset[str]:
     """The names that are known in this place; none where any may stand."""
-    inner = model
+    return frozenset(fields_at(location, model))
+
+
+def fields_at(location: Sequence[int | str], model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """By name, those that are known in this place; none where any may stand."""
+    fields = _own_fields(model)
     for part in location:
         if isinstance(part, str):
-            fields = {field.alias or name: field for name, field in inner.model_fields.items()}
             models = models_in(fields[part].annotation) if part in fields else []
             if len(models) != 1:
-                return frozenset()
-            inner = models[0]
-    return frozenset(_own_names(inner))
+                return {}
+            fields = _own_fields(models[0])
+    return fields
 
 
 @cache
@@ -170,7 +183,11 @@ def _places_of(model: type[BaseModel]) -> Mapping[str, str]:
 
 
 def _own_names(model: type[BaseModel]) -> set[str]:
-    return {field.alias or name for name, field in model.model_fields.items()}
+    return set(_own_fields(model))
+
+
+def _own_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 # pydantic's names for what everybody gets wrong, in our words
@@ -188,6 +205,13 @@ _RULES = {
     "int_from_float": "int-type",
     "float_parsing": "float-type",
     "bool_parsing": "bool-type",
+    "tuple_type": "list-type",
+    "set_type": "list-type",
+    "frozen_set_type": "list-type",
+    "dict_type": "object-type",
+    "mapping_type": "object-type",
+    "model_type": "object-type",
+    "model_attributes_type": "object-type",
     "greater_than_equal": "too-small",
     "less_than_equal": "too-large",
     "string_too_short": "too-short",

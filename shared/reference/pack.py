@@ -27,6 +27,7 @@ from shared.reference.wages import WageTable, paid_hours
 
 _AMOUNTS = frozenset({"minimum", "hourly", "unit"})  # values of remedies that are money
 _MOST_REMEMBERED = 1_000  # remedies
+_ID = r"^[0-9a-f]{32}$"  # what the contract has as the form of an id
 NAMED_FIELDS = {"occupation": ("occupation",), "skill": ("course", "certificate")}
 """Whose titles the words of a title may name, by what is asked (`Pack.named`)."""
 _SAID_OF_A_PROBLEM = {"titles": "title", "details": "detail", "remedy": "problem"}  # member, first part of the key
@@ -358,7 +359,8 @@ class Pack:
 
         A rule may have further sentences: `..._nearest` for values that name what may have been meant, `..._unit` for
         a unit in which an amount may be written, `..._codes` for codes that may have been meant, `..._<field>` with the
-        form of that field, `..._example` for values with an example of it.
+        form of that field, `..._example` for values with an example of it, `..._known` for values with the names that
+        are known, `..._id` for what should be an id of ours.
         """
         place = field.rpartition("/")[2]
         if values:
@@ -389,7 +391,8 @@ class Pack:
     def _remedy(self, rule: str, place: str, values: Mapping[str, object]) -> dict[str, str]:
         key = f"remedy.{rule.replace('-', '_')}"
         special = [name for name in ("nearest", "unit", "codes") if name in values]
-        special += [place, *(["example"] if "example" in values else [])]
+        special += [place, *(name for name in ("example", "known") if name in values)]
+        special += ["id"] if values.get("pattern") == _ID else []
         key = next((own for name in special if (own := f"{key}_{name}") in self.sentences.names), key)
         found = {}
         for language in self.languages:

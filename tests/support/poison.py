@@ -96,7 +96,7 @@ KINDS = (
     Bad("deeply nested JSON", "not-json", _value(b"[" * 50_000)),
     Bad("bad schema", "missing-field", _value(_PLANTED_JSON)),
     Bad("unknown field", "unknown-field", _data(HongGildong=NAME)),
-    Bad("a list for an object", "model-type", _value(b"[]")),
+    Bad("a list for an object", "object-type", _value(b"[]")),
     Bad("no value", "missing-field", _value(None)),
     Bad("no key", "wrong-key", lambda event: raw(event)._replace(key=None)),
     Bad("another key", "wrong-key", lambda event: raw(event)._replace(key=NAME.encode())),

@@ -16,7 +16,9 @@ from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 MAPPING_NAME = r"^[a-z0-9-]{1,40}$"
 MOST_BYTES = 65_536
-Name = Annotated[str, Path(pattern=MAPPING_NAME, description="your own: small letters, digits, hyphens")]
+Name = Annotated[
+    str, Path(pattern=MAPPING_NAME, description="your own: small letters, digits, hyphens", examples=["ours"])
+]
 
 
 class MappingNames(Answer):

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.intake.domain.key_rules import LONGEST_GRACE_DAYS
 from services.intake.own_keys.service import OwnKeys
@@ -20,6 +20,7 @@ from shared.kit.web.response_model import Answer, answer
 from shared.kit.web.route_bounds import Router
 
 KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{3,40}$")]
+KEY_ID = "gjf-2"  # as an example
 
 
 class NewKey(BaseModel):
@@ -28,8 +29,10 @@ class NewKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    key_id: KeyId
-    secret_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    key_id: KeyId = Field(examples=[KEY_ID])
+    secret_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, examples=[sha256(b"").hexdigest()]
+    )
 
 
 class OwnKey(Answer):
@@ -69,7 +72,7 @@ def make_router(own_keys: Callable[[], OwnKeys]) -> APIRouter:
 
     @router.delete("/keys/{key_id}", response_model=OwnKeyList, responses=errors(404), summary="End another key")
     async def end(
-        key_id: Annotated[KeyId, Path()],
+        key_id: Annotated[KeyId, Path(examples=[KEY_ID])],
         caller: Calling,
         grace_days: Annotated[
             int, Query(ge=0, le=LONGEST_GRACE_DAYS, description="it holds for so long; 0: it ends at once")

@@ -25,7 +25,9 @@ from shared.events.refusal import (
     MOST_NAMED,
     Refusal,
     Refused,
+    fields_at,
     known_beside,
+    known_in,
     names_at,
     refusal_of,
     status_of,
@@ -221,7 +223,10 @@ def install(
             phrase = HTTPStatus(415).phrase
             return Problem(415, "unsupported-media-type", phrase, name="json-wanted").response(app)
         body, items = _body_of(request), without_echoes(error.errors())[:MOST]
-        found = [_finding(item, body if number < MOST_NAMED else None) for number, item in enumerate(items)]
+        found = [
+            _finding(item, body if number < MOST_NAMED else None, _example_of(item["loc"], request, body))
+            for number, item in enumerate(items)
+        ]
         return refused(found, remedies, sayings).response()
 
     app.add_exception_handler(RequestValidationError, does_not_fit)
@@ -249,9 +254,9 @@ def install(
         app.add_exception_handler(kind, answered)
 
 
-def _finding(item: Mapping[str, Any], body: type[BaseModel] | None) -> Refusal:
+def _finding(item: Mapping[str, Any], body: type[BaseModel] | None, example: str | None) -> Refusal:
     """A finding about a request: where it is by place and declared name, and for the body by pointer. An unknown name
-    is not said; the known one that is like it is."""
+    is not said; the known one that is like it is. Of a wrong form ``example`` is what its place is documented with."""
     place, *rest = item["loc"]
     at = "" if place == "body" else f"/{place}" if place in _PLACES else ""
     if item["type"] == "json_invalid":
@@ -259,9 +264,32 @@ def _finding(item: Mapping[str, Any], body: type[BaseModel] | None) -> Refusal:
     elif place in ("query", "header") and rest:  # a declared name: nobody is told what else is there
         at, rest = f"{at}/{rest[0]}", rest[1:]
     found = refusal_of({**item, "loc": rest}, at)
-    if found.rule == "unknown-field" and place == "body" and body is not None:
+    if found.rule == "wrong-form" and example is not None:
+        return Refusal(found.rule, found.field, {**found.values, "example": example})
+    if place != "body" or body is None:
+        return found
+    if found.rule == "unknown-field":
         return Refusal(found.rule, found.field, known_beside(rest, body))
-    return found
+    if found.rule == "missing-field" and not rest:
+        return Refusal("missing-body", found.field, known_in(rest, body))
+    return Refusal(found.rule, found.field, known_in(rest, body)) if found.rule == "object-type" else found
+
+
+def _example_of(location: Sequence[str | int], request: Request, body: type[BaseModel] | None) -> str | None:
+    """The first documented example (``examples``) of a parameter, or of a field of the body; None where there is
+    none."""
+    place, *rest = location
+    names = [each for each in rest if isinstance(each, str)]
+    if not names:
+        return None
+    if place == "body":
+        fields = {} if body is None else fields_at(names[:-1], body)
+        examples = fields[names[-1]].examples if names[-1] in fields else None
+    else:
+        dependant = getattr(request.scope.get("route"), "dependant", None)
+        declared = getattr(dependant, f"{place}_params", ())
+        examples = next((each.field_info.examples for each in declared if each.alias == names[0]), None)
+    return str(examples[0]) if examples else None
 
 
 def _twice(place: Sequence[str | int], request: Request) -> Refusal:

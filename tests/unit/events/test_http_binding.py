@@ -128,7 +128,7 @@ class TestRead:
             ({"data": "absent"}, "missing-field", "/data"),
             ({"data": {**DATA, "reason": NAME}}, "unknown-value", "/data/reason"),
             ({"data": {**DATA, NAME: 1}}, "unknown-field", "/data"),
-            ({"data": [NAME]}, "model-type", "/data"),
+            ({"data": [NAME]}, "object-type", "/data"),
         ],
     )
     def test_refuses_and_says_where_and_why(self, change: dict[str, Any], rule: str, field: str) -> None:

@@ -114,7 +114,7 @@ class TestRemedies:
 
     def test_a_rule_without_a_sentence_gets_the_general_one(self) -> None:
         pack = load_pack("kr-gyeonggi")
-        assert pack.remedy("model-type", "/data", {}) == pack.remedy("wrong-form", "/data", {})
+        assert pack.remedy("no-such-rule", "/data", {}) == pack.remedy("wrong-form", "/data", {})
         assert pack.remedy("too-small", "/data", {"ge": 5})["en"].endswith("Please use 5 or more.")
 
     async def test_a_name_that_stands_elsewhere_is_told_with_its_place(self, house: House) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
-from pydantic import BaseModel, ConfigDict
+from fastapi import FastAPI, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError
 
 from shared.access.api_keys import Calling
@@ -29,10 +29,15 @@ NAME = "kimchulsoo"
 LIMIT = 2_000
 
 
+class Place(BaseModel):
+    number: Annotated[str, StringConstraints(pattern="^[0-9]+-[0-9]$")] = Field(examples=["12-3"])
+
+
 class Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid")
     reference: Slug
     count: int = 1
+    places: list[Place] = []
 
 
 class _NoKeys:
@@ -87,6 +92,13 @@ def _routes() -> Router:
     async def raw(request: Request) -> int:
         return len(await request.body())
 
+    @router.post("/places/{place}")
+    async def place(
+        place: Annotated[str, Path(pattern="^[0-9]+-[0-9]$", examples=["45-6"])],
+        near: Annotated[str | None, Query(pattern="^[0-9]+-[0-9]$", examples=["78-9"])] = None,
+    ) -> str:
+        return f"{place}{near}"
+
     @router.get("/me")
     async def me(caller: Calling) -> str:
         return caller.key_id
@@ -112,7 +124,7 @@ class TestRequestsThatDoNotFit:
             ({"reference": "a", "count": NAME}, "/count", "int-type"),
             ({"reference": "a", NAME: 1}, "", "unknown-field"),
             ({}, "/reference", "missing-field"),
-            ([NAME], "", "model-attributes-type"),
+            ([NAME], "", "object-type"),
         ],
     )
     async def test_name_field_and_rule_and_echo_nothing(
@@ -132,7 +144,29 @@ class TestRequestsThatDoNotFit:
         app = _app(remedies=lambda rule, field, values: {"en": f"{values.get('nearest')} of {values.get('known')}"})
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             found = of(await client.post("/wanted", json={"reference": "a", sent: 1}), 422)
-        assert found["remedy"]["en"] == f"{meant} of count, reference"
+        assert found["remedy"]["en"] == f"{meant} of count, places, reference"
+
+    @pytest.mark.parametrize(
+        ("path", "body", "rule", "values"),
+        [
+            ("/wanted", [NAME], "object-type", "known: count, places, reference"),
+            ("/wanted", None, "missing-body", "known: count, places, reference"),
+            ("/wanted", {"reference": "a", "places": {}}, "list-type", ""),
+            ("/wanted", {"reference": "a", "places": [NAME]}, "object-type", "known: number"),
+            ("/wanted", {"reference": "a", "places": [{"number": NAME}]}, "wrong-form", "example: 12-3"),
+            ("/places/kim", None, "wrong-form", "example: 45-6"),
+            ("/places/12-3?near=kim", None, "wrong-form", "example: 78-9"),
+        ],
+    )
+    async def test_are_told_which_names_a_place_takes_or_what_it_is_documented_with(
+        self, path: str, body: object, rule: str, values: str
+    ) -> None:
+        said = ("known", "example")
+        app = _app(remedies=lambda _, __, known: {"en": "".join(f"{n}: {known[n]}" for n in said if n in known)})
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            sent: dict[str, Any] = {} if body is None else {"json": body}
+            found = of(await client.post(path, **sent), 422)
+        assert (found["rule"], found["remedy"]["en"]) == (rule, values)
 
     async def test_that_are_not_json_say_so(self, client: httpx.AsyncClient) -> None:
         answer = await client.post(
