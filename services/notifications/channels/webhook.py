@@ -94,7 +94,15 @@ class Webhook(PushChannel):
                 if not await leads_outside(host, 0, self._urls.allowed, self._registering):
                     raise OptionRefused("url-host")
         except OptionRefused as refused:
-            raise Problem(422, "url-refused", "This URL cannot be called", field="/url", rule=refused.rule) from None
+            raise Problem(
+                422,
+                "url-refused",
+                "This URL cannot be called",
+                field="/url",
+                rule=refused.rule,
+                name=refused.rule,
+                values={"ports": ", ".join(map(str, sorted(self._urls.ports)))},
+            ) from None
         secret, kept = self._credentials.new_secret(subscription)
         return Configuration(self._credentials.sealed_target(subscription, url), [kept], secret)
 

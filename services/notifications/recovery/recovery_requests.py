@@ -14,6 +14,7 @@ from services.notifications.documents import (
     RecoveryKind,
 )
 from services.notifications.recovery.recovery_job import takes_more
+from services.notifications.recovery.resend import a_feed
 from services.notifications.repository import Repository
 from shared.kit.base.ids import random_id
 from shared.kit.store.store import Operation, Store
@@ -46,7 +47,7 @@ class Recoveries:
             if endpoint is None or endpoint["agency"] != agency:
                 raise not_found()
             if endpoint["channel"] == FEED:
-                raise _a_feed()
+                raise a_feed()
             before = RECOVERIES.get(work, subscription)
             if before is not None and before["state"] == RUNNING:
                 if (before["what"], before["since"]) == (what, since):
@@ -108,10 +109,6 @@ def as_kept(moment: datetime) -> datetime:
     except OverflowError:
         found = FIRST if moment.year == FIRST.year else LAST
     return found.replace(microsecond=found.microsecond // 1000 * 1000)
-
-
-def _a_feed() -> Problem:
-    return Problem(409, "feed-keeps-itself", "A feed is not sent again")
 
 
 def _running() -> Problem:

@@ -52,11 +52,15 @@ class Resend:
             found, thread = DELIVERIES.get(work, delivery), THREADS.get(work, known["thread"])
             if found is None or thread is None:
                 raise not_found()
-            if found["channel"] == FEED or found["state"] in (WAITING, SENDING):
-                return found  # the partner comes for it, its turn comes, or it is under way
+            if found["channel"] == FEED:
+                raise a_feed()
+            if found["state"] in (WAITING, SENDING):
+                return found  # its turn comes, or it is under way
             endpoint, resent = SUBSCRIPTIONS.get(work, found["subscription"]), found.get("resent")
-            if endpoint is None or endpoint["state"] == "disabled":
+            if endpoint is None:
                 raise _not_again()
+            if endpoint["state"] == "disabled":
+                raise _disabled()
             if found["state"] != DUE and resent is not None and work.trusted - resent < DOUBLE_CLICK:
                 return found
             if not send_again(work, self._queues, thread, found):
@@ -93,6 +97,15 @@ def still_current(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
     if held is None:  # of several ends of one opening the partner keeps the newest by its version: all say the same
         return delivery["match_state"] == "ended"
     return held["version"] == delivery["version"]
+
+
+def a_feed() -> Problem:
+    """Its reader comes for all of it, as often as it wants."""
+    return Problem(409, "feed-keeps-itself", "A feed is not sent again")
+
+
+def _disabled() -> Problem:
+    return Problem(409, "subscription-disabled", "The subscription of this delivery is disabled")
 
 
 def _not_again() -> Problem:

@@ -8,11 +8,14 @@ sealed bytes go in, which are others each time: nobody can find a secret by tryi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 
 from services.notifications.documents import SubscriptionDocument
 from services.notifications.subscriptions import problems
+
+_TAG = re.compile(r'(?:W/)?"([^"]*)"|\*')
 
 
 def etag_of(subscription: SubscriptionDocument) -> str:
@@ -32,9 +35,13 @@ def etag_of(subscription: SubscriptionDocument) -> str:
 
 def check_if_match(lines: Sequence[str] | None, subscription: SubscriptionDocument) -> None:
     """That the subscription is what the lines of ``If-Match`` say (RFC 9110 13.1.1); a tag that a proxy made a weak one
-    counts. None: whatever it is. Raises the 412 problem."""
+    counts. None: whatever it is. Raises the 412 problem, and 422 for what is no tag: whoever left the quotation marks
+    out would be told for ever that somebody has changed it."""
     if lines is None:
         return
-    tags = {each.strip().removeprefix("W/") for line in lines for each in line.split(",")}
+    said = ",".join(lines)
+    tags = {found[0].removeprefix("W/") for found in _TAG.finditer(said)}
+    if not tags or _TAG.sub("", said).strip(" \t,"):
+        raise problems.no_etag()
     if "*" not in tags and etag_of(subscription) not in tags:
         raise problems.not_what_was_read()

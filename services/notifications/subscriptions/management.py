@@ -288,7 +288,7 @@ class Subscriptions:
             found = self._own(work, agency, subscription)
             check_if_match(if_match, found)
             if not found["secrets"]:  # a channel without one, as the feed
-                raise not_found()
+                raise problems.nothing_is_signed()
             if self._credentials.is_secret(found, found["secrets"][0], own):
                 return found
             until = work.now + self._overlap

@@ -63,6 +63,11 @@ def not_what_was_read() -> Problem:
     )
 
 
+def no_etag() -> Problem:
+    """``If-Match`` holds something else, a tag without its quotation marks for example."""
+    return Problem(422, "no-etag", "This is no ETag", field="/header/if-match", rule="etag")
+
+
 def cannot_pause() -> Problem:
     """Not begun, ended, or a channel to which the partner comes."""
     return Problem(409, "nothing-to-pause", "This subscription is sent nothing")
@@ -71,6 +76,11 @@ def cannot_pause() -> Problem:
 def nothing_to_test() -> Problem:
     """A channel on which we do not call."""
     return Problem(409, "nothing-to-test", "We do not call you here")
+
+
+def nothing_is_signed() -> Problem:
+    """A secret, on a channel without one."""
+    return Problem(409, "nothing-is-signed", "Nothing is signed on this channel")
 
 
 def only_if_we_call() -> Problem:

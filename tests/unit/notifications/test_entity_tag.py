@@ -82,6 +82,17 @@ async def test_how_deliveries_go_changes_nothing(desk: Desk, delivery_state: dic
     assert etag_of({**kept, **now}) == etag_of(kept)
 
 
+async def test_one_without_its_quotation_marks_is_no_tag_and_not_said_to_be_out_of_date(desk: Desk) -> None:
+    kept = desk.kept(await desk.webhook())
+    tag = etag_of(kept)
+    for lines in ([tag.strip('"')], [""], [f"{tag}, nothing"], ['"'], ["W/"], []):
+        with pytest.raises(Problem) as refused:
+            check_if_match(lines, kept)
+        assert (refused.value.status, refused.value.details.rule) == (422, "etag"), lines
+    for lines in ([tag], [f'"a,b", {tag}'], ['"a"', f"W/{tag}"], ["*"], [f" {tag} ,"]):
+        check_if_match(lines, kept)
+
+
 async def test_without_it_the_last_one_wins(desk: Desk) -> None:
     subscription = await desk.webhook()
     for per_second in (1.0, 2.0):

@@ -129,6 +129,24 @@ class TestResend:
             await case.resend.resend("gjf", new["_id"])
         assert refused.value.status == 409
 
+    async def test_one_of_a_disabled_subscription_is_told_to_resume_it(self) -> None:
+        case = Recovering()
+        case.deliver()
+        (delivery,) = case.world.all(DELIVERIES)
+        (subscription,) = case.world.all(SUBSCRIPTIONS)
+        case.world.store.put(SUBSCRIPTIONS.name, {**subscription, "state": "disabled", "reason": "gone"})
+        with pytest.raises(Problem) as refused:
+            await case.resend.resend("gjf", delivery["_id"])
+        assert (refused.value.status, refused.value.details.type.rpartition("/")[2]) == (409, "subscription-disabled")
+
+    async def test_one_of_a_feed_is_for_its_reader_to_come_for(self) -> None:
+        case = Recovering()
+        (delivery,) = case.world.all(DELIVERIES)
+        case.world.store.put(DELIVERIES.name, {**delivery, "channel": "feed"})
+        with pytest.raises(Problem) as refused:
+            await case.resend.resend("gjf", delivery["_id"])
+        assert (refused.value.status, refused.value.details.type.rpartition("/")[2]) == (409, "feed-keeps-itself")
+
     async def test_the_end_of_an_opening_that_was_given_up_can_be_sent(self) -> None:
         case = Recovering()
         case.deliver()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from services.notifications.subscriptions.subscription_options import Wishes
 from shared.events.refusal import Refusal, Refused
 from shared.kit.base.sealing import Sealer
 from shared.kit.web.problems import Problem
+from shared.reference import load_pack
 
 pytestmark = pytest.mark.unit
 
@@ -94,6 +97,24 @@ async def test_what_nothing_could_ever_call_is_refused_although_its_host_reads_l
         await made.subscribe("gjf", "webhook", Wishes("https://public.example.org[2606:4700::1111]/hook"))
     assert refused.value.details.rule == "url-form"
     assert (names.most, store.tasks) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://예시.kr/hook", "xn--"),
+        ("https://public.example.org/훅", "xn--"),
+        ("https://public.example.org:8080/hook", "443, 8443"),
+        ("http://public.example.org/hook", "https"),
+    ],
+)
+async def test_one_that_cannot_be_called_is_told_what_would_be_right(url: str, told: str) -> None:
+    made, _ = subscriptions(Names(**NAMES))
+    with pytest.raises(Problem) as refused:
+        await made.subscribe("gjf", "webhook", Wishes(url))
+    app = SimpleNamespace(state=SimpleNamespace(sayings=load_pack("kr-gyeonggi").problem))
+    remedy = json.loads(bytes(refused.value.response(app).body))["remedy"]
+    assert all(told in sentence for sentence in remedy.values())
 
 
 async def test_a_webhook_without_a_url_is_told_that_it_is_missing_and_not_what_is_wrong_with_it() -> None:

@@ -93,6 +93,12 @@ class TestSecrets:
         desk.world.now += timedelta(days=3)
         assert desk.live(id) == [third]
 
+    async def test_on_a_channel_without_one_it_is_told_that_nothing_is_signed(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), "secrets": []})
+        assert await refused(desk.made.replace_secret("gjf", id, None)) == (409, "nothing-is-signed")
+
     async def test_when_too_many_sign_already_a_further_one_is_refused_and_none_is_ended(self) -> None:
         desk = Desk()
         id = await desk.webhook()

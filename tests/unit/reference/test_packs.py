@@ -25,7 +25,7 @@ PROBLEMS = {
     "endpoint-check-failed", "endpoint-not-there", "asked-too-often", "changed-meanwhile", "nothing-to-pause",
     "nothing-to-test", "not-for-this-channel", "headers-refused", "tls-refused", "secret-refused",
     "feed-keeps-itself", "recovery-running", "not-to-be-sent", "filter-refused", "not-what-was-read",
-    "needs-order",
+    "needs-order", "url-form", "url-port", "no-etag", "nothing-is-signed", "subscription-disabled",
 }  # fmt: skip
 
 PACKS = Path("shared/reference/packs")
@@ -235,7 +235,7 @@ class TestSentences:
     def test_every_problem_of_a_request_can_be_told_in_every_language(self, pack: Pack) -> None:
         names = {*get_args(Limiter), *get_args(AtOnce), *PROBLEMS}
         for name in names:
-            said = pack.problem((name,), {"bytes": 5, "fields": "kind"})["remedy"]
+            said = pack.problem((name,), {"bytes": 5, "fields": "kind", "ports": "443"})["remedy"]
             assert tuple(said) == pack.languages, name
         told = {
             key.removeprefix("problem.").replace("_", "-") for key in pack.sentences.names if key.startswith("problem.")
