@@ -54,10 +54,12 @@ class Again(BaseModel):
 
 
 class Replayed(BaseModel):
-    """How many worked now, and how many are still set apart, with the reason of now."""
+    """How many worked now, and how many are still set apart, with the reason of now; of the ``ids`` that were named
+    ``unknown`` are not set apart, or not any more."""
 
     worked: int
     still_apart: int
+    unknown: int
 
 
 async def _administrator(caller: Authenticated) -> Caller:
@@ -98,11 +100,13 @@ def operator_routes(
     async def replay(caller: Operator, again: Again) -> Replayed:
         """Each on its own: what fails again stays set apart. Idempotent: what worked is not apart any more."""
         await write_audit(database(), caller, "quarantine-replay")
-        wanted = None if again.ids is None else [id for id in again.ids if _ID.fullmatch(id)]
+        named = [] if again.ids is None else list(dict.fromkeys(again.ids))
+        wanted = None if again.ids is None else [id for id in named if _ID.fullmatch(id)]
         worked = still = 0
         for stream in streams:
             done, left = await stream.replay(wanted)
             worked, still = worked + done, still + left
-        return Replayed(worked=worked, still_apart=still)
+        unknown = 0 if wanted is None else max(0, len(named) - worked - still)
+        return Replayed(worked=worked, still_apart=still, unknown=unknown)
 
     return routes

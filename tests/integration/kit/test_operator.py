@@ -72,8 +72,11 @@ async def test_a_bad_record_is_listed_without_its_content_and_stays_apart_when_i
     assert (apart["topic"], apart["attempts"]) == ("agencies", 1)
 
     again = await client.post("/quarantine/replay", headers=operator, json={"ids": [apart["id"]]})
-    assert again.json() == {"worked": 0, "still_apart": 1}
+    assert again.json() == {"worked": 0, "still_apart": 1, "unknown": 0}
     assert (await client.get("/quarantine", headers=operator)).json()[0]["attempts"] == 2
+    named = {"ids": [apart["id"], apart["id"], "0" * 32, "misspelt"]}
+    again = await client.post("/quarantine/replay", headers=operator, json=named)
+    assert again.json() == {"worked": 0, "still_apart": 1, "unknown": 2}, "whoever misspells an id is told"
 
 
 async def test_the_docs_page_names_the_routes_and_loads_nothing_from_elsewhere(
