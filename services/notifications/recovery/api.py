@@ -54,14 +54,22 @@ def make_recovery_router(endpoints: RecoveryEndpoints, clock: Clock) -> APIRoute
         caller: Calling,
         state: Literal[DeliveryState, "undelivered"] | None = None,
         subscription: Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$")] = None,
+        notice: Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$")] = None,
         after: Annotated[str, Query(pattern=r"^[0-9a-f]{0,32}$")] = "",
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> DeliveryPage:
         """What was, is and will be delivered to the caller, in order of id. ``undelivered``: all but what has arrived
-        or need not be sent."""
+        or need not be sent. ``notice``: of this one alone, by whatever subscription."""
         agency = _may_read(caller)
         states = STATES if state is None else UNDELIVERED if state == "undelivered" else {state}
-        found, further = await endpoints.repository.page_of(agency, subscription, states, after, limit)
+        if notice is None:
+            found, further = await endpoints.repository.page_of(agency, subscription, states, after, limit)
+        else:
+            told = await endpoints.repository.by_notices(agency, [notice])  # one for each subscription
+            wanted = [each for each in told if each["listed"] and each["state"] in states and each["_id"] > after]
+            found = [each for each in wanted if subscription in (None, each["subscription"])]
+            further = found[limit - 1]["_id"] if len(found) > limit else None
+            found = found[:limit]
         shown = await without_forbidden(endpoints.repository, found)
         own = {each["_id"]: each for each in await endpoints.repository.subscriptions_of(agency)}
         now = clock.calendar()

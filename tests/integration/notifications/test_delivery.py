@@ -65,6 +65,18 @@ class TestRetries:
                 assert len({request.headers["webhook-id"] for request in partner.requests}) == 1
                 partner.verify(made["secret"])
                 (delivery,) = (await gjf.get("/deliveries")).json()["deliveries"]
+                of_notice = {"notice": delivery["notice"]}
+                for also, found in (
+                    ({}, [delivery]),
+                    ({"state": "delivered"}, [delivery]),
+                    ({"subscription": delivery["subscription"]}, [delivery]),
+                    ({"state": "failed"}, []),
+                    ({"subscription": "0" * 32}, []),
+                    ({"after": delivery["delivery"]}, []),
+                    ({"notice": "0" * 32}, []),
+                ):
+                    shown = (await gjf.get("/deliveries", params=of_notice | also)).json()
+                    assert shown == {"deliveries": found, "next": None}, also
                 assert (delivery["state"], delivery["attempts"]) == ("delivered", 5)
                 log = (await gjf.get(f"/deliveries/{delivery['delivery']}")).json()["log"]
                 assert [a["reason"] for a in log] == ["refused-500", "refused-404", "connection-lost", "redirect", None]
