@@ -36,7 +36,7 @@ from verification.benchmarks.command import InvalidTrial, measured, size_from
 from verification.benchmarks.delivery.trial import NOT_YET_SECONDS, Trial, longest_pause, per_second, percentiles_ms
 from verification.benchmarks.delivery.world import Told, in_turn
 from verification.benchmarks.process import cpu_seconds
-from verification.benchmarks.warm_broker import warm
+from verification.benchmarks.warm_broker import WARM_SECONDS, warm
 
 PACED, SLOW, OTHERS = 200.0, 50.0, 50.0  # events a second: latency, little traffic, those beside a hang or a flood
 STATEMENTS = ("aggregate", "bulkWrite", "delete", "distinct", "find", "findAndModify", "getMore", "insert", "update")
@@ -47,7 +47,7 @@ LATE_SECONDS = 1.0  # a phase's first events are not counted: connections are op
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much of each. ``seconds`` of each paced phase; ``hang_seconds`` of the one in which ``hanging`` of the
-    endpoints hang."""
+    endpoints hang; ``warm_seconds`` of what goes through the broker before."""
 
     rounds: int = 3
     events: int = 5_000
@@ -56,6 +56,7 @@ class Size:
     hanging: int = 5
     hang_seconds: float = 30.0
     flood: int = 10_000
+    warm_seconds: float = WARM_SECONDS
 
 
 class Phases:
@@ -84,7 +85,7 @@ class Phases:
         await trial.service.start(wait=False)
         if replicas == 2:
             await trial.second.start(wait=False)
-        await trial.until(lambda: self._more_than(before), "first delivery", every=0.01)
+        await trial.until(lambda: self._more_than(before), "first delivery", every=0.03)
         first, began, cpu, commands, examined = (
             len(trial.seen) - before,
             time.monotonic(),
@@ -247,7 +248,7 @@ async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, Any]
     """All phases. Raises InvalidTrial when there is nothing to compare."""
     async with Trial(stack, folder, size.endpoints) as trial:
         await trial.subscribe()
-        show("warming up", {"records through the broker": await warm(stack.kafka)})
+        show("warming up", {"records through the broker": await warm(stack.kafka, size.warm_seconds)})
         phases = Phases(trial, stack, size)
         at_50, at_200 = await phases.paced(SLOW), await phases.paced(PACED)
         hanging, throughput = await phases.hanging()

@@ -24,14 +24,13 @@ from verification.benchmarks.command import measured, size_from
 from verification.benchmarks.delivery.trial import Trial
 from verification.benchmarks.delivery.world import Told
 
-HUNG_SECONDS = 10.0  # less than an attempt has
-
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many are told."""
+    """How many are told; for how long none of them answers: for less than an attempt has."""
 
     endpoints: int = 10_000
+    hang_seconds: float = 10.0
 
 
 async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, Any]:
@@ -48,7 +47,7 @@ async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, Any]
         await trial.hang(size.endpoints)
         await trial.say(map(hanging.match, range(size.endpoints)))
         hung = 0
-        for _ in range(int(HUNG_SECONDS)):
+        for _ in range(int(size.hang_seconds)):
             await asyncio.sleep(1)
             await trial.look()
             hung = max(hung, trial.hung)

@@ -34,7 +34,6 @@ from verification.benchmarks.workload import PARTITIONS, hex_id
 
 PATIENCE_SECONDS = 30.0
 STALLED_SECONDS = 60.0
-RESYNC_SECONDS = 60.0 + 2 * START_SECONDS  # the second pass begins a minute behind the first
 POLL_SECONDS = 0.1
 NOT_YET_SECONDS = 86_400
 COPIED = 1_000  # documents
@@ -117,7 +116,7 @@ class Trial:
             wanted = {"channel": "webhook", "url": f"{self.url}/{n}", "secret": secret, **options}
             await self.until(lambda w=wanted, t=token: self._subscribed(w, t), "subscriptions")
         # both passes over everybody: the second would fall into one of the phases, and is no delivery
-        await self.until(self._no_resync, "both passes over everybody", within=RESYNC_SECONDS)
+        await self.until(self._no_resync, "both passes over everybody", within=2 * START_SECONDS)
 
     async def people(self, told: Told) -> None:
         """These people are known to the service."""
@@ -272,6 +271,9 @@ class Trial:
         return bool(await self.database[collection].count_documents({}) >= count)
 
     async def _no_resync(self) -> bool:
+        # the second pass is a minute behind the first for what is being handled meanwhile, and here nothing is yet
+        now = [{"$set": {"not_before": "$$NOW"}}]
+        await self.database.resyncs.update_many({"second_pass": True}, now)
         return await self.database.resyncs.count_documents({}) == 0
 
     async def _subscribed(self, wanted: Document, token: str) -> bool:
