@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
 COMPILE = $(BIN)/python -c "from services.matching.domain.columns.kernel import compile_kernels as compiled; compiled()" # kept beside the source
 
-.PHONY: help run demo test setup setup-run doctor lint types walls schemas schemas-check samples-page samples-page-check tests format lock clean check-tools
+.PHONY: help run demo test setup setup-run installed doctor lint types walls schemas schemas-check samples-page samples-page-check tests format lock clean check-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,19 +36,26 @@ test: checks tests ## lint, types, import walls, schemas, the page of sample peo
 
 # --- the environment ------------------------------------------------------------------------------------------------
 
-setup: $(VENV)/dev.installed ## .venv with everything for development
+setup: installed ## .venv with everything for development
+	@$(MAKE) --silent $(VENV)/kernels.compiled
 
 setup-run: $(VENV)/run.installed ## .venv with only what run and demo need
+	@$(MAKE) --silent $(VENV)/kernels.compiled
+
+installed: $(VENV)/dev.installed
 
 $(VENV)/dev.installed: requirements/dev.txt | $(BIN)/python
 	@echo "setting up $(VENV) for development"
 	@$(INSTALL) -r $<
-	@$(COMPILE)
 	@touch $@ $(VENV)/run.installed
 
 $(VENV)/run.installed: requirements/run.txt | $(BIN)/python
 	@echo "setting up $(VENV)"
 	@$(INSTALL) -r $<
+	@touch $@
+
+# half a minute of one processor: beside the checks
+$(VENV)/kernels.compiled: $(VENV)/run.installed
 	@$(COMPILE)
 	@touch $@
 
@@ -78,7 +85,7 @@ client: setup ## dist/ieum-*.whl: the command line and Python client
 
 # --- the checks -----------------------------------------------------------------------------------------------------
 
-lint: setup ## ruff: rules and format
+lint: installed ## ruff: rules and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
@@ -89,18 +96,18 @@ format: setup ## ruff: mend what can be mended
 .PHONY: checks types-of-code types-of-tests
 
 # none of them is timed; the longest first
-checks: setup ## lint, types, import walls, schemas, the page of sample people, two at a time
-	@$(MAKE) --jobs=2 --output-sync=target types-of-code types-of-tests lint walls schemas-check samples-page-check
+checks: installed ## lint, types, import walls, schemas, the page of sample people, two at a time
+	@$(MAKE) --jobs=2 --output-sync=target types-of-tests types-of-code setup schemas-check walls lint samples-page-check
 
 types: types-of-code types-of-tests ## mypy --strict; of the tests, calls that are out of date
 
-types-of-code: setup
+types-of-code: installed
 	@$(BIN)/mypy
 
-types-of-tests: setup
+types-of-tests: installed
 	@$(BIN)/mypy --config-file deploy/ci/mypy_tests.ini
 
-walls: setup ## import-linter: who may import whom
+walls: installed ## import-linter: who may import whom
 	@$(BIN)/lint-imports
 
 schemas: setup ## write shared/events/schemas, docs/openapi and deploy/rights from the code
@@ -109,7 +116,7 @@ schemas: setup ## write shared/events/schemas, docs/openapi and deploy/rights fr
 	@for s in intake matching notifications; do $(BIN)/python -m services.$$s openapi > docs/openapi/$$s.json || exit 1; done
 	@for s in intake matching notifications; do $(BIN)/python -m services.$$s rights > deploy/rights/$$s.json || exit 1; done
 
-schemas-check: setup ## the committed schemas are those of the models
+schemas-check: installed ## the committed schemas are those of the models
 	@sh deploy/ci/schemas_check.sh $(BIN)/python
 
 samples-page: setup ## write docs/matching-samples.md from the code
@@ -171,7 +178,7 @@ matching-events: setup ## the matching index against the oracle through random c
 alerts-test: ## the alerts' unit tests (needs promtool)
 	@command -v promtool >/dev/null || { printf "promtool is missing\n  -> sudo apt-get install prometheus\n" >&2; exit 1; }
 	@promtool check rules deploy/prometheus/alerts.yml
-	@promtool test rules deploy/prometheus/alerts_test.yml
+	@promtool test rules deploy/prometheus/alerts_test.yml deploy/prometheus/alerts_days_test.yml
 
 dashboard: ## deploy/grafana/dashboards/ieum.json anew from its panels
 	@$(PYTHON) -m deploy.grafana.dashboard

@@ -12,7 +12,14 @@ from tests.support.missed import missed
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("check", [("check", "rules", "alerts.yml"), ("test", "rules", "alerts_test.yml")])
+@pytest.mark.parametrize(
+    "check",
+    [
+        ("check", "rules", "alerts.yml"),
+        ("test", "rules", "alerts_test.yml"),
+        ("test", "rules", "alerts_days_test.yml"),
+    ],
+)
 def test_promtool_agrees(check: tuple[str, str, str]) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:  # no package index has it, so not even CI may count on it

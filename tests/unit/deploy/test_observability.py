@@ -16,7 +16,7 @@ from shared.kit.base import metrics
 pytestmark = pytest.mark.unit
 
 ALERTS = Path("deploy/prometheus/alerts.yml").read_text()
-ALERT_TESTS = Path("deploy/prometheus/alerts_test.yml").read_text()
+ALERT_TESTS = "".join(Path(f"deploy/prometheus/{name}_test.yml").read_text() for name in ("alerts", "alerts_days"))
 EXPRESSIONS = {
     f"alerts: {name}": expr
     for name, expr in re.findall(r"alert: (\w+)\n\s+expr: (.+?)\n\s+(?:for|labels):", ALERTS, re.S)
