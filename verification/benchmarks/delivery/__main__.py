@@ -73,8 +73,8 @@ class Phases:
         await self._trial.people(told)
         return told
 
-    async def throughput(self, replicas: Literal[1, 2] = 1) -> dict[str, float]:
-        """Events wait on Kafka, the service is started."""
+    async def throughput(self, replicas: Literal[1, 2] = 1, *, again: bool = True) -> dict[str, float]:
+        """Events wait on Kafka, the service is started. ``again``: once more at the end, for the phase that follows."""
         trial, size = self._trial, self._size
         if replicas == 2:  # the group has shared the partitions out before: each comes back to its own
             await trial.second.start()
@@ -100,7 +100,8 @@ class Phases:
         show("commands of the database for 1,000", {n: c / counted * 1_000 for n, c in done.most_common(12)})
         show(f"{replicas} of the service", {"longest pause between two arrivals, s": longest_pause(told, trial.seen)})
         await asyncio.gather(trial.service.end(), trial.second.end())
-        await trial.service.start()
+        if again:
+            await trial.service.start()
         return {
             "per_s": counted / seconds,
             "cpu": 1_000 * spent.total() / counted,

@@ -52,16 +52,14 @@ async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, Any]
     ):
         both = {name: bench.Phases(trial, stack, phases) for name, trial in (("little", little), ("much", much))}
         await asyncio.gather(little.subscribe(), much.subscribe())  # what is to be told of before is walked twice
-        for name, trial in (("little", little), ("much", much)):
-            await both[name].throughput()  # also what is copied below
-            await trial.service.end()
+        for phases_of in both.values():
+            await phases_of.throughput(again=False)  # also what is copied below
         await much.crowd(size.subscriptions)
         await much.age(size.old)
         for number in range(size.rounds):
             for name, trial in (("little", little), ("much", much))[:: 1 if number % 2 == 0 else -1]:
                 await trial.service.start()
-                found[name].append(await both[name].throughput())
-                await trial.service.end()
+                found[name].append(await both[name].throughput(again=False))
         lost, twice = little.lost + much.lost, little.twice + much.twice
     cpu = ratio((a["cpu"], b["cpu"]) for a, b in zip(found["much"], found["little"], strict=True))
     return {
