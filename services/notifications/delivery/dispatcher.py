@@ -45,6 +45,7 @@ from shared.kit.store.unit_of_work import UnitOfWork
 POLL_SECONDS = 1.0
 POLLS_PER_ORPHAN_CHECK = 5  # every so many polls: what was held by dispatchers that are gone
 FLUSH_SECONDS = 1.0
+MOST_REMEMBERED = 1_000  # endpoints that had trouble; one that is forgotten begins with all of its slots again
 _log = logger("dispatcher")
 
 
@@ -246,9 +247,10 @@ class Dispatcher:
 
     def _ended(self, subscription: str, task: asyncio.Task[None]) -> None:
         self._running.pop(subscription, None)
-        worker = self._workers.get(subscription)
-        if worker is not None and worker.forgettable:
-            del self._workers[subscription]  # one that had trouble is remembered with its lower limit
+        worker = self._workers.pop(subscription, None)
+        if worker is not None and not worker.forgettable:
+            self._workers[subscription] = worker  # one that had trouble is remembered with its lower limit
+            self._forget_some()
         wait = 0.0
         if not task.cancelled() and (error := task.exception()) is not None:
             wait = POLL_SECONDS  # what is due is found again by the next poll
@@ -258,6 +260,14 @@ class Dispatcher:
                 _log.error("endpoint_worker_failed", exc_info=error)
         if worker is not None and worker.holds:  # it was given more while it ended
             asyncio.get_running_loop().call_later(wait, self._start_again, subscription)
+
+    def _forget_some(self) -> None:
+        """Of those that had trouble and have nothing to do whichever ended first: subscriptions come and go."""
+        if len(self._workers) - len(self._running) <= MOST_REMEMBERED:
+            return
+        idle = (each for each, worker in self._workers.items() if each not in self._running and not worker.holds)
+        if (first := next(idle, None)) is not None:
+            del self._workers[first]
 
     def _start_again(self, subscription: str) -> None:
         if self._deps is not None and subscription in self._workers:

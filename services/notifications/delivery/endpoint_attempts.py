@@ -20,6 +20,7 @@ from services.notifications.delivery.pre_send_check import BelievedEndpoint, is_
 from services.notifications.delivery_queues import queue_of
 from services.notifications.documents import ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
+from services.notifications.domain.attempt_verdict import FAILED_HERE, Verdict
 from services.notifications.domain.retry_schedule import OUTAGE
 from shared.kit.base.logs import logger
 
@@ -85,8 +86,7 @@ class EndpointAttempts:
         unrecorded[owner] += 1
         recorded: asyncio.Future[None] | None = None
         try:
-            body = deps.messages.body(delivery)
-            verdict = await channel.send(endpoint, delivery["notice"], body, now)
+            verdict = await self._sent(channel, endpoint, delivery, now)
             self._limit.adjust(verdict.endpoint_healthy)
             took = timedelta(seconds=clock() - began)
             waits = verdict.outcome != "delivered" or verdict.disable
@@ -106,6 +106,20 @@ class EndpointAttempts:
                 unrecorded[owner] -= 1
             reservation.release()
             self._limit.release(delivery["about"])
+
+    async def _sent(
+        self, channel: PushChannel, endpoint: SubscriptionDocument, delivery: ClaimedDelivery, now: datetime
+    ) -> Verdict:
+        """What came of it. A fault of ours is an answer, too: without one it would stay claimed, and all that waits for
+        it in order, for as long as this process runs, and nobody would be told."""
+        left = False
+        try:
+            body = self._deps.messages.body(delivery)
+            left = True
+            return await channel.send(endpoint, delivery["notice"], body, now)
+        except Exception as error:
+            _log.error("attempt_failed", exc_info=error)
+            return Verdict("again", FAILED_HERE, endpoint_healthy=True, possibly_sent=left)
 
     async def _recover(self, endpoint: SubscriptionDocument, now: datetime) -> None:
         """It answers well again. After an outage what waits for a retry is brought forward, so many at each good answer

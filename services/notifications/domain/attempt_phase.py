@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from services.notifications.domain.attempt_verdict import FAILED_HERE
+
 Phase = Literal["connect", "tls", "first-byte", "answer"]
 
-_BEFORE_A_CONNECTION = frozenset({"no-connection", "url", "secret", "no-topics-here", "no-topic", "not-allowed"})
+_BEFORE_A_CONNECTION = frozenset(
+    {"no-connection", "url", "secret", "no-topics-here", "no-topic", "not-allowed", FAILED_HERE}
+)
 _NO_ANSWER = frozenset({"timeout", "connection-lost", "no-answer"})  # time runs out for a connection before it stands
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 Outcome = Literal["delivered", "again", "failed"]
 NO_MAILBOX = "no-such-mailbox"  # the reason for which a subscription by mail ends, whoever says so
+FAILED_HERE = "failed-here"  # the reason where a fault of ours ended an attempt
 ANSWERED_WITH_A_PAGE = "answered-with-a-page"  # the reason for which a webhook's answer is doubtful
 
 

@@ -3,9 +3,13 @@ after an outage brings forward what waits."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.delivery.notice_content import Messages
+from services.notifications.domain.attempt_phase import phase_of
+from services.notifications.domain.attempt_verdict import FAILED_HERE, Verdict
 from services.notifications.domain.retry_schedule import OUTAGE
 from tests.unit.notifications.fake_dependencies import AGAIN, DELIVERED, MOST_UNRECORDED, SLOTS, FakeDependencies
 
@@ -43,3 +47,39 @@ async def test_a_bad_answer_brings_nothing_forward() -> None:
     deps.failures = OUTAGE
     await deps.run_until_stuck()
     assert (len(deps.chunks), deps.outages_ended) == (2, 0)
+
+
+class Faulty(FakeDependencies):
+    """A channel with a bug; what came of its attempts."""
+
+    def __init__(self) -> None:
+        super().__init__(DELIVERED)
+        self.verdicts: list[Verdict] = []
+        self.written.set()
+
+    async def send(self, endpoint: Any, notice: str, *_: Any) -> Verdict:
+        self.sent.append(notice)
+        raise ValueError("a bug")
+
+    def after_attempt(self, _: Any, verdict: Verdict, *__: Any) -> None:
+        self.verdicts.append(verdict)
+
+
+async def test_a_fault_of_ours_is_written_down_like_any_other_failure() -> None:
+    """What has no outcome stays claimed as long as this process runs, and its queue behind it."""
+    deps = Faulty()
+    assert await deps.run_until_stuck() == 100
+    assert deps.verdicts == [Verdict("again", FAILED_HERE, endpoint_healthy=True)] * 100
+    assert phase_of(FAILED_HERE) == "connect"
+
+
+async def test_of_what_could_not_even_be_written_nothing_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    deps = Faulty()
+
+    def no_body(*_: Any) -> bytes:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(Messages, "body", no_body)
+    await deps.run_until_stuck()
+    assert deps.sent == []
+    assert set(deps.verdicts) == {Verdict("again", FAILED_HERE, endpoint_healthy=True, possibly_sent=False)}
