@@ -8,10 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from services.notifications.channels.mail.digest import DigestSender, EmailDigest
 from services.notifications.documents import DUE as IS_DUE
 from services.notifications.documents import EMAIL_DIGEST, WAITING
+from services.notifications.domain.attempt_verdict import FAILED_HERE, Verdict
 from services.notifications.domain.replica_shares import ReplicaShare
 
 pytestmark = pytest.mark.unit
@@ -39,7 +41,7 @@ class World:
 
     async def looked_at_by(self, me: str, now: datetime) -> None:
         share = ReplicaShare(me, REPLICAS, PATIENCE)
-        lease = SimpleNamespace(share=share, owner_for=lambda channel: me)
+        lease = SimpleNamespace(share=share, owner_for=lambda channel: me, claim_unknown=lambda *_: None)
         clock = SimpleNamespace(calendar=lambda: now)
         deps: Any = SimpleNamespace(repository=self, lease=lease, clock=clock)
         none: Any = None
@@ -54,6 +56,45 @@ async def test_one_replica_sends_it_and_the_next_only_when_that_does_not(held: t
         for me in REPLICAS:
             await world.looked_at_by(me, DUE + held + places * PATIENCE)
         assert {len(by) for by in world.claimed.values()} == {places + 1}
+
+
+@pytest.mark.parametrize("about", ["notice", "recall"])
+async def test_what_is_wrong_with_one_keeps_back_no_other(about: str) -> None:
+    class Odd(World):
+        async def claim(self, subscription: str, *how: Any) -> list[Any]:
+            if subscription == DIGESTS[0]:
+                raise KeyError("a field that is not there")
+            return await super().claim(subscription, *how)
+
+    world = Odd(about)
+    for me in REPLICAS:
+        await world.looked_at_by(me, DUE)
+    assert [each for each, by in world.claimed.items() if not by] == [DIGESTS[0]]
+
+
+async def test_a_database_that_is_away_is_of_all_of_them() -> None:
+    class Away(World):
+        async def claim(self, subscription: str, *_: Any) -> list[Any]:
+            raise AutoReconnect
+
+    with pytest.raises(AutoReconnect):
+        await Away("recall").looked_at_by("n-1", DUE)
+
+
+async def test_a_fault_of_ours_while_a_letter_is_handed_over_is_a_letter_that_failed() -> None:
+    """What has no outcome stays claimed as long as this process runs."""
+
+    async def send(*_: Any) -> Any:
+        raise ValueError("a bug")
+
+    mailbox: Any = SimpleNamespace(target_of=lambda endpoint: "mailto:a@partner.example")
+    texts: Any = SimpleNamespace(told=lambda *_: None)
+    returns: Any = SimpleNamespace(tag=lambda *_: "")
+    deps: Any = SimpleNamespace(messages=SimpleNamespace(of=lambda delivery: {}))
+    relay: Any = SimpleNamespace(send=send)
+    sender, letter = DigestSender(deps, mailbox, relay, texts, returns), list[Any]([{}])
+    anything: Any = ({"_id": "s", "target": b""}, letter, DUE)
+    assert await sender._handed_over(*anything) == Verdict("again", FAILED_HERE, endpoint_healthy=True)
 
 
 async def test_a_recall_waits_for_nobody() -> None:

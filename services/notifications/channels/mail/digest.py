@@ -13,6 +13,8 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
+from pymongo.errors import PyMongoError
+
 from services.notifications import metrics
 from services.notifications.channel import Channel, Configuration
 from services.notifications.channels.credentials import Credentials
@@ -31,13 +33,15 @@ from services.notifications.documents import (
     DeliveryDocument,
     SubscriptionDocument,
 )
-from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.attempt_verdict import FAILED_HERE, Verdict
 from services.notifications.domain.mail_address_rules import address_of
 from shared.kit.base.backoff import wait_or_stop
+from shared.kit.base.logs import logger
 from shared.kit.store.unit_of_work import UnitOfWork
 
 LOOK_SECONDS = 5.0
 RECALLS_SECONDS = 1.0  # so long letters with notices may keep a recall waiting, and one of them to its end
+_log = logger("digest")
 
 
 class EmailDigest(Channel):
@@ -106,16 +110,21 @@ class DigestSender:
             pass
 
     async def _letters_of(self, about: About) -> AsyncIterator[None]:
-        """All that are due, one after the other."""
+        """All that are due, one after the other. What is wrong with one keeps back no other."""
         repository = self._deps.repository
         for subscription, due in sorted((await repository.waiting_since(about, self._deps.clock.calendar())).items()):
-            endpoint, now = await repository.subscription(subscription), self._deps.clock.calendar()
-            if endpoint is None or endpoint["channel"] != EMAIL_DIGEST or not is_open(endpoint, now, about):
-                continue
-            if about == "notice" and not self._is_ours(endpoint, due, now):
-                continue
-            while await self._send(endpoint, about, now) == MOST_TOLD:
-                yield
+            try:
+                endpoint, now = await repository.subscription(subscription), self._deps.clock.calendar()
+                if endpoint is None or endpoint["channel"] != EMAIL_DIGEST or not is_open(endpoint, now, about):
+                    continue
+                if about == "notice" and not self._is_ours(endpoint, due, now):
+                    continue
+                while await self._send(endpoint, about, now) == MOST_TOLD:
+                    yield
+            except PyMongoError:  # of all of them
+                raise
+            except Exception:
+                _log.exception("digest_not_sent")
             yield
 
     def _is_ours(self, endpoint: SubscriptionDocument, due: datetime, now: datetime) -> bool:
@@ -194,4 +203,8 @@ class DigestSender:
             mail = self._texts.told(to, [self._deps.messages.of(delivery) for delivery in deliveries], now)
         except Exception:  # a wrong key of ours: the partner must not pay for it with lost notices
             return Verdict("again", "secret", possibly_sent=False, ours=True)
-        return judge(await self._relay.send(to, mail, self._returns.tag(endpoint["_id"], endpoint["target"])))
+        try:
+            return judge(await self._relay.send(to, mail, self._returns.tag(endpoint["_id"], endpoint["target"])))
+        except Exception as error:  # without an answer they would stay claimed for as long as this process runs
+            _log.error("attempt_failed", exc_info=error)
+            return Verdict("again", FAILED_HERE, endpoint_healthy=True)
