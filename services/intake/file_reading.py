@@ -194,6 +194,8 @@ async def unpacked(received: Received, most: int, caller: Caller, quotas: Quotas
     """The file. Unpacked bytes are charged, a workbook's too, before anything is read. Raises Refused, the 429."""
     packed = Received("", received.headers, received.body)  # what its text is written in is told by itself
     try:
+        if received.content_type.lower().startswith("multipart/"):  # as browsers and `curl -F` send it, in an envelope
+            raise Refused(Refusal("form-not-taken", ""))
         body = await in_a_thread(packed.unpacked, most)
     except Refused:
         await quotas.charge("events", caller.key_id)

@@ -86,7 +86,8 @@ def read(item: Mapping[str, Any], *, is_composed: bool = False) -> Incoming:
     texts, warnings = _texts(item, found), _unknown(item, found)
     moment = _time(item.get("time"), found)
     sequence = _sequence(item.get("sequence"), found)
-    if item.get("testrun") not in (None, True, False, "true", "false"):
+    testrun = item.get("testrun")
+    if not isinstance(testrun, bool) and (isinstance(testrun, int) or testrun not in (None, "true", "false")):
         found.append(Refusal("wrong-form", "/testrun"))
     for name in ("dataschema", "actor", "traceparent", "subject"):
         if item.get(name) is not None and not _is_text(item[name]):
@@ -123,7 +124,7 @@ def read(item: Mapping[str, Any], *, is_composed: bool = False) -> Incoming:
         sequence=sequence,
         actor=item.get("actor"),
         traceparent=item.get("traceparent"),
-        testrun=item.get("testrun") in (True, "true"),
+        testrun=testrun in (True, "true"),
         warnings=tuple(warnings),
     )
     if unfit is not None:

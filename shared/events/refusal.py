@@ -237,6 +237,7 @@ _STATUS = {
     "too-much": 413,
     "unsupported-media-type": 415,
     "unsupported-encoding": 415,
+    "form-not-taken": 415,
     "plain-utf-8": 415,
     "too-many-at-a-time": 429,
     "failed-here": 500,

@@ -16,7 +16,7 @@ from services.intake.file_reading import Reading
 from services.intake.portions import PORTION_EVENTS
 from services.intake.request_body import Received
 from services.intake.worker.questions import OpenFile
-from shared.events.refusal import Refused
+from shared.events.refusal import Refused, status_of
 from shared.files import Converted, Converter
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.problems import Problem
@@ -179,3 +179,18 @@ async def test_files_are_read_in_threads_of_their_own(house: House, monkeypatch:
     monkeypatch.setattr(Converter, "convert", rows)
     await send(house, table(1))
     assert [name.startswith("files") for name in names] == [True]
+
+
+async def test_a_file_in_a_form_is_told_how_it_is_sent(house: House) -> None:
+    form = Received("Multipart/form-data; boundary=x", (), b"--x\r\n\r\n" + table(1) + b"\r\n--x--\r\n")
+    with pytest.raises(Refused) as caught:
+        await file_reading.unpacked(form, 1_000_000, house.callers["gjf"], Quotas(EdgeSettings()))
+    (refusal,) = caught.value.refusals
+    assert (refusal.rule, status_of(refusal.rule)) == ("form-not-taken", 415)
+    body = await file_reading.unpacked(
+        Received("application/x-www-form-urlencoded", (), table(1)),
+        1_000_000,
+        house.callers["gjf"],
+        Quotas(EdgeSettings()),
+    )
+    assert body == table(1), "as curl calls it"
