@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from shared.events import Event
+from shared.events.topics.deliveries import Delivery
 from shared.kit.store.store import Operation, Store, TooLargeTogether, Unavailable
 from shared.kit.store.unit_of_work import TooLarge, UnitOfWork
+from shared.kit.stream.quarantine import COLLECTION as QUARANTINE
+from tests.integration.kit.parts import Service, count, delivery, hex_id, publish, until
 from tests.integration.kit.stores import Memory, add
 
 pytestmark = pytest.mark.integration
@@ -127,3 +131,39 @@ class TestPerform:
         assert await store.perform([writes("a", LIMIT * 2 // 3)]) == ["a"]
         assert [type(each) for each in told] == [TooLargeTogether]
         assert await kept(store) == ["a"]
+
+
+async def test_a_record_that_is_too_large_for_a_transaction_is_set_apart_and_those_beside_it_are_done(
+    kafka: str, mongo_url: str
+) -> None:
+    """And not read again for ever, with all that comes behind it."""
+
+    def handler(event: Event[Delivery], work: UnitOfWork) -> None:
+        count(event, work)
+        if event.id == hex_id("event", 7):
+            writes("large", 2 * LIMIT).do(work)
+
+    made = Service(kafka, mongo_url, f"test_{hex_id('large')[:12]}", f"t{hex_id('large')[:8]}.", handler=handler)
+    await made.start()
+    admin = made.client.admin
+    before = await admin.command({"getParameter": 1, "transactionSizeLimitBytes": 1})
+    await admin.command({"setParameter": 1, "transactionSizeLimitBytes": LIMIT})
+    try:
+        await publish(kafka, made.settings.physical("deliveries"), [delivery(n) for n in range(20)])
+        others = {hex_id("event", n) for n in range(20) if n != 7}
+
+        async def done() -> bool:
+            times = await made.times()
+            return (
+                all(times.get(each) == 1 for each in others) and await made.database[QUARANTINE].count_documents({}) > 0
+            )
+
+        await until(done)
+        (apart,) = await made.database[QUARANTINE].find().to_list(None)
+        assert (apart["reason"], apart["field"]) == ("handler-failed", "TooLarge")
+        assert await made.database.large.count_documents({}) == 0
+    finally:
+        limit = before["transactionSizeLimitBytes"]
+        await admin.command({"setParameter": 1, "transactionSizeLimitBytes": limit})
+        await made.client.drop_database(made.database.name)
+        await made.stop()
