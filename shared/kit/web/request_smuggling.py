@@ -25,7 +25,8 @@ _BARE_CR = re.compile(rb"\r(?!\n|\Z)")
 _REQUEST = re.compile(rb"[A-Z]{1,20} /[\x21-\x7e]* HTTP/1\.([01])")
 _HEADER = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]{1,100}):[\t\x20-\x7e\x80-\xff]*")
 _ESCAPED_CONTROL = re.compile(rb"%(?:[01][0-9A-Fa-f]|7[Ff])")
-_ONCE = (b"host", b"authorization")  # of two, a proxy may believe the other one
+# of two, a proxy may believe the other one
+_ONCE = (b"host", b"authorization", b"content-type", b"content-encoding")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 
 

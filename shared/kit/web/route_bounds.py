@@ -129,7 +129,8 @@ async def _admit(request: Request, reading: Reading, bounds: Bounds, needs_key: 
             if not reading.paid:
                 reading.held.enter_context(quotas.hold("bodies-at-once", who))
             reading.paid += size
-            await quotas.charge("bytes", who, size)
+            # no more than may be read: who says more is refused for good, and not told to come again
+            await quotas.charge("bytes", who, min(size, bounds.most_bytes))
 
         await reading.pay_above(SMALL_BODY, pay)
 

@@ -63,6 +63,8 @@ def test_what_everybody_sends_is_taken(head: bytes) -> None:
         (b"GET /" + b"x" * 16_384 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "too-long-a-line"),
         (LINE + b"Host: y\r\n\r\n", "host"),
         (LINE + b"Authorization: a\r\nauthorization: b\r\n\r\n", "authorization"),
+        (LINE + b"Content-Type: text/csv\r\ncontent-type: a/b\r\n\r\n", "content-type"),
+        (LINE + b"Content-Encoding: gzip\r\nContent-Encoding: identity\r\n\r\n", "content-encoding"),
         (LINE + b"a: b\r\n" * 64 + b"\r\n", "headers"),
         (b"GET / HTTP/1.1\nHost: x\r\n\r\n", "line-ends"),
         (b"GET / HTTP/1.1\r\nHost: x\n\n", "line-ends"),

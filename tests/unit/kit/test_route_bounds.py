@@ -121,8 +121,11 @@ class TestBeforeTheBody:
         asked = await ask(app(), path, b"{" * 1000, authorization="wrong", content_length="1000")
         assert (asked.status, asked.received) == (401, 0)
 
-    async def test_a_length_beyond_the_route_is_enough(self) -> None:
-        asked = await ask(app(), "/wanted", b"x", content_length="2049", **GOOD)
+    @pytest.mark.parametrize(
+        ("path", "length"), [("/wanted", "2049"), ("/batches", "100001"), ("/batches", "999999999999999")]
+    )
+    async def test_a_length_beyond_the_route_is_enough(self, path: str, length: str) -> None:
+        asked = await ask(app(), path, b"x", content_length=length, **GOOD)
         assert (asked.status, asked.received) == (413, 0)
 
     async def test_wrong_keys_of_one_address_are_counted_and_good_ones_go_on(self) -> None:
