@@ -147,7 +147,7 @@ def _may_show(part: int | str, known: Collection[str] | None) -> bool:
 
 
 @cache
-def field_names(model: type[Model]) -> frozenset[str]:
+def field_names(model: type[BaseModel]) -> frozenset[str]:
     """The names that senders may use anywhere in this model; keys of mappings are theirs and not among them."""
     return frozenset(_own_names(model).union(*(field_names(nested) for nested in nested_models(model))))
 

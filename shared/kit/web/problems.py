@@ -25,6 +25,7 @@ from shared.events.refusal import (
     MOST_NAMED,
     Refusal,
     Refused,
+    field_names,
     fields_at,
     known_beside,
     known_in,
@@ -223,8 +224,9 @@ def install(
             phrase = HTTPStatus(415).phrase
             return Problem(415, "unsupported-media-type", phrase, name="json-wanted").response(app)
         body, items = _body_of(request), without_echoes(error.errors())[:MOST]
+        known = _names_of(request)
         found = [
-            _finding(item, body if number < MOST_NAMED else None, _example_of(item["loc"], request, body))
+            _finding(item, body if number < MOST_NAMED else None, known, _example_of(item["loc"], request, body))
             for number, item in enumerate(items)
         ]
         return refused(found, remedies, sayings).response()
@@ -254,16 +256,19 @@ def install(
         app.add_exception_handler(kind, answered)
 
 
-def _finding(item: Mapping[str, Any], body: type[BaseModel] | None, example: str | None) -> Refusal:
+def _finding(
+    item: Mapping[str, Any], body: type[BaseModel] | None, known: frozenset[str], example: str | None
+) -> Refusal:
     """A finding about a request: where it is by place and declared name, and for the body by pointer. An unknown name
-    is not said; the known one that is like it is. Of a wrong form ``example`` is what its place is documented with."""
+    is not said, nor is a key that the sender chose; the known one that is like it is. Of a wrong form ``example`` is
+    what its place is documented with."""
     place, *rest = item["loc"]
     at = "" if place == "body" else f"/{place}" if place in _PLACES else ""
     if item["type"] == "json_invalid":
         rest = []
-    elif place in ("query", "header") and rest:  # a declared name: nobody is told what else is there
+    elif place in ("query", "path", "header") and rest:  # a declared name: nobody is told what else is there
         at, rest = f"{at}/{rest[0]}", rest[1:]
-    found = refusal_of({**item, "loc": rest}, at)
+    found = refusal_of({**item, "loc": rest}, at, known)
     if found.rule == "wrong-form" and example is not None:
         return Refusal(found.rule, found.field, {**found.values, "example": example})
     if place != "body" or body is None:
@@ -307,6 +312,12 @@ def _parameters_of(request: Request) -> list[str]:
     """The names of a body that is put together from several parameters."""
     taken = _taken(request)
     return [each.alias for each in taken] if len(taken) > 1 else []
+
+
+def _names_of(request: Request) -> frozenset[str]:
+    """All that are declared somewhere in the body."""
+    models = (model for each in _taken(request) for model in models_in(each.field_info.annotation))
+    return frozenset(_parameters_of(request)).union(*(field_names(model) for model in models))
 
 
 def _body_of(request: Request) -> type[BaseModel] | None:

@@ -203,7 +203,7 @@ async def test_what_does_not_say_that_it_is_json_is_told_so(client: httpx.AsyncC
     answer = await client.post("/wanted/1", content=b'{"url": "a"}', headers=headers)
     assert (answer.status_code, answer.json()["type"]) == (415, f"{problems.TYPE_BASE}unsupported-media-type")
     nothing = await client.post("/wanted/1", headers=headers)
-    assert (nothing.status_code, nothing.json()["rule"]) == (422, "missing-field")
+    assert (nothing.status_code, nothing.json()["rule"]) == (422, "missing-body")
 
 
 async def test_every_method_that_an_address_takes_is_named(client: httpx.AsyncClient) -> None:

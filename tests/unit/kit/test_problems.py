@@ -38,6 +38,8 @@ class Wanted(BaseModel):
     reference: Slug
     count: int = 1
     places: list[Place] = []
+    line2: int = 1
+    words: dict[str, dict[str, int]] = {}
 
 
 class _NoKeys:
@@ -125,6 +127,10 @@ class TestRequestsThatDoNotFit:
             ({"reference": "a", NAME: 1}, "", "unknown-field"),
             ({}, "/reference", "missing-field"),
             ([NAME], "", "object-type"),
+            ({"reference": "a", "line2": NAME}, "/line2", "int-type"),
+            ({"reference": "a", "words": {NAME: {NAME: NAME}}}, "/words", "int-type"),
+            ({"reference": "a", "words": {NAME: [1]}}, "/words", "object-type"),
+            ({"reference": "a", "places": [{}]}, "/places/0/number", "missing-field"),
         ],
     )
     async def test_name_field_and_rule_and_echo_nothing(
@@ -144,13 +150,13 @@ class TestRequestsThatDoNotFit:
         app = _app(remedies=lambda rule, field, values: {"en": f"{values.get('nearest')} of {values.get('known')}"})
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             found = of(await client.post("/wanted", json={"reference": "a", sent: 1}), 422)
-        assert found["remedy"]["en"] == f"{meant} of count, places, reference"
+        assert found["remedy"]["en"] == f"{meant} of count, line2, places, reference, words"
 
     @pytest.mark.parametrize(
         ("path", "body", "rule", "values"),
         [
-            ("/wanted", [NAME], "object-type", "known: count, places, reference"),
-            ("/wanted", None, "missing-body", "known: count, places, reference"),
+            ("/wanted", [NAME], "object-type", "known: count, line2, places, reference, words"),
+            ("/wanted", None, "missing-body", "known: count, line2, places, reference, words"),
             ("/wanted", {"reference": "a", "places": {}}, "list-type", ""),
             ("/wanted", {"reference": "a", "places": [NAME]}, "object-type", "known: number"),
             ("/wanted", {"reference": "a", "places": [{"number": NAME}]}, "wrong-form", "example: 12-3"),
