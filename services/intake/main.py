@@ -77,7 +77,7 @@ def build(settings: IntakeSettings) -> FastAPI:
     async def put_together() -> None:
         warn_of_an_old_wage_table(pack, dependencies.day(runtime.clock.calendar()))
         repository = Repository(runtime.database)
-        await repository.prepare(dependencies.references)
+        await repository.prepare()
         given = settings.first_admin.get_secret_value() if settings.first_admin else None
         await first_administrator(given, runtime.store, repository, dependencies)
         endpoints.admission = Admission(

@@ -24,7 +24,6 @@ from services.intake.documents import (
     StepsSummary,
     StoredPerson,
 )
-from services.intake.identity import References
 from services.intake.opportunity_documents import (
     EMPLOYERS,
     QUESTIONS,
@@ -64,21 +63,11 @@ class Repository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def prepare(self, references: References) -> None:
-        """Make the database refuse identity in clear, and what was stored by a version of before what this one finds
-        it by. Safe to repeat."""
+    async def prepare(self) -> None:
+        """Make the database refuse identity in clear. Safe to repeat."""
         if IDENTITIES.name not in await self._database.list_collection_names(filter={"name": IDENTITIES.name}):
             await self._database.create_collection(IDENTITIES.name, check_exists=False)
         await self._database.command("collMod", IDENTITIES.name, validator=_SEALED, validationLevel="strict")
-        await self._name_recipients(references)
-
-    async def _name_recipients(self, references: References) -> None:
-        """Agencies that were stored before they were found by a keyed hash get theirs: else nobody could be named as a
-        recipient."""
-        found = self._database[AGENCIES].find({"recipient": {"$exists": False}}, {"_id": 1})
-        async for each in found:
-            named = {"$set": {"recipient": references.recipient(each["_id"])}}
-            await self._database[AGENCIES].update_one({"_id": each["_id"], "recipient": {"$exists": False}}, named)
 
     async def has_administrator(self) -> bool:
         """Whether any agency with a key may register agencies."""

@@ -6,14 +6,12 @@ or first. Of equal numbers the one that forbids holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 MOST_NAMES = 50  # consents taken back that are remembered one by one, for a person who is not here yet
 MOST_NAMES_OF_A_PERSON = 200  # and of one who is: as many as may stand
 
-N = TypeVar("N", int, int | None)
 Numbers = Mapping[str, int | None]  # by a consent's name: "purpose/recipient", or "purpose/" for everybody
 
 
@@ -51,15 +49,6 @@ def widened(numbers: Mapping[str, int]) -> dict[str, int]:
     return wide
 
 
-def renamed(numbers: Mapping[str, N], rename: Callable[[str], str], of_two: Callable[[N, N], N]) -> dict[str, N]:
-    """By other names; ``of_two`` that come to one name one is made."""
-    found: dict[str, N] = {}
-    for name, number in numbers.items():
-        now = rename(name)
-        found[now] = of_two(found[now], number) if now in found else number
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class Tombstone:
     """What was ended or taken back of a thing before the thing came.
@@ -88,10 +77,6 @@ class Tombstone:
                 wide[everybody] = _both(wide[everybody], number) if everybody in wide else number
             taken = wide
         return replace(self, taken=taken)
-
-    def renamed(self, rename: Callable[[str], str]) -> Tombstone:
-        """With the consents taken back by other names."""
-        return replace(self, taken=renamed(self.taken, rename, _both))
 
     def took(self, name: str, sequence: int | None) -> bool:
         """Whether a consent inside an arrival was taken back before the arrival came."""

@@ -15,7 +15,6 @@ from services.intake.domain.sequence_ordering import (
     for_everybody,
     is_older,
     latest,
-    renamed,
     widened,
 )
 from services.intake.event_handlers.effect import DoorEvent
@@ -129,12 +128,6 @@ def answered_name(consent: ConsentAtDoor) -> str:
 def kept_name(consent: Consent | ConsentAtDoor | ConsentKey, references: References) -> str:
     """Its name in a person's record and in a tombstone."""
     return references.consent(consent.purpose, consent.recipient)
-
-
-def as_named_now(held: StoredPerson, references: References) -> StoredPerson:
-    """The record with the names of before as they are now: what was taken back then is taken back."""
-    senders = renamed(held.consent_senders, references.as_named_now, latest)
-    return replace(held, consent_senders=senders, taken=renamed(held.taken, references.as_named_now, max))
 
 
 def _said(held: StoredPerson, names: Sequence[str], number: int | None) -> StoredPerson:

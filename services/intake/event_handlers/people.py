@@ -92,14 +92,13 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
         if not understood:
             findings.end()
         data = data.model_copy(update={"consents": tuple(understood)})
-    known = tombstones.as_named_now(_known(event, work), dependencies.references)
+    known = _known(event, work)
     if known.thing is None:
         effect = _of_unknown(event, data, known, work, dependencies)
     else:
         document = work.get(PEOPLE, known.thing)
         assert document is not None, "a reference without its person"
-        held = consents.as_named_now(StoredPerson.kept_in(document), dependencies.references)
-        effect = _of_known(event, data, held, work, dependencies)
+        effect = _of_known(event, data, StoredPerson.kept_in(document), work, dependencies)
         effect.person = known.thing
     effect.refusals = (*findings.refusals, *effect.refusals)
     return effect

@@ -4,14 +4,12 @@ ask for."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.intake.agency_limits import counted, midnight
 from services.intake.documents import REFERENCES, TALLIES, Reference
 from services.intake.domain.sequence_ordering import Tombstone
 from services.intake.event_handlers.effect import DoorEvent, Effect
-from services.intake.identity import References
 from shared.events.refusal import Refusal, Refused
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
@@ -19,11 +17,6 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 TOMBSTONE_DAYS = 1_100
 MOST_A_MONTH = 2_000  # begun by one agency
 _MONTH = timedelta(days=62)  # so long a month's tally is kept
-
-
-def as_named_now(known: Reference, references: References) -> Reference:
-    """The reference with the names of before as they are now: what was taken back then is taken back."""
-    return replace(known, tombstone=known.tombstone.renamed(references.as_named_now))
 
 
 def tally_of(event: DoorEvent, work: UnitOfWork) -> Need:

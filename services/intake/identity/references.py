@@ -10,7 +10,6 @@ from typing import Literal
 from shared.kit.base.ids import Ids
 
 Family = Literal["person", "job", "programme"]
-_HASHED = 64  # characters of a keyed hash
 
 
 class References:
@@ -31,12 +30,6 @@ class References:
     def consent(self, purpose: str, recipient: str | None) -> str:
         """The name of a consent, "purpose/" and 64 hex digits, or "purpose/" for everybody."""
         return f"{purpose}/{'' if recipient is None else self.recipient(recipient)}"
-
-    def as_named_now(self, name: str) -> str:
-        """The same of a name that was kept before recipients were: "purpose/" and what was written there, which is no
-        longer than an agency's id may be."""
-        purpose, _, recipient = name.partition("/")
-        return name if len(recipient) in (0, _HASHED) else self.consent(purpose, recipient)
 
     def event(self, source: str, event_id: str) -> str:
         """The `_id` in the inbox of an event from outside: `(source, id)` identifies it for ever."""

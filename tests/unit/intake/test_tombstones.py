@@ -198,33 +198,6 @@ class TestAfterTheEnd:
         assert (await house.send("consent-given", given, sequence=5)).status == "accepted"
 
 
-class TestWhatWasKeptBeforeRecipientsWereHashed:
-    """Names of consents were "purpose/recipient" as it was written."""
-
-    async def test_of_a_person_who_is_here_forbids_as_it_did(self, house: House) -> None:
-        await house.send(*ARRIVES, sequence=1)
-        await house.send(*WITHDRAWN, sequence=5)
-        (row,) = house.store.all(PEOPLE)
-        before = {"taken": {"notice/gjf": 5}, "consent_senders": {"notice/gjf": 5, "matching/": 1}}
-        house.store.put(PEOPLE, {**row, **before})
-        given = {"reference": REFERENCE, "consents": [{"purpose": "notice", "recipient": "gjf", "until": today(9)}]}
-        await house.send("consent-given", given, sequence=4)
-        (row,) = house.store.all(PEOPLE)
-        assert "gjf" not in {consent.get("recipient") for consent in row["state"]["consents"]}
-        assert (await house.send("consent-given", given, sequence=6)).status == "accepted"
-        (row,) = house.store.all(PEOPLE)
-        assert row["consent_senders"][CONSENT] == 6
-        assert "notice/gjf" not in str(row)
-
-    async def test_of_one_who_is_not_forbids_as_it_did(self, house: House) -> None:
-        await house.send(*WITHDRAWN, sequence=5)
-        (row,) = [row for row in house.store.all(REFERENCES) if "tombstone" in row]
-        before = {"ended": False, "by": None, "taken": {"notice/gjf": 5, CONSENT: 3}}
-        house.store.put(REFERENCES, {**row, "tombstone": before})
-        assert (await house.send(*ARRIVES, sequence=4)).withheld == ["notice/gjf"]
-        assert "gjf" not in told(house)
-
-
 class TestWhatIsKept:
     async def test_is_a_keyed_hash_and_nothing_that_says_who(self, house: House) -> None:
         await house.send(*WITHDRAWN, sequence=2, actor="w-17")
