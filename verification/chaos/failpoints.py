@@ -38,6 +38,11 @@ _DELIVERIES, _REPOSITORY = (
     "services.notifications.acknowledgements:Deliveries",
     "services.notifications.queries.delivery_queries:DeliveryQueries",
 )
+_RESYNC, _RECOVERY, _SUBSCRIPTIONS = (
+    "services.notifications.fan_out.resync:ResyncJob",
+    "services.notifications.recovery.recovery_job:RecoveryJob",
+    "services.notifications.subscriptions.management:Subscriptions",
+)
 _MATCHER, _SNAPSHOTS = (
     "services.matching.active_matcher:ActiveMatcher",
     "services.matching.list_snapshots:SnapshotWriter",
@@ -90,7 +95,16 @@ AT_RETURN: tuple[Failpoint, ...] = (
     Failpoint("before publishing again", f"{_RELAY}._republish", "before", often=False),
     Failpoint("published again, not noted", f"{_RELAY}._republish", "after", often=False),
 )
-ALL = (*FAILPOINTS, *AT_BEGINNING, *AT_RETURN)
+# Passed only when subscriptions come and go (tests/chaos/notifications/faults.py).
+AT_SUBSCRIPTIONS: tuple[Failpoint, ...] = (
+    Failpoint("before a page of a resync", f"{_RESYNC}.step", "before", _NOTIFICATIONS),
+    Failpoint("after a page of a resync", f"{_RESYNC}.step", "after", _NOTIFICATIONS),
+    Failpoint("before a piece of a recovery", f"{_RECOVERY}.step", "before", _NOTIFICATIONS),
+    Failpoint("after a piece of a recovery", f"{_RECOVERY}.step", "after", _NOTIFICATIONS),
+    Failpoint("resumed, not answered", f"{_SUBSCRIPTIONS}.resume", "after", _NOTIFICATIONS, often=False),
+    Failpoint("subscribed, not answered", f"{_SUBSCRIPTIONS}.subscribe", "after", _NOTIFICATIONS, often=False),
+)
+ALL = (*FAILPOINTS, *AT_BEGINNING, *AT_RETURN, *AT_SUBSCRIPTIONS)
 
 
 def named(name: str) -> Failpoint:
