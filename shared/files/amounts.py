@@ -13,6 +13,7 @@ from typing import Any
 from shared.reference import Pack
 
 _FIGURE = re.compile(r"(?:\d{1,3}(?:,\d{3}){1,6}|\d{1,18})(?:\.\d{1,18})?")  # 2,50 may be either: nobody can tell
+_APART = re.compile(r"\d[,.]? [,.]?\d")  # 200 250 may be one or two
 _LARGEST = Decimal(10) ** 18
 _LONGEST = 100  # characters of a number with all that stands around it
 _LONGEST_UNIT = 20
@@ -37,7 +38,10 @@ class Amounts:
         """The number in this field; of money with its period or currency what these say, too. None: it is none."""
         if len(text) > _LONGEST:
             return None
-        plain = "".join(unicodedata.normalize("NFKC", text).split())
+        parts = unicodedata.normalize("NFKC", text).split()
+        if _APART.search(" ".join(parts)) or any(map(_becomes_a_figure, text)):
+            return None
+        plain = "".join(parts)
         if plain.startswith("-"):
             figure = self._sum(plain[1:])
             return None if figure is None else -figure
@@ -53,17 +57,18 @@ class Amounts:
         return figure if figure is None or not beside else Says(figure, beside)
 
     def _sum(self, plain: str) -> Decimal | None:
-        """Figures with units, each smaller than the one before: `1억2,000만원`. Only one that stands alone has none."""
-        total, least, at = Decimal(0), _LARGEST, 0
+        """Figures with units, each smaller than the one before: `1억2,000만원`. Only one that stands alone has none,
+        and a unit of one follows only what may be written with it: `만` and `원` for there is `만원`, not `개월`."""
+        total, least, at, before = Decimal(0), _LARGEST, 0, ""
         while at < len(plain):
             if (figure := _FIGURE.match(plain, at)) is None:
                 return None
             unit = _longest(self._units, plain[figure.end() :][:_LONGEST_UNIT])
             times = Decimal(self._units[unit]) if unit else Decimal(1)
-            if times >= least or (at and not unit):
+            if times >= least or (at and (not unit or (times == 1 and before + unit not in self._units))):
                 return None
             total += Decimal(figure[0].replace(",", "")) * times
-            least, at = times, figure.end() + len(unit)
+            least, at, before = times, figure.end() + len(unit), unit
             if not unit and at < len(plain):
                 return None
         return total if plain and total < _LARGEST else None
@@ -83,6 +88,11 @@ class Amounts:
     @cached_property
     def _units(self) -> Mapping[str, int]:
         return {"".join(unit.split()): times for unit, times in self._pack.words.units.items()}
+
+
+def _becomes_a_figure(sign: str) -> bool:
+    """Of a note or a list (`¹`, `①`), which is no part of the number."""
+    return not (sign.isascii() or sign.isdecimal()) and any(map(str.isdecimal, unicodedata.normalize("NFKC", sign)))
 
 
 def _longest(words: Iterable[str], text: str) -> str:

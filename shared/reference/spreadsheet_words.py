@@ -18,7 +18,8 @@ class FileWords(Data):
     amount of money, and which currency it is. `open_ended`: in place of a last day, that an advert is open until its
     places are filled. `unsaid`: of a field, the words that leave open what it is. `trunk`: what a spreadsheet
     takes from the beginning of a phone number when it reads it as a number. `endings`: of a list of codes, what people
-    leave out at the end of its names, or shorten to another of them.
+    leave out at the end of its names, or shorten to another of them. `narrower`: how names of places end that are
+    narrower than the regions of the list.
     """
 
     columns: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -31,6 +32,7 @@ class FileWords(Data):
     unsaid: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     trunk: str = ""
     endings: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    narrower: tuple[str, ...] = ()
 
     def value(self, path: str, word: str) -> str | None:
         """What a word in a cell of this field means; None when it is no word for anything."""

@@ -21,6 +21,7 @@ class TestAsAddressesHaveThem:
             ("경기 수원시", "41110"),
             ("경기도 수원시 팔달구", "41115"),
             ("경기도 수원시 팔달구 인계동 123-4", "41115"),
+            ("경기도 성남시 분당구 판교역로235", "41135"),
             ("서울특별시 강남구", "11680"),
             ("서울시 강남구 역삼동", "11680"),
             ("경기 광주시", "41610"),
@@ -36,6 +37,20 @@ class TestAsAddressesHaveThem:
         "said", ["서울특별시 수원시", "경기도 강남구", "어디 수원시", "전국", "경기도 인계동", "수원시 경기도"]
     )
     def test_what_lies_in_no_such_region_is_refused(self, said: str) -> None:
+        assert findings(converted(csv_of(JOB, (*A_JOB[:3], said, *A_JOB[4:])))) == [(2, "D", "unknown-code-name")]
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "경기도 수원시, 용인시",
+            "경기도 수원시 또는 화성시",
+            "경기도 수원시 외",
+            "경기도 화성시 제외",
+            "경기도 안산시 단원구 신길동, 화성시 반송동",
+            "경기도 안산시 단원구 신길동 및 서울특별시 강남구 역삼동",
+        ],
+    )
+    def test_several_or_all_but_one_are_not_the_first_that_is_named(self, said: str) -> None:
         assert findings(converted(csv_of(JOB, (*A_JOB[:3], said, *A_JOB[4:])))) == [(2, "D", "unknown-code-name")]
 
     @pytest.mark.parametrize(("said", "code"), [("정규직", "10"), ("계약직", "20"), ("파견직", "4")])
@@ -90,6 +105,7 @@ class TestAmounts:
             ("250만5천원", 2_505_000),
             ("2백만원", 2_000_000),
             ("1억 2,000만원", 120_000_000),
+            ("250만 5,000원", 2_505_000),
         ],
     )
     def test_in_korean_are_read(self, said: str, amount: int) -> None:
@@ -106,6 +122,14 @@ class TestAmounts:
             "1억 5000",
             "2만3만원",
             "5천2만원",
+            "200 250만원",
+            "250\n300",
+            "2,500, 000",
+            "250만 1명",
+            "300만원 12개월",
+            "1만원 8시간",
+            "①250만원",
+            "2500000¹",
             "$2500",
             "월 많이",
             "1" * 200 + "원",
