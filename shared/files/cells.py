@@ -108,10 +108,10 @@ class Cells:
         return _whole(float(text)) if _SCIENTIFIC.fullmatch(text) else text
 
     def _day(self, column: Column, cell: Cell, text: str, at: str, warnings: list[Refusal]) -> str | Says:
-        if isinstance(cell, datetime | date):
-            return f"{cell:%Y-%m-%d}"
         if column.path == "closes" and (self._pack.words.means_open_ended(text) or read_day(text, None) == OPEN_ENDED):
             return Says(None, {"until_filled": True})
+        if isinstance(cell, datetime | date):
+            return f"{cell:%Y-%m-%d}"
         born = self._today.year % 100 if column.path.endswith("birth_date") else None
         day = read_day(text, born)
         if day is None and (day := day_of_a_spreadsheet(text)) is not None:

@@ -3,6 +3,8 @@ taken."""
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 import pytest
 
 from shared.events.incoming import read
@@ -176,6 +178,11 @@ class TestOpenEnded:
     )
     def test_in_place_of_a_closing_day_says_until_filled(self, said: str) -> None:
         (row,) = converted(csv_of(JOB, (*A_JOB[:6], said)))
+        assert data_of(row) == {**{k: v for k, v in A_JOB_SAYS.items() if k != "closes"}, "until_filled": True}
+
+    @pytest.mark.parametrize("kind", [date, datetime])
+    def test_by_the_last_day_of_all_in_a_workbook_too(self, kind: type[date]) -> None:
+        (row,) = converted(xlsx_of(JOB, (*A_JOB[:6], kind(9999, 12, 31))))
         assert data_of(row) == {**{k: v for k, v in A_JOB_SAYS.items() if k != "closes"}, "until_filled": True}
 
     def test_is_refused_where_another_column_says_no(self) -> None:
