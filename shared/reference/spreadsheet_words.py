@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from unicodedata import normalize
 
 from pydantic import Field
 
@@ -48,7 +49,7 @@ class FileWords(Data):
 
     def leaves_open(self, path: str, word: str) -> bool:
         """Whether a word in a cell of this field says nothing of it. Signs count: some stand for digits."""
-        return path in self.unsaid and "".join(word.split()) in self.unsaid[path]
+        return path in self.unsaid and "".join(normalize("NFKC", word).split()) in self.unsaid[path]
 
     def completed(self, field: str, name: str) -> frozenset[str]:
         """What a name may be short for."""

@@ -62,7 +62,7 @@ class TestAsAddressesHaveThem:
 
 
 class TestPlaces:
-    @pytest.mark.parametrize("said", ["0명", "00 명", "000명", "○○명", "OO명", "00", "약간명"])
+    @pytest.mark.parametrize("said", ["0명", "00 명", "000명", "○○명", "OO명", "00", "약간명", "０명", "００"])
     def test_that_are_left_open_are_not_none(self, said: str) -> None:
         """An advert for no places takes nobody."""
         rows = converted(csv_of((*JOB, "모집인원"), (*A_JOB, said)))
