@@ -14,6 +14,7 @@ from services.notifications.channel import Channel
 from services.notifications.delivery_queues import Queues, SomebodyWaits, may_be_held, nobody, recall_of, recalls_of
 from services.notifications.documents import (
     AGENCIES,
+    DELIVERED,
     DELIVERIES,
     DROPPED,
     FAILED,
@@ -253,8 +254,8 @@ class Reconciler:
                 if delivery["subscription"] not in active and delivery["match_state"] == "ended":
                     yield from (DELIVERIES.by_id(self._delivery(delivery["notice"], each)) for each in active)
         for end in thread.get("ended", {}).values():
-            notice = self._notice(thread["recipient"], thread["alias"], end["version"])
             for each in active & {successors.get(each, each) for each in end.get("behind", ())}:
+                notice = self._notice(thread["recipient"], thread["alias"], end["version"])
                 yield DELIVERIES.by_id(self._delivery(notice, each))
 
     def _notice(self, recipient: str, alias: str, version: int) -> str:
@@ -322,7 +323,8 @@ class Reconciler:
         for subscription in message.subscriptions:
             id = self._delivery(notice, subscription)
             if again and (before := DELIVERIES.get(work, id)) is not None:
-                self.queues.requeue(work, thread, before)
+                if before["state"] not in (SENDING, DELIVERED):  # else it has been told, or is just now
+                    self.queues.requeue(work, thread, before)
                 continue
             delivery = delivery_document(id, notice, thread, message, active[subscription], cause)
             recall = None if message.summary else recall_of(thread, message.version)

@@ -3,16 +3,17 @@ what it was told before, under the ids under which the others heard them, and no
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from services.notifications.documents import DELIVERIES, RESYNCS, SUBSCRIPTIONS, THREADS
+from services.notifications.documents import DELIVERED, DELIVERIES, RESYNCS, SENDING, SUBSCRIPTIONS, THREADS
 from services.notifications.domain import notice_threads
 from services.notifications.resync_request import request_resync
 from shared.kit.store.store import Operation
 from tests.unit.notifications.subscription_desk import Desk
-from tests.unit.notifications.test_wanted import HIGH, Filtered
+from tests.unit.notifications.test_wanted import HIGH, TAKEN, Filtered
 from tests.unit.notifications.world import World, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -180,6 +181,23 @@ def test_an_end_that_it_was_still_to_be_told_it_hears_once_however_often_it_went
     case.comes_back()
     assert (case.told(case.all), case.told(case.other)) == ([("x", "high", "ended")], [])
     assert case.notices(case.all)[-1] == case.notices(case.other)[-1]
+    assert "ended" not in case.thread
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+def test_an_end_that_was_under_way_when_it_went_is_left_to_who_sends_it(arrives: bool) -> None:
+    case = Away()
+    case.comes_back()
+    case.match("x", "high", 2, stands=False)
+    (end,) = case.world.all(DELIVERIES, subscription=case.all, match_state="ended")
+    held = case.world.claim(end["_id"])
+    (endpoint,) = case.world.all(SUBSCRIPTIONS, _id=case.all)
+    case.goes()
+    if arrives:
+        case.world.perform(case.world.transitions.after_attempt(held, TAKEN, timedelta(0), 0.0, endpoint))
+    case.comes_back()
+    (found,) = case.world.all(DELIVERIES, _id=end["_id"])
+    assert (found["state"], found["claim"]) == (DELIVERED if arrives else SENDING, held["claim"])
     assert "ended" not in case.thread
 
 
