@@ -322,6 +322,8 @@ class TestCommute:
         said = next(one for one in explanations.reasons(found) if one.factor == "commute")
         assert (said.speaks, said.text["en"].startswith("On average about 24 minutes")) == ("open", True)
         seoul = {"residence": SEOUL, "counselling": {"needs": ["kr-gyeonggi-1:near-home"]}}
+        nobody_wished = explanations.reasons(assessed(seoul, {"region": SEOUL}))
+        assert not any("희망" in one.text["ko"] for one in nobody_wished if one.factor == "commute")
         assert value("commute", seoul, {"region": SEOUL}) == pytest.approx(0.2)  # 40 minutes, where 30 are usual
 
     def test_lodging_makes_no_way_shorter_unless_they_would_live_there(self) -> None:
