@@ -285,7 +285,8 @@ class DeliveryFields(OutcomeFields):
     has no ``ended``, whatever its state. ``settled``: of a recall that had not ended when a later one under the same
     alias was acknowledged: nobody is asked for it when it arrives. ``if_sent``: of a recall that is for nothing but
     these deliveries, which were under way when it was said; ``tried``: of such a recall, when an attempt that may have
-    reached its recipient was written down, or it was given out of a feed."""
+    reached its recipient was written down, or it was given out of a feed. ``taken_over``: others tell this end, since
+    its subscription went while it was under way."""
 
     notice: str
     thread: str
@@ -320,6 +321,7 @@ class DeliveryFields(OutcomeFields):
     settled: NotRequired[bool]
     if_sent: NotRequired[list[str]]
     tried: NotRequired[bool]
+    taken_over: NotRequired[bool]
 
 
 class DeliveryDocument(DeliveryFields):

@@ -278,8 +278,11 @@ class Reconciler:
             return thread
         held, ended = dict(thread.held), dict(thread.ended)
         for delivery in self.queues.open(work, document):
-            if delivery["subscription"] in active or delivery["match_state"] != "ended":
+            if delivery["subscription"] in active or delivery["match_state"] != "ended" or "taken_over" in delivery:
                 continue
+            if delivery["state"] == SENDING:  # it stays open until that has ended, and would be told anew each time
+                delivery["taken_over"] = True
+                DELIVERIES.save(work, delivery)
             if (told := match_told(delivery)) is not None:
                 ending = Held(told, delivery["version"], delivery["month"], frozenset())
                 told_by_others = any(self._tells(work, delivery["notice"], each) for each in active)
@@ -323,7 +326,10 @@ class Reconciler:
         for subscription in message.subscriptions:
             id = self._delivery(notice, subscription)
             if again and (before := DELIVERIES.get(work, id)) is not None:
-                if before["state"] not in (SENDING, DELIVERED):  # else it has been told, or is just now
+                before.pop("taken_over", None)
+                if before["state"] in (SENDING, DELIVERED):  # it has been told, or is just now
+                    DELIVERIES.save(work, before)
+                else:
                     self.queues.requeue(work, thread, before)
                 continue
             delivery = delivery_document(id, notice, thread, message, active[subscription], cause)

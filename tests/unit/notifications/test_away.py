@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.notifications.documents import DELIVERED, DELIVERIES, RESYNCS, SENDING, SUBSCRIPTIONS, THREADS
+from services.notifications.documents import DELIVERED, DELIVERIES, DROPPED, RESYNCS, SENDING, SUBSCRIPTIONS, THREADS
 from services.notifications.domain import notice_threads
+from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.resync_request import request_resync
 from shared.kit.store.store import Operation
 from tests.unit.notifications.subscription_desk import Desk
@@ -199,6 +200,34 @@ def test_an_end_that_was_under_way_when_it_went_is_left_to_who_sends_it(arrives:
     (found,) = case.world.all(DELIVERIES, _id=end["_id"])
     assert (found["state"], found["claim"]) == (DELIVERED if arrives else SENDING, held["claim"])
     assert "ended" not in case.thread
+    case.goes()
+    assert ("ended" in case.thread) is not arrives  # nobody knows yet what became of it
+
+
+@pytest.mark.parametrize("goes", ["disabled", "ended"])
+def test_an_end_that_was_under_way_when_it_went_is_told_to_who_is_there_once_whatever_happens_meanwhile(
+    goes: str,
+) -> None:
+    case = Filtered(filter=HIGH)
+    case.match("x", "low")
+    assert case.told(case.all) == [("x", "low", "proposed")]
+    case.match("x", "low", 2, stands=False)
+    (end,) = case.world.all(DELIVERIES, subscription=case.all, match_state="ended")
+    held = case.world.claim(end["_id"])
+    (endpoint,) = case.world.all(SUBSCRIPTIONS, _id=case.all)
+    if goes == "ended":
+        case.world.unsubscribe(case.all)
+        case.world.resync()
+    else:
+        case.change(case.all, state="disabled")
+    assert case.told(case.high) == [("x", "low", "ended")]
+    case.change(case.high)
+    lost = Verdict("again", "timeout")
+    case.world.perform(case.world.transitions.after_attempt(held, lost, timedelta(0), 0.0, endpoint))
+    case.change(case.high)
+    assert case.told(case.high) == []
+    (found,) = case.world.all(DELIVERIES, _id=end["_id"])
+    assert (found["state"], found["reason"]) == (DROPPED, "unsubscribed")
 
 
 def test_of_what_one_is_behind_with_that_comes_back_and_goes_again_and_again_the_last_are_kept(
