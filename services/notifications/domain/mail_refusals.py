@@ -16,7 +16,7 @@ ASKS_FOR_LOGIN = frozenset({530, 534, 535, 538})  # RFC 4954: whatever it answer
 CLOSES = 421
 READ_AT_MOST = 1_000  # of an answer's text
 # RFC 3463; of several lines each should begin with it (RFC 2034), and some servers write it in the last one alone
-_STATUS = re.compile(r"^\s*#?([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII | re.MULTILINE)
+_STATUS = re.compile(r"^\s*#?([245]\.\d{1,3}\.\d{1,3})(?!\.?\w)", re.ASCII | re.MULTILINE)
 _STATUS_AT_THE_END = re.compile(r"\(#([245]\.\d{1,3}\.\d{1,3})\)\s*$", re.ASCII | re.MULTILINE)  # as qmail writes it
 # Without the class. Our sender; login and encryption; Exchange's for who may not relay, send as this sender or log in.
 _OURS = frozenset({"1.7", "1.8", "7.3", "7.8", "7.9", "7.11", "7.12", "7.13", "7.14", "7.54", "7.57", "7.60", "7.64"})

@@ -18,6 +18,11 @@ X, Y = "x@partner.example", "y@other.example"
 
 
 class TestWhatItSays:
+    def test_an_address_of_a_network_at_the_beginning_of_a_line_is_no_status(self) -> None:
+        assert status_of("Your mail from\n5.1.1.7 is not wanted here") is None
+        assert status_of("5.1.1.7 is not wanted here\n5.7.1 listed") == "5.7.1"
+        assert status_of("5.1.1. User unknown") == "5.1.1"
+
     @pytest.mark.parametrize(
         ("code", "text"),
         [
