@@ -77,6 +77,8 @@ def _statuses(content: bytes) -> bytes:
     """The part with the statuses; empty without one."""
     head, body = _cut(content, MOST_HEAD)
     headers = _headers(head, MOST_LINES)
+    if _says_too_much(headers):
+        return b""
     for _ in range(MOST_WRAPPED):
         if _is_report(headers) or not _is_multipart(headers):
             break
@@ -99,6 +101,11 @@ def _reports(headers: Message) -> bool:
     return report is not None and collapse_rfc2231_value(report).lower() == "delivery-status"
 
 
+def _says_too_much(headers: Message) -> bool:
+    """Before anything of its parameters is looked at."""
+    return len(str(headers.get("Content-Type", ""))) > LONGEST_CONTENT_TYPE
+
+
 def _is_report(headers: Message) -> bool:
     return headers.get_content_type() == "multipart/report"
 
@@ -111,13 +118,13 @@ def _first(headers: Message, body: bytes, *wanted: Callable[[Message], bool]) ->
     """Of a multipart the first part of the first of these kinds that there is: its headers, and what stands behind
     them. Raises ValueError."""
     kind = headers.get_all("Content-Type", [])
-    if len(kind) != 1 or len(str(kind[0])) > LONGEST_CONTENT_TYPE or not (boundary := headers.get_boundary()):
+    if len(kind) != 1 or not (boundary := headers.get_boundary()):
         return None
     found: dict[int, tuple[Message, bytes]] = {}
     for part in _parts(body, boundary.encode("ascii")):
         head, said = _cut(b"\n" + part, MOST_PART_HEAD)  # it may have no headers
         inner = _headers(head.lstrip(b"\r\n"), MOST_PART_LINES)
-        if len(str(inner.get("Content-Type", ""))) > LONGEST_CONTENT_TYPE:
+        if _says_too_much(inner):
             continue
         for place, is_one in enumerate(wanted):
             if is_one(inner):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import quopri
 from collections.abc import Callable
-from email.message import EmailMessage
-from typing import ClassVar
+from email.message import EmailMessage, Message
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -227,6 +227,23 @@ AFTER_HEAD = crlf(f"\n--b\n{STATUSES}\n\nR: x\n\n{block()}\n")
 
 class TestHostile:
     """None of it is a report, none of it raises, none of it costs more than its bytes."""
+
+    @pytest.mark.parametrize("around", ["", "Content-Type: multipart/mixed; boundary=a\n\n--a\n"])
+    def test_the_parameters_of_a_long_content_type_are_not_looked_for(
+        self, around: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found, looked = Message.get_param, list[int]()
+
+        def get_param(headers: Message, *asked: Any) -> Any:
+            looked.append(len(str(headers["Content-Type"])))
+            return found(headers, *asked)
+
+        monkeypatch.setattr(Message, "get_param", get_param)
+        for length in (10, 60_000):
+            assert failures_of(crlf(f'{around}{HEAD}; x="' + ";" * length + '"\n') + AFTER_HEAD) == (
+                (Failure(TO, "5.1.1"),) if length == 10 else ()
+            )
+        assert looked and max(looked) <= bounce_report.LONGEST_CONTENT_TYPE
 
     @pytest.mark.parametrize(
         "content",
