@@ -41,9 +41,9 @@ class Amounts:
         parts = unicodedata.normalize("NFKC", text).split()
         if _APART.search(" ".join(parts)) or any(map(_becomes_a_figure, text)):
             return None
-        plain = "".join(parts)
+        plain, units = "".join(parts), self._units.get(path, {})
         if plain.startswith("-"):
-            figure = self._sum(plain[1:])
+            figure = self._sum(plain[1:], units)
             return None if figure is None else -figure
         beside: dict[str, Any] = {}
         if (periods := self._periods(f"{path.rpartition('.')[0]}.per")) and not plain[:1].isdecimal():
@@ -53,22 +53,21 @@ class Amounts:
             sign = _longest(self._pack.words.signs, plain)
             if sign:
                 beside["currency"], plain = self._pack.words.signs[sign], plain.removeprefix(sign)
-        figure = self._sum(plain)
+        figure = self._sum(plain, units)
         return figure if figure is None or not beside else Says(figure, beside)
 
-    def _sum(self, plain: str) -> Decimal | None:
-        """Figures with units, each smaller than the one before: `1억2,000만원`. Only one that stands alone has none,
-        and a unit of one follows only what may be written with it: `만` and `원` for there is `만원`, not `개월`."""
-        total, least, at, before = Decimal(0), _LARGEST, 0, ""
+    def _sum(self, plain: str, units: Mapping[str, int]) -> Decimal | None:
+        """Figures with units, each smaller than the one before: `1억2,000만원`. Only one that stands alone has none."""
+        total, least, at = Decimal(0), _LARGEST, 0
         while at < len(plain):
             if (figure := _FIGURE.match(plain, at)) is None:
                 return None
-            unit = _longest(self._units, plain[figure.end() :][:_LONGEST_UNIT])
-            times = Decimal(self._units[unit]) if unit else Decimal(1)
-            if times >= least or (at and (not unit or (times == 1 and before + unit not in self._units))):
+            unit = _longest(units, plain[figure.end() :][:_LONGEST_UNIT])
+            times = Decimal(units[unit]) if unit else Decimal(1)
+            if times >= least or (at and not unit):
                 return None
             total += Decimal(figure[0].replace(",", "")) * times
-            least, at, before = times, figure.end() + len(unit), unit
+            least, at = times, figure.end() + len(unit)
             if not unit and at < len(plain):
                 return None
         return total if plain and total < _LARGEST else None
@@ -86,8 +85,13 @@ class Amounts:
         }
 
     @cached_property
-    def _units(self) -> Mapping[str, int]:
-        return {"".join(unit.split()): times for unit, times in self._pack.words.units.items()}
+    def _units(self) -> Mapping[str, Mapping[str, int]]:
+        """By field, without the spaces that a pack's words may have."""
+        return {
+            path: {"".join(unit.split()): times for unit, times in group.units.items()}
+            for group in self._pack.words.units
+            for path in group.fields
+        }
 
 
 def _becomes_a_figure(sign: str) -> bool:

@@ -10,12 +10,19 @@ from shared.reference.models import Data
 from shared.reference.title_folding import folded
 
 
+class Units(Data):
+    """Words after a number in these fields, and by how much it is multiplied."""
+
+    fields: tuple[str, ...]
+    units: Mapping[str, int]
+
+
 class FileWords(Data):
     """`spreadsheet_words.json`.
 
     `columns`: headings of a field (`wage.minimum`, `courses.#.title`), the first is what a template shows; the field's
     own name is always taken. `values`: of a field, the words for each of its values. `yes`, `no`: the same for all that
-    is true or false. `units`: words after an amount, and by how much it is multiplied. `signs`: what stands before an
+    is true or false. `units`: words after a number, by the fields that have them. `signs`: what stands before an
     amount of money, and which currency it is. `open_ended`: in place of a last day, that an advert is open until its
     places are filled. `unsaid`: of a field, the words that leave open what it is. `trunk`: what a spreadsheet
     takes from the beginning of a phone number when it reads it as a number. `endings`: of a list of codes, what people
@@ -27,7 +34,7 @@ class FileWords(Data):
     values: Mapping[str, Mapping[str, tuple[str, ...]]] = Field(default_factory=dict)
     yes: tuple[str, ...] = ()
     no: tuple[str, ...] = ()
-    units: Mapping[str, int] = Field(default_factory=dict)
+    units: tuple[Units, ...] = ()
     signs: Mapping[str, str] = Field(default_factory=dict)
     open_ended: tuple[str, ...] = ()
     unsaid: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)

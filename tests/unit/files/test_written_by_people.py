@@ -4,12 +4,15 @@ taken."""
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 import pytest
 
 from shared.events.incoming import read
 from shared.events.refusal import Refused
 from shared.files import FileMapping
+from shared.files.columns import columns_of, table_types
+from shared.reference import available_packs, load_pack
 from tests.support.files import A_JOB, A_JOB_SAYS, JOB, PACK, converted, csv_of, data_of, findings, xlsx_of
 
 pytestmark = pytest.mark.unit
@@ -166,6 +169,47 @@ class TestAmounts:
         mapping = FileMapping(type="job-posted", fixed={"wage.minimum": "월 250만원"})
         (row,) = converted(csv_of(JOB[:4], A_JOB[:4]), None, mapping)
         assert data_of(row)["wage"] == {"per": "month", "minimum": 2_500_000, "currency": "KRW"}
+
+    @pytest.mark.parametrize(
+        ("heading", "path", "said", "number"),
+        [
+            ("기간 개월", "months", "6개월", 6),
+            ("기간 개월", "months", "1년", 12),
+            ("필요 경력개월", "rules.experience_months", "1년 6개월", 18),
+            ("주당시간", "hours_per_week", "40 시간", 40),
+            ("주당시간", "hours_per_week", "3개월", "3개월"),
+            ("모집인원", "places", "3개월", "3개월"),
+            ("모집인원", "places", "3만원", "3만원"),
+            ("최대 나이", "rules.age_max", "만원", "만원"),
+            ("최대 나이", "rules.age_max", "60세", 60),
+            ("임금 최대", "wage.maximum", "8시간", "8시간"),
+        ],
+    )
+    def test_have_the_units_of_their_field_and_no_others(
+        self, heading: str, path: str, said: str, number: int | str
+    ) -> None:
+        (row,) = converted(csv_of((*JOB, heading), (*A_JOB, said)))
+        found: Any = data_of(row)
+        for part in path.split("."):
+            found = found[part]
+        assert found == number
+
+    @pytest.mark.parametrize("pack", available_packs())
+    def test_of_a_pack_are_of_fields_that_are_numbers(self, pack: str) -> None:
+        numbers = {
+            path
+            for type in table_types()
+            for path, one in columns_of(type).items()
+            if one.kind in ("integer", "number")
+        }
+        fields = [path for group in load_pack(pack).words.units for path in group.fields]
+        assert set(fields) <= numbers
+        assert len(fields) == len(set(fields)), "one group decides"
+
+    @pytest.mark.parametrize(("said", "minutes"), [("60분", 60), ("1시간", 60), ("1시간 30분", 90), ("1개월", "1개월")])
+    def test_of_a_way_are_minutes_and_hours(self, said: str, minutes: int | str) -> None:
+        (row,) = converted(csv_of(("번호", "통근시간"), ("A-1", said)), "trainee-graduated")
+        assert data_of(row)["wants"]["commute_minutes"] == minutes
 
     def test_of_what_is_no_money_have_no_sign_and_no_period(self) -> None:
         rows = converted(csv_of((*JOB, "주당시간"), (*A_JOB, "₩40"), (*A_JOB, "40시간")))
