@@ -19,6 +19,7 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.domain.attempt_phase import Phase, phase_of
+from services.notifications.domain.attempt_verdict import FAILED_HERE
 from services.notifications.mappers import attempts_made
 from services.notifications.recovery.delivery_explanation import Because, because, next_attempt
 from services.notifications.schemas import Schema
@@ -114,7 +115,7 @@ class AttemptShown(Schema):
             outcome=document["outcome"],
             reason=document["reason"],
             phase=phase,
-            milliseconds=None if phase == "connect" else document["milliseconds"],
+            milliseconds=None if phase == "connect" or document["reason"] == FAILED_HERE else document["milliseconds"],
         )
 
 

@@ -70,7 +70,7 @@ async def test_a_fault_of_ours_is_written_down_like_any_other_failure() -> None:
     deps = Faulty()
     assert await deps.run_until_stuck() == 100
     assert deps.verdicts == [Verdict("again", FAILED_HERE, endpoint_healthy=True)] * 100
-    assert phase_of(FAILED_HERE) == "connect"
+    assert phase_of(FAILED_HERE) is None  # it may have left, or not: nobody says that no connection stood
 
 
 async def test_of_what_could_not_even_be_written_nothing_has_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,7 @@ def test_how_far_it_came(reason: str | None, phase: str | None) -> None:
 def test_how_long_is_told_only_where_a_connection_stood() -> None:
     kept: Any = {"number": 1, "at": NOW, "outcome": "again", "reason": "no-connection", "milliseconds": 7}
     assert AttemptShown.of(kept).milliseconds is None
+    assert AttemptShown.of({**kept, "reason": "failed-here"}).milliseconds is None
     assert AttemptShown.of({**kept, "reason": "refused-500"}).milliseconds == 7
 
 
