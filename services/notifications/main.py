@@ -124,7 +124,6 @@ class _Notifications:
             writes=WRITES,
             writes_under=(PARTNERS,),
             indexes=INDEXES,
-            ready_needs_kafka=False,  # what partners fetch is in the database
         )
 
     def app(self) -> FastAPI:
