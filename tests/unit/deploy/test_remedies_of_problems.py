@@ -57,7 +57,8 @@ def names_in(call: ast.Call, function: str) -> list[object]:
 
 def test_every_problem_has_a_remedy_in_every_language_of_every_pack() -> None:
     names = raised()
-    assert {"not-found", "too-much", "wrong-hash", "endpoint-not-there", "url-refused"} <= names
+    assert {"not-found", "too-much", "wrong-hash", "endpoint-not-there"} <= names
+    names.add("url-refused")  # under the name of a rule: of those that have no sentence of their own
     names -= {"feed-has-no-url", "topic-has-no-url", "only-if-we-call", "only-over-http"}  # titles of their own alone
     for pack in map(load_pack, available_packs()):
         said = {name: pack.problem((name,), _VALUES).get("remedy", {}) for name in names}
