@@ -79,7 +79,8 @@ class Life:
         self._clients: dict[str, Client] = {}
         self._people: dict[str, Set[str]] = {}  # whom each person's consents name
         self._matches: dict[tuple[str, str], dict[str, Any]] = {}
-        self._numbers = Counter[str]()  # by what is kept of it: the last that was said
+        self._numbers = Counter[str]()  # of a person or match: the last that was said
+        self._ends: dict[tuple[str, int], int] = {}  # by topic and partition: the last offset
         self._names = Counter[tuple[str, str]]()
         self._obeyed: dict[str, list[dict[str, Any]]] = {
             agency: [] for agency in AGENCIES
@@ -150,7 +151,7 @@ class Life:
 
         async def said() -> bool:
             try:
-                await self._setup.publish(*events)
+                self._ends |= await self._setup.publish(*events)
             except KafkaError:  # the broker is away: all of it again, in order
                 return False
             return True
@@ -246,13 +247,12 @@ class Life:
     # --- the end
 
     async def heard(self) -> bool:
-        """Whether the service has what was said."""
-        for kept in (self.database.people, self.database.matches):
-            async for each in kept.find({}, {"sequence": 1}):
-                if self._numbers[each["_id"]] != each["sequence"]:
-                    return False
-        counts = [await kept.count_documents({}) for kept in (self.database.people, self.database.matches)]
-        return sum(counts) == len(self._numbers)
+        """Whether the service has done all that was said."""
+        done: dict[tuple[str, int], int] = {}
+        async for each in self.database.checkpoints.find({"topic": {"$in": ["people", "matches"]}}):
+            done[each["topic"], int(each["_id"].rpartition("/")[2])] = each["offset"]
+        said = {part: offset for part, offset in self._ends.items() if part[0] != "agencies"}
+        return all(done.get(part, -1) >= offset for part, offset in said.items())
 
     async def drain(self) -> None:
         """From now on all goes well, until nothing moves any more."""

@@ -14,10 +14,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -81,7 +80,7 @@ class Faults:
             await self._frozen(chosen[0])
         else:
             await self._kill(chosen, kind)
-            await self._start(chosen)
+            await asyncio.gather(*(asyncio.to_thread(each.start) for each in chosen))
 
     async def _settled(self) -> None:
         """All that was said is heard, so that the group has found together (docs/chaos.md)."""
@@ -89,19 +88,6 @@ class Faults:
         with suppress(AssertionError):
             await eventually(self._life.heard, SETTLED_WITHIN)
         self.settled = True
-
-    async def _start(self, replicas: Sequence[FaultTarget]) -> None:
-        """Until they have their part of the topics again."""
-        self.settled, since = False, datetime.now(UTC)
-        await asyncio.gather(*(asyncio.to_thread(each.start) for each in replicas))
-        names = {name for name, each in self._replicas.items() if each in replicas}
-        with suppress(AssertionError):
-            await eventually(lambda: self._read_by(names, since), SETTLED_WITHIN)
-        self.settled = True
-
-    async def _read_by(self, names: Set[str], since: datetime) -> bool:
-        of_both = {"topic": {"$in": ["people", "matches"]}, "claimed": {"$gte": since}}
-        return names <= set(await self._life.database.checkpoints.distinct("owner", of_both))
 
     async def _kill(self, replicas: Sequence[FaultTarget], kind: FaultKind) -> None:
         """Of two the second at once behind the first, wherever it is then."""

@@ -73,15 +73,20 @@ class Setup:
             yield app
         client.close()
 
-    async def publish(self, *events: Event[Any]) -> None:
+    async def publish(self, *events: Event[Any]) -> dict[tuple[str, int], int]:
+        """Say these in order; by topic and partition, the last offset."""
+        ends: dict[tuple[str, int], int] = {}
         producer = AIOKafkaProducer(**self.connection, acks="all")
-        await producer.start()
         try:
+            await producer.start()
             for event in events:
                 key, value, headers = to_kafka(event)
-                await producer.send_and_wait(self.prefix + event.event_type.topic.name, value, key=key, headers=headers)
+                topic = event.event_type.topic.name
+                sent = await producer.send_and_wait(self.prefix + topic, value, key=key, headers=headers)
+                ends[topic, sent.partition] = sent.offset
         finally:
             await producer.stop()
+        return ends
 
     async def outcomes(self) -> list[Event[Any]]:
         """Everything on `deliveries`, repeats left out."""
