@@ -9,6 +9,8 @@ from typing import Literal
 Outcome = Literal["delivered", "again", "failed"]
 NO_MAILBOX = "no-such-mailbox"  # the reason for which a subscription by mail ends, whoever says so
 FAILED_HERE = "failed-here"  # the reason where a fault of ours ended an attempt
+MAIL_SERVER = "mail-server"  # the reason where our own mail server did
+NO_MAIL_SERVER = "no-mail-server"  # the reason where we have none any more
 ANSWERED_WITH_A_PAGE = "answered-with-a-page"  # the reason for which a webhook's answer is doubtful
 
 

@@ -30,6 +30,7 @@ Because = Literal[
     "no-subscription",
     "subscription-closed",
     "endpoint-held",
+    "held-here",
     "waits-for-retry",
     "not-before",
     "in-turn",
@@ -57,10 +58,15 @@ def because(delivery: DeliveryDocument, endpoint: SubscriptionDocument | None, n
         return "behind-another"
     held = held_until(endpoint, delivery["about"])
     if held is not None and held > now:
-        return "endpoint-held"
+        return "held-here" if _is_ours(endpoint) else "endpoint-held"
     if delivery.get("due", now) > now:
         return "waits-for-retry" if delivery["attempts"] else "not-before"
     return "in-turn"
+
+
+def _is_ours(endpoint: SubscriptionDocument) -> bool:
+    """Whether what holds it is trouble with our own mail server: that is counted, and never said to have begun."""
+    return endpoint["failures"] > 0 and endpoint.get("failing_since") is None
 
 
 def next_attempt(delivery: DeliveryDocument, endpoint: SubscriptionDocument | None) -> datetime | None:

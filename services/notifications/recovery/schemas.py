@@ -18,8 +18,7 @@ from services.notifications.documents import (
     RecoveryState,
     SubscriptionDocument,
 )
-from services.notifications.domain.attempt_phase import Phase, phase_of
-from services.notifications.domain.attempt_verdict import FAILED_HERE
+from services.notifications.domain.attempt_phase import OURS, Phase, phase_of
 from services.notifications.mappers import attempts_made
 from services.notifications.recovery.delivery_explanation import Because, because, next_attempt
 from services.notifications.schemas import Schema
@@ -115,7 +114,7 @@ class AttemptShown(Schema):
             outcome=document["outcome"],
             reason=document["reason"],
             phase=phase,
-            milliseconds=None if phase == "connect" or document["reason"] == FAILED_HERE else document["milliseconds"],
+            milliseconds=None if phase == "connect" or document["reason"] in OURS else document["milliseconds"],
         )
 
 

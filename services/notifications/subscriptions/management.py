@@ -256,7 +256,7 @@ class Subscriptions:
                 resumed.update({"failures": 0, "failing_since": None})
             elif found["state"] == "paused":
                 resumed["paused_until"] = work.now
-                if found["failures"]:  # it has not; but its partner is there again
+                if found.get("failing_since"):  # it has not; but its partner is there again
                     resumed["failing_since"] = work.now
             if found["state"] not in TAKING_PART:
                 self._resync(work, agency)

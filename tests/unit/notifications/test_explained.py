@@ -15,10 +15,11 @@ from services.notifications.recovery.schemas import AttemptShown, DeliveryShown
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=5)
-OPEN: Any = {"state": "active", "held_until": None}
-HELD: Any = {**OPEN, "held_until": SOON}
+OPEN: Any = {"state": "active", "held_until": None, "failures": 0}
+HELD: Any = {**OPEN, "held_until": SOON, "failures": 5, "failing_since": NOW}
+HELD_HERE: Any = {**HELD, "failing_since": None}  # by trouble with our own mail server
 PAUSED: Any = {**OPEN, "state": "paused"}
-ASKED: Any = {"state": "active", "held_until": NOW + timedelta(days=1), "recall_at": SOON}  # to wait for a day
+ASKED: Any = {**OPEN, "held_until": NOW + timedelta(days=1), "recall_at": SOON}  # to wait for a day
 
 
 def delivery(state: str, **more: Any) -> Any:
@@ -39,6 +40,8 @@ def delivery(state: str, **more: Any) -> Any:
         (delivery("waiting"), {**OPEN, "state": "disabled"}, "subscription-closed"),
         (delivery("waiting"), OPEN, "behind-another"),
         (delivery("due"), HELD, "endpoint-held"),
+        (delivery("due"), HELD_HERE, "held-here"),
+        (delivery("due", channel="email", attempts=1, due=SOON), HELD_HERE, "held-here"),
         (delivery("due", about="recall"), ASKED, "endpoint-held"),
         (delivery("due", about="recall"), {**ASKED, "recall_at": NOW}, "in-turn"),
         (delivery("due"), {**ASKED, "recall_at": NOW}, "endpoint-held"),
@@ -71,6 +74,9 @@ def test_when_it_may_leave_next() -> None:
         ("refused-503", "answer"),
         ("connection-lost", "first-byte"),
         ("gone", "answer"),
+        ("mail-451", "answer"),
+        ("mail-server", None),
+        ("no-mail-server", None),
     ],
 )
 def test_how_far_it_came(reason: str | None, phase: str | None) -> None:
@@ -81,6 +87,7 @@ def test_how_long_is_told_only_where_a_connection_stood() -> None:
     kept: Any = {"number": 1, "at": NOW, "outcome": "again", "reason": "no-connection", "milliseconds": 7}
     assert AttemptShown.of(kept).milliseconds is None
     assert AttemptShown.of({**kept, "reason": "failed-here"}).milliseconds is None
+    assert AttemptShown.of({**kept, "reason": "mail-server"}).milliseconds is None
     assert AttemptShown.of({**kept, "reason": "refused-500"}).milliseconds == 7
 
 

@@ -51,6 +51,15 @@ class TestPauseAndResume:
             desk.world.attempt(desk.world.due()[0]["_id"], Verdict("again", "refused-503"))
             assert desk.kept(id)["state"] == "active", "one bad answer after a long pause does not end it"
 
+    async def test_trouble_with_our_own_mail_server_does_not_become_its_own_by_a_pause(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        desk.world.resync()
+        desk.world.attempt(desk.world.due()[0]["_id"], Verdict("again", "mail-server", ours=True))
+        await desk.made.pause("gjf", id)
+        resumed = await desk.made.resume("gjf", id)
+        assert (resumed["failures"], resumed["failing_since"]) == (1, None)
+
     async def test_an_active_one_keeps_its_trouble_and_its_wait(self) -> None:
         desk = Desk()
         id = await desk.webhook()

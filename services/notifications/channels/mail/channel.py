@@ -11,7 +11,7 @@ from services.notifications.channels.mail.composer import MailComposer
 from services.notifications.channels.mail.return_path import ReturnPath
 from services.notifications.channels.mail.smtp_relay import Relay, judge
 from services.notifications.documents import EMAIL, SubscriptionDocument
-from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.attempt_verdict import NO_MAIL_SERVER, Verdict
 from services.notifications.domain.mail_address_rules import SCHEME, address_of, check_mailto
 from services.notifications.domain.refused_option import OptionRefused
 from shared.events.refusal import Refusal, Refused
@@ -57,7 +57,7 @@ class Email(PushChannel):
     async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """Hand one mail to the mail server."""
         if self._relay is None:  # it was taken away: what waits, waits
-            return Verdict("again", "no-mail-server", possibly_sent=False, ours=True)
+            return Verdict("again", NO_MAIL_SERVER, possibly_sent=False, ours=True)
         try:
             to = address_of(self._credentials.target_of(endpoint) or "")
             mail = self._texts.told(to, [json.loads(body)], now)

@@ -22,7 +22,7 @@ import aiosmtplib
 from services.notifications import metrics
 from services.notifications.channels.mail.relay_standing import RelayStanding
 from services.notifications.channels.mail.tls_files import TlsFiles
-from services.notifications.domain.attempt_verdict import NO_MAILBOX, Outcome, Verdict
+from services.notifications.domain.attempt_verdict import MAIL_SERVER, NO_MAILBOX, Outcome, Verdict
 from services.notifications.domain.mail_address_rules import NO_SUCH_MAILBOX
 from services.notifications.domain.mail_refusals import ASKS_FOR_LOGIN, About, status_of, whom
 from shared.kit.base.logs import logger
@@ -98,7 +98,7 @@ def judge(answer: MailAnswer) -> Verdict:
     code = answer.code
     hold = REFUSED_AGAIN_AFTER if code is not None and code >= 500 else None
     if answer.about == "server" or code is None:
-        return Verdict("again", "mail-server", hold=hold, possibly_sent=answer.handed, ours=True)
+        return Verdict("again", MAIL_SERVER, hold=hold, possibly_sent=answer.handed, ours=True)
     if 200 <= code < 300:
         return Verdict("delivered", endpoint_healthy=True)
     if code < 500:
