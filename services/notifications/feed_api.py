@@ -167,8 +167,16 @@ def hold(request: Request, recipient: str) -> None:
 
 def known(lines: Sequence[str] | None, etag: str) -> bool:
     """By the lines of ``If-None-Match``, which are one list (RFC 9110 5.3, 13.1.2), and the weak comparison."""
-    tags = {each.strip().removeprefix("W/") for line in lines or () for each in line.split(",")}
-    return "*" in tags or etag.removeprefix("W/") in tags
+    return named(lines, etag) or "*" in _tags(lines)
+
+
+def named(lines: Sequence[str] | None, etag: str) -> bool:
+    """The same, but for a star: who says that has seen no tag."""
+    return etag.removeprefix("W/") in _tags(lines)
+
+
+def _tags(lines: Sequence[str] | None) -> set[str]:
+    return {each.strip().removeprefix("W/") for line in lines or () for each in line.split(",")}
 
 
 def _not_subscribed() -> Problem:

@@ -15,7 +15,7 @@ from services.notifications.channels.feed_files import FileSeen
 from services.notifications.domain.byte_ranges import NotSatisfiable, byte_range
 from services.notifications.domain.feed_days import Stretch
 from services.notifications.domain.feed_file_format import CONTENT_TYPES, KINDS, Kind
-from services.notifications.feed_api import POLL, FeedEndpoints, IfNoneMatch, hold, known
+from services.notifications.feed_api import POLL, FeedEndpoints, IfNoneMatch, hold, known, named
 from services.notifications.schemas import Schema
 from shared.access.api_keys import Calling
 from shared.kit.web.problems import Problem, errors
@@ -131,7 +131,8 @@ def make_files_router(endpoints: FeedEndpoints) -> APIRouter:
         seen = await _seen(recipient, name)
         headers = _headers(seen)
         if known(if_none_match, headers["ETag"]):
-            await endpoints.files.arrived(recipient, seen)
+            if named(if_none_match, headers["ETag"]):
+                await endpoints.files.arrived(recipient, seen)
             return Response(status_code=304, headers={"ETag": headers["ETag"]})
         part = None
         if if_range is None or if_range.strip() == headers["ETag"]:

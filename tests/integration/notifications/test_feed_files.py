@@ -106,6 +106,9 @@ async def test_what_was_not_fetched_is_not_acknowledged_by_its_hash(corner: Corn
         assert said.json()["acknowledged"] == [{"name": form["name"], "status": "not-fetched"}]
         assert await corner.count(state="posted") == 1
         whole = await client.get(address)
+        star = await client.get(address, headers={"If-None-Match": "*"})
+        assert (star.status_code, star.content) == (304, b"")
+        assert await corner.count(state="served") == 1, "who says a star has seen no tag"
         own = {"x-request-id", "date"}
         assert {each for each in whole.headers.items() if each[0] not in own} == {
             each for each in looked.headers.items() if each[0] not in own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.notifications.feed_api import known
+from services.notifications.feed_api import known, named
 
 pytestmark = pytest.mark.unit
 
@@ -16,6 +16,11 @@ pytestmark = pytest.mark.unit
 @pytest.mark.parametrize("etag", ['"b"', 'W/"b"'])
 def test_names_it(lines: list[str], etag: str) -> None:
     assert known(lines, etag)
+
+
+def test_a_star_is_any_and_names_none() -> None:
+    assert not named(["*"], '"b"')
+    assert named(["*", 'W/"b"'], '"b"')
 
 
 @pytest.mark.parametrize("lines", [None, [], [""], ['"a"'], ["b"], ['"B"'], ['"a', 'b"']])
