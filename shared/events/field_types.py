@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from shared.events.data_classification import FEATURE, PUBLIC, Model
@@ -32,6 +32,21 @@ LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Text = Annotated[
     dict[LanguageTag, Annotated[str, StringConstraints(min_length=1, max_length=400)]], Field(min_length=1)
 ]
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def _day(given: object) -> object:
+    """The day that a text says; pydantic alone takes a number in quotes for the seconds since 1970."""
+    if not isinstance(given, str):
+        return given
+    try:
+        if _DAY.fullmatch(given) is not None:
+            return date.fromisoformat(given)
+    except ValueError:
+        pass
+    raise PydanticCustomError("date_parsing", "no date")
+
+
 Day = Annotated[
     date,
     Field(
@@ -40,6 +55,7 @@ Day = Annotated[
         # JSON Schema knows no bounds of dates
         json_schema_extra={"pattern": "^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}$"},
     ),
+    BeforeValidator(_day),
 ]
 
 

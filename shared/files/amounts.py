@@ -13,6 +13,8 @@ from typing import Any
 from shared.reference import Pack
 
 _FIGURE = re.compile(r"(?:\d{1,3}(?:,\d{3}){1,6}|\d{1,18})(?:\.\d{1,18})?")  # 2,50 may be either: nobody can tell
+_DIGITS = re.compile(r"[0-9]{1,3}")
+_ONE_TO_NINE = "123456789"
 _APART = re.compile(r"\d[,.]? [,.]?\d")  # 200 250 may be one or two
 _LARGEST = Decimal(10) ** 18
 _LONGEST = 100  # characters of a number with all that stands around it
@@ -26,6 +28,13 @@ class Says:
 
     value: Any
     beside: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    number: Decimal
+    end: int
+    stepped: bool = False  # and so a number of something: 3백 alone is not said of what
 
 
 class Amounts:
@@ -60,17 +69,34 @@ class Amounts:
         """Figures with units, each smaller than the one before: `1억2,000만원`. Only one that stands alone has none."""
         total, least, at = Decimal(0), _LARGEST, 0
         while at < len(plain):
-            if (figure := _FIGURE.match(plain, at)) is None:
+            if (figure := self._stepped(plain, at) or _figure(plain, at)) is None:
                 return None
-            unit = _longest(units, plain[figure.end() :][:_LONGEST_UNIT])
+            unit = _longest(units, plain[figure.end :][:_LONGEST_UNIT])
             times = Decimal(units[unit]) if unit else Decimal(1)
-            if times >= least or (at and not unit):
+            if times >= least or (not unit and (at or figure.stepped)):
                 return None
-            total += Decimal(figure[0].replace(",", "")) * times
-            least, at = times, figure.end() + len(unit)
+            total += figure.number * times
+            least, at = times, figure.end + len(unit)
             if not unit and at < len(plain):
                 return None
         return total if plain and total < _LARGEST else None
+
+    def _stepped(self, plain: str, at: int) -> _Figure | None:
+        """`2백50`, `2천5백`: what stands behind the last step has as many digits as it has zeros, for `5천2` may be
+        anything."""
+        total, least = 0, 0
+        while (step := self._pack.words.steps.get(plain[at + 1 : at + 2], 0)) and plain[at] in _ONE_TO_NINE:
+            if least and step >= least:
+                return None
+            total, least, at = total + int(plain[at]) * step, step, at + 2
+        if not total:
+            return None
+        rest = _DIGITS.match(plain, at)
+        if rest is None:
+            return _Figure(Decimal(total), at, stepped=True)
+        if len(rest[0]) != len(str(least)) - 1:
+            return None
+        return _Figure(Decimal(total + int(rest[0])), rest.end(), stepped=True)
 
     def _periods(self, path: str) -> Mapping[str, str]:
         """The words for a period that may stand before an amount, where the field beside it is one."""
@@ -92,6 +118,11 @@ class Amounts:
             for group in self._pack.words.units
             for path in group.fields
         }
+
+
+def _figure(plain: str, at: int) -> _Figure | None:
+    found = _FIGURE.match(plain, at)
+    return None if found is None else _Figure(Decimal(found[0].replace(",", "")), found.end())
 
 
 def _becomes_a_figure(sign: str) -> bool:

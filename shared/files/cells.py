@@ -78,12 +78,16 @@ class Cells:
             return Says(None)
         if column.kind == "boolean":
             return cell if isinstance(cell, bool) else _or(self._pack.words.truth(text), text)
-        if column.kind in ("integer", "number"):
-            return self._number(column, cell, text)
-        if column.kind == "day":
-            return self._day(column, cell, text, at, warnings)
-        if column.kind == "month":
-            return self._month(cell, text, at, warnings)
+        if column.kind in ("integer", "number", "day", "month"):
+            said = (
+                text if self._pack.words.means_open_ended(text) else self._pack.words.without_implied(column.path, text)
+            )
+            if column.kind == "day":
+                return self._day(column, cell, said, at, warnings)
+            if column.kind == "month":
+                return self._month(cell, said, at, warnings)
+            number = self._number(column, cell, said)
+            return text if number == said else number
         if _damaged(cell, text):
             refusals.append(Refusal("scientific-notation", at))
             return text

@@ -8,11 +8,15 @@ from datetime import date, timedelta
 OPEN_ENDED = date(9999, 12, 31)  # by a convention of databases
 _PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _SHORT = re.compile(r"(\d{2})(\d{2})(\d{2})")
+# What stands between the parts and behind them, and nothing else: "2026 4분기" and "2026-1기" are no months.
+_BETWEEN = r"(?:\s{0,2}[-./,\u00b7\u2010-\u2015\u2212\u30fc]\s{0,2}|\s{1,2})"
+_YEAR, _MONTH_OF_YEAR = rf"(?:{_BETWEEN}|\s?년\s{{0,2}})", rf"(?:{_BETWEEN}|\s?월\s{{0,2}})"
+_HOUR = r"(?:\s{1,2}|T)(?:오[전후]\s?)?\d{1,2}(?::\d{2}(?::\d{2}(?:\.0+)?)?|시(?:\s?\d{1,2}분)?)"
 _PARTS = re.compile(
-    r"['\u2018\u2019]?(\d{4}|\d{2})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})(?:\D{0,2}|\D{0,2}\(([월화수목금토일])(?:요일)?\))"
-    r"(?:(?:\s+|T)(?:오전\s|오후\s)?\d{1,2}:\d{2}(?::\d{2})?(?:\.0+)?)?"
+    rf"['\u2018\u2019]?(\d{{4}}|\d{{2}}){_YEAR}(\d{{1,2}}){_MONTH_OF_YEAR}(\d{{1,2}})(?:\s?일|\.)?"
+    rf"(?:\s?\(([월화수목금토일])(?:요일)?\)|\s([월화수목금토일])(?:요일)?)?(?:{_HOUR})?"
 )
-_MONTH = re.compile(r"(\d{4})\D{0,3}(\d{1,2})\D{0,2}")
+_MONTH = re.compile(rf"(\d{{4}})(\d{{2}})|(\d{{4}}){_YEAR}(\d{{1,2}})(?:\s?월|\.)?|'?(\d{{2}})\s?년\s?(\d{{1,2}})\s?월")
 _ENGLISH = re.compile(r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-(\d{2})")
 _SERIAL = re.compile(r"[2-7]\d{4}(?:\.\d+)?")  # behind the point is the time of the day
 _FIRST_SERIAL = date(1899, 12, 30)  # so that the numbers are right from March 1900 on
@@ -34,7 +38,7 @@ def read_day(text: str, this_century_until: int | None) -> date | None:
     if len(found[1]) == 2:
         year += 2000 if this_century_until is None or year <= this_century_until else 1900
     day = _day(year, int(found[2]), int(found[3]))
-    of_the_week = found[4] if found.re is _PARTS else None
+    of_the_week = found[4] or found[5] if found.re is _PARTS else None
     return None if day is None or (of_the_week and _WEEK[day.weekday()] != of_the_week) else day
 
 
@@ -44,9 +48,10 @@ def read_month(text: str) -> str | None:
     if day is not None:
         return f"{day:%Y-%m}"
     found = _MONTH.fullmatch(text.strip())
-    if found is None or not 1 <= int(found[2]) <= 12:
+    if found is None:
         return None
-    return f"{found[1]}-{int(found[2]):02d}"
+    year, month = (int(part) for part in found.groups() if part is not None)
+    return f"{year + 2000 * (year < 100)}-{month:02d}" if 1 <= month <= 12 else None
 
 
 def month_of_a_spreadsheet(text: str) -> str | None:

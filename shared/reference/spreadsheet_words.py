@@ -17,17 +17,26 @@ class Units(Data):
     units: Mapping[str, int]
 
 
+class Implied(Data):
+    """What people write before or behind a value of these fields, which the field says already."""
+
+    fields: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
 class FileWords(Data):
     """`spreadsheet_words.json`.
 
     `columns`: headings of a field (`wage.minimum`, `courses.#.title`), the first is what a template shows; the field's
     own name is always taken. `values`: of a field, the words for each of its values. `yes`, `no`: the same for all that
-    is true or false. `units`: words after a number, by the fields that have them. `signs`: what stands before an
-    amount of money, and which currency it is. `open_ended`: in place of a last day, that an advert is open until its
-    places are filled. `unsaid`: of a field, the words that leave open what it is. `trunk`: what a spreadsheet
-    takes from the beginning of a phone number when it reads it as a number. `endings`: of a list of codes, what people
-    leave out at the end of its names, or shorten to another of them. `narrower`: how names of places end that are
-    narrower than the regions of the list.
+    is true or false. `units`: words after a number, by the fields that have them; `steps`: words for ten, a hundred and
+    a thousand within a number. `implied`: what says no more than its field does. `signs`: what stands before an amount
+    of money, and which currency it is. `open_ended`: in place of a last day, that an advert is open until its places
+    are filled. `unsaid`: of a field, the words that leave open what it is. `trunk`: what a spreadsheet takes from the
+    beginning of a phone number when it reads it as a number. `endings`: of a list of codes, what people leave out at
+    the end of its names, or shorten to another of them. `narrower`: how names of places end that are narrower than the
+    regions of the list.
     """
 
     columns: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -35,6 +44,8 @@ class FileWords(Data):
     yes: tuple[str, ...] = ()
     no: tuple[str, ...] = ()
     units: tuple[Units, ...] = ()
+    steps: Mapping[str, int] = Field(default_factory=dict)
+    implied: tuple[Implied, ...] = ()
     signs: Mapping[str, str] = Field(default_factory=dict)
     open_ended: tuple[str, ...] = ()
     unsaid: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -58,6 +69,19 @@ class FileWords(Data):
         """Whether a word in a cell of this field says nothing of it. Signs count: some stand for digits."""
         return path in self.unsaid and "".join(normalize("NFKC", word).split()) in self.unsaid[path]
 
+    def without_implied(self, path: str, text: str) -> str:
+        """A text without what its field says already, before it and behind it."""
+        if (implied := self._implied.get(path)) is None:
+            return text
+        for word in implied.before:
+            if text.startswith(word):
+                text = text.removeprefix(word).lstrip()
+                break
+        for word in implied.after:
+            if text.endswith(word):
+                return text.removesuffix(word).rstrip()
+        return text
+
     def completed(self, field: str, name: str) -> frozenset[str]:
         """What a name may be short for."""
         endings = self.endings.get(field, ())
@@ -72,6 +96,10 @@ class FileWords(Data):
             for value, words in values.items()
             for word in words
         }
+
+    @cached_property
+    def _implied(self) -> Mapping[str, Implied]:
+        return {path: group for group in self.implied for path in group.fields}
 
     @cached_property
     def _open_ended(self) -> frozenset[str]:

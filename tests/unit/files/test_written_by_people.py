@@ -111,6 +111,14 @@ class TestAmounts:
             ("2백만원", 2_000_000),
             ("1억 2,000만원", 120_000_000),
             ("250만 5,000원", 2_505_000),
+            ("2백50만원", 2_500_000),
+            ("2백 50만 원", 2_500_000),
+            ("3백만 5천원", 3_005_000),
+            ("2천5백만원", 25_000_000),
+            ("1억2천5백만원", 125_000_000),
+            ("250만원 이상", 2_500_000),
+            ("월 250만원~", 2_500_000),
+            ("최소 2,500,000원", 2_500_000),
         ],
     )
     def test_in_korean_are_read(self, said: str, amount: int) -> None:
@@ -127,6 +135,11 @@ class TestAmounts:
             "1억 5000",
             "2만3만원",
             "5천2만원",
+            "2백5만원",
+            "5백2천만원",
+            "3백",
+            "250만원 이하",
+            "최대 250만원",
             "200 250만원",
             "250\n300",
             "2,500, 000",
@@ -214,6 +227,66 @@ class TestAmounts:
     def test_of_what_is_no_money_have_no_sign_and_no_period(self) -> None:
         rows = converted(csv_of((*JOB, "주당시간"), (*A_JOB, "₩40"), (*A_JOB, "40시간")))
         assert [data_of(row)["hours_per_week"] for row in rows] == ["₩40", 40]
+
+
+class TestWhatTheFieldSaysAlready:
+    @pytest.mark.parametrize(
+        ("heading", "path", "said", "value"),
+        [
+            ("임금 최대", "wage.maximum", "300만원 이하", 3_000_000),
+            ("임금 최대", "wage.maximum", "300만원 이상", "300만원 이상"),
+            ("최소 나이", "rules.age_min", "만 18세 이상", 18),
+            ("최대 나이", "rules.age_max", "만 34세 이하", 34),
+            ("최대 나이", "rules.age_max", "만 34세 미만", "만 34세 미만"),
+            ("주당시간", "hours_per_week", "주 40시간", 40),
+            ("필요 경력개월", "rules.experience_months", "1년 이상", 12),
+            ("시작일", "starts", "2027-01-04부터", "2027-01-04"),
+            ("시작일", "starts", "2027-01-04까지", "2027-01-04까지"),
+        ],
+    )
+    def test_is_no_part_of_the_value(self, heading: str, path: str, said: str, value: int | str) -> None:
+        (row,) = converted(csv_of((*JOB, heading), (*A_JOB, said)))
+        found: Any = data_of(row)
+        for part in path.split("."):
+            found = found[part]
+        assert found == value
+
+    @pytest.mark.parametrize("said", ["2026-12-31까지", "~2026.12.31", "~ 2026년 12월 31일까지"])
+    def test_of_a_last_day_is_until(self, said: str) -> None:
+        (row,) = converted(csv_of(JOB, (*A_JOB[:6], said)))
+        assert data_of(row) == A_JOB_SAYS
+
+    @pytest.mark.parametrize("said", ["2026-12-31부터", "2026-12-31 전", "2026-11-29 ~ 2026-12-31", "2026-12-31이후"])
+    def test_another_word_makes_another_day_of_it(self, said: str) -> None:
+        (row,) = converted(csv_of(JOB, (*A_JOB[:6], said)))
+        assert data_of(row)["closes"] == said
+
+
+class TestMonths:
+    @pytest.mark.parametrize(
+        "said", ["2026. 12.", "2026-12월", "202612", "26년 12월", "２０２６년 １２월", "2026.12.31", "2026-12부터"]
+    )
+    def test_are_read(self, said: str) -> None:
+        (row,) = converted(csv_of(("번호", "시작 가능 월"), ("A-1", said)), "trainee-graduated")
+        assert data_of(row)["wants"]["from"] == "2026-12"
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "2026년 1학기",
+            "2026-1학기",
+            "2026-1기",
+            "2026 4분기",
+            "2026Q4",
+            "2026 H2",
+            "2026년 하반기",
+            "2026-13",
+            "26.12",
+        ],
+    )
+    def test_no_half_year_quarter_or_cohort_is_one(self, said: str) -> None:
+        (row,) = converted(csv_of(("번호", "시작 가능 월"), ("A-1", said)), "trainee-graduated")
+        assert data_of(row)["wants"]["from"] == said
 
 
 class TestOpenEnded:

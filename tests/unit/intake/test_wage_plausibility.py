@@ -150,3 +150,20 @@ async def test_hours_of_a_longer_time_are_asked_back(field: str, given: int, lik
     assert receipt.problem is not None
     assert receipt.problem.remedy is not None
     assert (receipt.problem.rule, likely in receipt.problem.remedy["en"]) == ("too-large", True)
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        (wage("month", 30), True),
+        (wage("month", 300), True),
+        (wage("day", 6), True),
+        (wage("month", 0), False),
+        (wage("month", 116_000), False),
+        (wage("day", 5_800), False),
+    ],
+)
+async def test_an_allowance_without_its_unit_is_no_amount_of_won(given: dict[str, Any], refused: bool) -> None:
+    receipt = await House().send("programme-opened", example("programme-opened", wage=given), by="gjf")
+    found = [(one.rule, one.field) for one in receipt.problem.errors] if receipt.problem is not None else []
+    assert found == [("allowance-too-low", "/data/wage/minimum")] * refused
