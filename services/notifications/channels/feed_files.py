@@ -179,7 +179,7 @@ class FeedFiles:
         entries = [entry for entry in entries if entry["position"] <= last]  # there are gaps: ended and let go of
         if not entries:
             return []
-        page = await self._reader.visible(read(recipient, entries), len(entries))
+        page = await self._reader.visible(recipient, read(recipient, entries), len(entries))
         if page.until is not None:
             raise unavailable()
         return await self._naming_days(recipient, page.events)

@@ -191,7 +191,7 @@ class FeedReader:
                 place = Place(place.until)
                 continue
             try:
-                async with self._turns.turn(len(arrived) + len(left)):
+                async with self._turns.turn(recipient, len(arrived) + len(left)):
                     served = await self._store.submit(self.serve(recipient, arrived, left, limit))
             except _NotYetVisible:
                 await asyncio.sleep(0.05)
@@ -237,16 +237,16 @@ class FeedReader:
         and is left out. Whoever was given it sees that it has gone."""
         return self._served(recipient, entries, give=False, passed=passed)
 
-    def turn(self, entries: int) -> AbstractAsyncContextManager[None]:
+    def turn(self, recipient: str, entries: int) -> AbstractAsyncContextManager[None]:
         """To look at so many entries in a transaction that others share."""
-        return self._turns.turn(entries)
+        return self._turns.turn(recipient, entries)
 
-    async def visible(self, operation: Operation[ServedPage], entries: int) -> ServedPage:
+    async def visible(self, recipient: str, operation: Operation[ServedPage], entries: int) -> ServedPage:
         """Done once the transaction's view has all that was read before it, so many ``entries``. Raises a 503
         problem."""
         for _ in range(MOST_PAGES):
             try:
-                async with self._turns.turn(entries):
+                async with self._turns.turn(recipient, entries):
                     return await self._store.submit(operation)
             except _NotYetVisible:
                 await asyncio.sleep(0.05)
@@ -258,7 +258,7 @@ class FeedReader:
             served = await self._repository.served_until(recipient, last, MOST_AT_ONCE, first)
             if not served:
                 return
-            await self._confirm(served)
+            await self._confirm(recipient, served)
 
     def _served(
         self,
@@ -354,16 +354,16 @@ class FeedReader:
         within = [] if place.until is None else await self._entries(recipient, place, MOST_IN_PAGE)
         given = [d for d in within if d["state"] == SERVED and not place.is_before(d["alias"], d["position"])]
         for start in range(0, len(given), MOST_AT_ONCE):
-            await self._confirm(given[start : start + MOST_AT_ONCE])
+            await self._confirm(recipient, given[start : start + MOST_AT_ONCE])
         for _ in range(MOST_PAGES):
             served = await self._repository.served_until(recipient, place.position, MOST_AT_ONCE)
             if len(served) < MOST_AT_ONCE:
                 return served
-            await self._confirm(served)
+            await self._confirm(recipient, served)
         return ()
 
-    async def _confirm(self, entries: Sequence[DeliveryReference]) -> None:
-        async with self._turns.turn(len(entries)):
+    async def _confirm(self, recipient: str, entries: Sequence[DeliveryReference]) -> None:
+        async with self._turns.turn(recipient, len(entries)):
             await self._store.submit(self._confirmed(entries))
 
     def _confirmed(self, entries: Sequence[DeliveryReference]) -> Operation[None]:

@@ -86,7 +86,7 @@ class FeedSnapshot:
         threads = await self._repository.threads_by_alias(recipient, after, MOST_THREADS)
         some, entries = _of_a_page(threads)
         once = list({each["_id"]: each for each in some}.values())  # a read may come by one twice (decision 71)
-        async with self._reader.turn(entries):
+        async with self._reader.turn(recipient, entries):
             events = await self._store.submit(self.serve(recipient, once)) if once else []
         if len(some) == len(threads) < MOST_THREADS:
             return SnapshotPage(events, None, self._reader.cursor(recipient, Place(position)))

@@ -77,7 +77,7 @@ async def test_files_are_looked_at_by_turns_too() -> None:
     busy: Any = Busy()
     unused: Any = None
     reader = FeedReader(unused, busy, busy, unused, unused, Sealer(b"s" * 32), unused, asyncio.Event())
-    await asyncio.gather(*(reader.visible(unused, 100) for _ in range(60)))
+    await asyncio.gather(*(reader.visible(f"agency-{n}", unused, 100) for n in range(60)))
     assert (busy.served, busy.most) == (60, MOST_TOGETHER)
 
 
@@ -115,7 +115,7 @@ class TestTurns:
         turns, begun, end = FeedTurns(10), list[int](), {n: asyncio.Event() for n in (4, 5, 6, 50, 1)}
 
         async def take(entries: int) -> None:
-            async with turns.turn(entries):
+            async with turns.turn("gjf", entries):
                 begun.append(entries)
                 await end[entries].wait()
 
@@ -131,14 +131,26 @@ class TestTurns:
         end[1].set()
         await asyncio.gather(*tasks)
 
+    async def test_one_with_many_readers_keeps_no_other_waiting_for_all_of_these(self) -> None:
+        turns, begun = FeedTurns(10), list[str]()
+
+        async def take(recipient: str) -> None:
+            async with turns.turn(recipient, 10):
+                begun.append(recipient)
+                await asyncio.sleep(0)
+
+        readers = ["gjf"] * 4 + ["hana", "portal", "hana"]
+        await asyncio.gather(*(take(each) for each in readers))
+        assert begun == ["gjf", "gjf", "hana", "portal", "gjf", "hana", "gjf"]
+
     async def test_whoever_hangs_up_while_waiting_or_as_the_turn_comes_takes_nothing(self) -> None:
         turns = FeedTurns(10)
 
         async def take(entries: int) -> None:
-            async with turns.turn(entries):
+            async with turns.turn("gjf", entries):
                 await asyncio.sleep(0)
 
-        first = turns.turn(10)
+        first = turns.turn("gjf", 10)
         await first.__aenter__()
         waiting = [asyncio.create_task(take(10)) for _ in range(3)]
         await asyncio.sleep(0)
