@@ -174,6 +174,8 @@ class CodeMeanings(Data):
     paid_kinds: kinds that are paid work (the wage floor holds for them); learning_kinds: kinds that teach;
     leading_kinds: kinds that lead to other work. licence_certificates: certificates that prove a licence.
     secure_employment: the contracts people strive for. ordinary_shifts: times of day that nobody has to be asked about.
+    title_shifts: words of titles with the plain shifts they name, none for a longer word that means something else;
+    title_shifts_not: words that take back a time before them ("none").
     elementary: occupations that need no training. leads_to: by course the groups of occupations that it is for.
     """
 
@@ -181,6 +183,8 @@ class CodeMeanings(Data):
     learning_kinds: tuple[str, ...] = ()
     leading_kinds: tuple[str, ...] = ()
     ordinary_shifts: tuple[str, ...]
+    title_shifts: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    title_shifts_not: tuple[str, ...] = ()
     elementary: tuple[str, ...] = ()
     leads_to: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     lodging: tuple[str, ...] = ()
@@ -199,6 +203,8 @@ class CodeMeanings(Data):
             yield from (licence, *certificates)
         for course, occupations in self.leads_to.items():
             yield from (course, *occupations)
+        for shifts in self.title_shifts.values():
+            yield from shifts
         for need, rule in self.needs.items():
             yield from (need, *rule.shifts_not)
 

@@ -21,6 +21,7 @@ from shared.reference.spreadsheet_words import FileWords
 from shared.reference.successors import Successors
 from shared.reference.title_additions import Additions
 from shared.reference.title_folding import folded
+from shared.reference.title_times import TitleTimes
 from shared.reference.title_words import TitleWords
 from shared.reference.titles import Found, Titles
 from shared.reference.wages import WageTable, paid_hours
@@ -319,6 +320,14 @@ class Pack:
     def named(self, field: Literal["occupation", "skill"], title: str) -> tuple[tuple[str, float], ...]:
         """The occupations, or the courses and certificates, that the words of a title name (`title_words`)."""
         return self._title_words[field].named(title)
+
+    def times_named(self, title: str) -> frozenset[str]:
+        """The plain shifts that the words of a title name (`title_times`)."""
+        return self._title_times.named(title)
+
+    @cached_property
+    def _title_times(self) -> TitleTimes:
+        return TitleTimes(self.matching.title_shifts, self.matching.title_shifts_not)
 
     @cached_property
     def _title_words(self) -> Mapping[str, TitleWords]:

@@ -13,7 +13,8 @@ class WorkingTime(Dated):
 
     hours_per_month: paid hours of a full-time month as they are published, paid rest included. A shorter month is
     `weeks_per_month` weeks of work and of paid rest: `paid_rest_hours` of a full-time week, in proportion; none below
-    `paid_rest_from` hours a week.
+    `paid_rest_from` hours a week. most_hours_per_week: the most that the law allows as a rule, overtime included; None:
+    the pack knows no such rule.
     """
 
     source: str
@@ -23,6 +24,7 @@ class WorkingTime(Dated):
     weeks_per_month: float = Field(gt=4, lt=5)
     paid_rest_hours: float = Field(ge=0)
     paid_rest_from: float = Field(ge=0)
+    most_hours_per_week: float | None = Field(default=None, gt=0)
 
 
 class Wages(Data):

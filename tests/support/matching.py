@@ -104,7 +104,15 @@ OCCUPATIONS = [
     "keco-2018:9012",
     "work24-2024-occupation:024100",
 ]
-TITLES = ["제과제빵원", "[수원] 요양 보호사 (주5일)", "한식조리사 모집", "사무보조/경리", "직원 모집합니다", "ITQ 강사"]
+TITLES = [
+    "제과제빵원",
+    "[수원] 요양 보호사 (주5일)",
+    "한식조리사 모집",
+    "사무보조/경리",
+    "직원 모집합니다",
+    "ITQ 강사",
+    "주방보조 (야간)",
+]
 SHIFTS = ["kr-gyeonggi-1:day", "kr-gyeonggi-1:evening", "kr-gyeonggi-1:night", "work24-2024-shift:6"]
 CERTIFICATES = ["kr-certificate-2020:7910", "kr-certificate-2020:care-worker", "kr-certificate-2020:driving-1-large"]
 COURSES = ["ncs-2026:21", "ncs-2026:06", "ncs-2026:15"]
@@ -193,7 +201,7 @@ def random_opening(number: int, dice: random.Random, plain: float = 0.0) -> Oppo
         "region": dice.choice(REGIONS),
         "employment": maybe(dice.choice(CONTRACTS), 0.8),
         "wage": maybe({"per": "month", "minimum": pay, "maximum": maybe(pay + 300_000), "currency": currency}, 0.9),
-        "hours_per_week": maybe(dice.choice([20, 40])),
+        "hours_per_week": maybe(dice.choice([20, 40, 40, 60])),
         "shifts": some(SHIFTS, 2),
         "benefits": some(["work24-2024-welfare:01", "work24-2024-welfare:02"], 1, 0.3),
         "places": maybe(dice.randint(0, 9), 0.3),

@@ -249,6 +249,19 @@ def _times(pair: Pair) -> set[str]:
 
 
 def shifts(pair: Pair) -> Answer:
+    own, answer = _times(pair), _shifts_as_stated(pair)
+    return "ask" if answer == "yes" and not only_in_title(pair) <= own else answer
+
+
+def only_in_title(pair: Pair) -> set[str]:
+    """Times out of the ordinary that the title names and no field states."""
+    usual = set(pair.pack.matching.ordinary_shifts)
+    if all(pair.pack.means(code) <= usual for code in pair.opening.shifts):
+        return set(pair.pack.times_named(pair.opening.title)) - usual
+    return set()
+
+
+def _shifts_as_stated(pair: Pair) -> Answer:
     own = _times(pair)
     if not own:
         usual = set(pair.pack.matching.ordinary_shifts)
@@ -273,6 +286,11 @@ def hours(pair: Pair) -> Answer:
         return "yes" if low <= stated <= high else "no"
     full = pair.pack.wages.working_time.hours_per_week
     return "yes" if not pair.paid or low <= full <= high else "ask"
+
+
+def legal_hours(pair: Pair) -> Answer:
+    most, stated = pair.pack.wages.working_time.most_hours_per_week, pair.opening.hours_per_week
+    return "ask" if pair.paid and most is not None and stated is not None and stated > most else "yes"
 
 
 def wage_floor(pair: Pair) -> Answer:
@@ -322,7 +340,11 @@ def said_no_times(pair: Pair) -> bool:
 def why_asked(pair: Pair, name: str) -> str:
     """Where the pack may say by reason how often a question is answered yes: that reason."""
     if name == "shifts":
-        return "unusual" if not _times(pair) else "some" if pair.opening.shifts else ""
+        if not _times(pair):
+            return "unusual"
+        if not only_in_title(pair) <= _times(pair):
+            return "title"
+        return "some" if pair.opening.shifts else ""
     if name == "needs":
         return "" if any(_against_work(pair, code) for code in pair.person.counselling.needs) else "way"
     if name == "education":
@@ -435,7 +457,9 @@ def _against(pair: Pair, need: str) -> bool:
     if rule is None:
         return False
     minutes = pair.minutes()
-    too_far = rule.commute_minutes_max is not None and minutes is not None and minutes > rule.commute_minutes_max
+    wish = pair.person.wants.commute_minutes if pair.person.wants else None
+    most = rule.commute_minutes_max
+    too_far = most is not None and minutes is not None and wish is not None and most < minutes <= wish
     return (too_far and not lodges(pair)) or _against_work(pair, need)
 
 
@@ -445,7 +469,8 @@ def _against_work(pair: Pair, need: str) -> bool:
         return False
     if rule.no_car and pair.needs_car:
         return True
-    if any(part in rule.shifts_not for code in opening.shifts for part in pair.pack.means(code)):
+    parts = {part for code in opening.shifts for part in pair.pack.means(code)} | only_in_title(pair)
+    if parts.intersection(rule.shifts_not):
         return True
     strength = pair.pack.work_strength(opening.occupation) if opening.occupation else None
     return rule.strength_max is not None and strength is not None and strength > rule.strength_max
@@ -470,6 +495,7 @@ CONDITIONS: dict[str, Callable[[Pair], Answer]] = {
     "licence": licence,
     "shifts": shifts,
     "hours": hours,
+    "legal-hours": legal_hours,
     "wage-floor": wage_floor,
     "commute": commute,
     "experience": experience,

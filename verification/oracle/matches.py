@@ -17,7 +17,7 @@ from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack
 from shared.reference.title_folding import folded
-from verification.oracle.conditions import Pair, answers
+from verification.oracle.conditions import Pair, answers, only_in_title
 from verification.oracle.factors import DIGITS, beneath, certainty, contributions, fit_of
 
 
@@ -231,7 +231,15 @@ def likeness(pair: Pair) -> object:
     one, about = pair.opening, pair.opening.occupation or ""
     if not (pair.paid and about and employer_of(pair)):
         about += "/" + folded(re.sub(r"(제\s*)?\d+\s*(기|회차|차수|차)(?!\w)", "", one.title))
-    return one.kind, employer_of(pair), about, one.region, sorted(one.shifts), sorted(one.teaches)
+    return (
+        one.kind,
+        employer_of(pair),
+        about,
+        one.region,
+        sorted(one.shifts),
+        sorted(only_in_title(pair)),
+        sorted(one.teaches),
+    )
 
 
 def opens_more(pair: Pair) -> bool:

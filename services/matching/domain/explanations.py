@@ -43,8 +43,8 @@ def questions(assessment: Assessment) -> tuple[Question, ...]:
 
 
 def unsure(assessment: Assessment) -> tuple[Question, ...]:
-    """What makes an opening unlikely, in the order of the conditions: what has to be asked, and (`unsure.<condition>`)
-    what holds only since nobody said otherwise."""
+    """What makes an opening unlikely, in the order of the conditions: what has to be asked, and
+    (`unsure.<condition>.<variant>`) what holds only since nobody said otherwise."""
     person, opening, context = assessment.person, assessment.opening, assessment.context
 
     def text(result: ConditionResult) -> dict[str, str] | None:
@@ -52,7 +52,8 @@ def unsure(assessment: Assessment) -> tuple[Question, ...]:
             return condition_text(assessment, result)
         if result.answer is NO or result.condition.chance(person, opening, context, result.answer) == 1:
             return None
-        key = f"unsure.{result.condition.name.replace('-', '_')}"
+        variant = result.condition.variant(person, opening, context, result.answer)
+        key = f"unsure.{result.condition.name.replace('-', '_')}.{variant}"
         return {
             language: context.pack.sentence(key, language, **result.condition.words(person, opening, context, language))
             for language in context.pack.languages

@@ -80,8 +80,8 @@ def _licence(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator
 
 
 def _times(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
-    if not person.shifts and opening.shifts:
-        yield replace(person, shifts=frozenset[str]().union(*opening.shifts))
+    if not person.shifts and (opening.shifts or opening.title_shifts):
+        yield replace(person, shifts=opening.title_shifts.union(*opening.shifts))
 
 
 def _skills(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:

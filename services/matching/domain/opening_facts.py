@@ -32,6 +32,7 @@ class OpeningFacts:
     ``None`` means the advert does not say. ``paid``: paid work (a job, an internship), for which the legal wage floor
     holds; ``last_day``: the last day it is open, None: open-ended; ``shifts``: for each stated shift the plain shifts
     it needs, an empty one says nothing; ``unusual_shifts``: one of them is not among the pack's ordinary ones;
+    ``title_shifts``: plain shifts that are not ordinary and that only its title names;
     ``named_...``: codes that the words of its title name, with how well; ``taught_occupations``: groups that what it
     teaches is for; ``elementary``: paid work that needs no training;
     ``crowd``: of what it is one of many (who hires: by number or else by name); ``bounded``: people are shown a few of
@@ -70,6 +71,7 @@ class OpeningFacts:
     shifts: tuple[frozenset[str], ...]
     shift_codes: tuple[str, ...]
     unusual_shifts: bool
+    title_shifts: frozenset[str]
     starts: date | None
     rules: Rules
     needs_car: bool
@@ -121,6 +123,9 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
     number = o.employer.number if o.employer else None
     name = folded(o.employer.name) if o.employer else ""
     employer = plain_number(number) if number else name or None
+    ordinary = frozenset(data.ordinary_shifts)
+    unusual = any(not pack.means(code) <= ordinary for code in o.shifts)
+    by_title = frozenset() if unusual else pack.times_named(o.title) - ordinary  # who states such times is believed
     taught = tuple(dict.fromkeys(group for code in o.teaches for group in data.leads_to.get(code, ())))
     car, driving, paid = frozenset(data.own_car), frozenset(data.driving_licences), o.kind in data.paid_kinds
     return OpeningFacts(
@@ -135,7 +140,9 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         places=o.places,
         employer=plain_number(number) if number else None,
         crowd=Crowd(
-            o.kind, employer, (o.kind, employer or "", _what(o, paid), o.region or "", *sorted((*o.shifts, *o.teaches)))
+            o.kind,
+            employer,
+            (o.kind, employer or "", _what(o, paid), o.region or "", *sorted((*o.shifts, *by_title, *o.teaches))),
         ),
         bounded=o.kind in data.most_of_kind,
         leads_on=o.kind in data.leading_kinds,
@@ -158,7 +165,8 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         hours_per_day=o.hours_per_day,
         shifts=tuple(pack.means(code) for code in o.shifts),
         shift_codes=o.shifts,
-        unusual_shifts=any(not pack.means(code) <= frozenset(data.ordinary_shifts) for code in o.shifts),
+        unusual_shifts=unusual,
+        title_shifts=by_title,
         starts=o.starts,
         rules=rules,
         needs_car=rules.car or not licences.isdisjoint(car),

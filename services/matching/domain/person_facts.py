@@ -91,8 +91,16 @@ class PersonFacts:
     @property
     def home_of_needs(self) -> tuple[str | None, bool]:
         """From where, and whether by car, when a need counts the minutes of the way; of anybody else nothing."""
-        counts = any(rule.commute_minutes_max is not None for _, rule in self.needs)
-        return (self.residence, self.car is True) if counts else (None, False)
+        return (self.residence, self.car is True) if self._need_bounds_way else (None, False)
+
+    @property
+    def wish_of_needs(self) -> int | None:
+        """The wish for the way of whom a need counts its minutes; of anybody else nothing."""
+        return self.commute_wish if self._need_bounds_way else None
+
+    @property
+    def _need_bounds_way(self) -> bool:
+        return any(rule.commute_minutes_max is not None for _, rule in self.needs)
 
     def takes_part(self, today: date) -> bool:
         """Has not left, and the consent to matching holds, its last day included."""

@@ -124,6 +124,7 @@ class TestNeeds:
         ("need", "against", "fine"),
         [
             ("childcare-hours", {"shifts": [NIGHT]}, {"shifts": [DAY]}),
+            ("childcare-hours", {"title": "제과제빵원 3교대"}, {"title": "제과제빵원 (야간 없음)"}),
             ("near-home", {"region": GWANGMYEONG}, {"region": SUWON}),
             ("public-transport", {"rules": {"car": True}}, {"rules": {"car": False}}),
             ("lighter-work", {"occupation": "keco-2018:9011"}, {"occupation": "keco-2018:0264"}),
@@ -133,8 +134,16 @@ class TestNeeds:
     def test_what_goes_against_a_need_is_asked_about(
         self, need: str, against: dict[str, Any] | None, fine: dict[str, Any]
     ) -> None:
-        person = {"counselling": {"needs": [f"kr-gyeonggi-1:{need}"]}}
+        person = {"counselling": {"needs": [f"kr-gyeonggi-1:{need}"]}, "wants": {"commute_minutes": 120}}
         assert answer("needs", person, fine) == "yes"
         if against is not None:
             assert answer("needs", person, against) == "ask"
             assert PACK.label(f"kr-gyeonggi-1:{need}", "en") in said("needs", person, against)
+
+    def test_a_way_is_asked_about_once(self) -> None:
+        """Who states no wish, or a shorter one than the way, is asked by `commute` already."""
+        near = {"counselling": {"needs": ["kr-gyeonggi-1:near-home"]}, "residence": "legal-dong-2026:11110"}
+        seoul = {"region": "legal-dong-2026:11140"}  # 40 minutes, on average
+        for wish, way, need in ((None, "ask", "yes"), (30, "ask", "yes"), (40, "yes", "ask"), (60, "yes", "ask")):
+            person = {**near, "wants": {"commute_minutes": wish}}
+            assert (answer("commute", person, seoul), answer("needs", person, seoul)) == (way, need)

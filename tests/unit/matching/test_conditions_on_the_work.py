@@ -146,6 +146,49 @@ class TestSchedule:
     def test_shifts(self, able: list[str], needed: list[str], expected: str) -> None:
         assert answer("shifts", {"wants": {"shifts": able}}, {"shifts": needed}) == expected
 
+    @pytest.mark.parametrize(
+        ("able", "stated", "title", "expected"),
+        [
+            ([DAY], [DAY], "택배 상하차 야간", "ask"),
+            ([], [DAY], "생산직 (3조2교대)", "ask"),
+            ([], [], "빌딩 청소 새벽", "ask"),
+            ([DAY, NIGHT], [DAY], "택배 상하차 야간", "yes"),
+            ([NIGHT], [DAY], "택배 상하차 야간", "no"),  # the fields say a no, and nobody denies it
+            ([EVENING], [EVENING], "주방 야간", "yes"),  # who states such times is believed
+            ([DAY], [DAY], "사무원 (주말·야간 근무 없음)", "yes"),
+            ([DAY], [DAY], "주·야간보호센터 요양보호사", "yes"),
+            ([DAY], [DAY], "카페 직원 (교대역)", "yes"),
+            ([DAY], [DAY], "생산직 주간전담 (야간수당 별도)", "yes"),
+            ([DAY], [DAY], "생산직 (야간) 초보 가능, 경력 무관", "ask"),
+        ],
+    )
+    def test_what_only_the_title_says_of_times_is_asked_about(
+        self, able: list[str], stated: list[str], title: str, expected: str
+    ) -> None:
+        assert answer("shifts", {"wants": {"shifts": able}}, {"shifts": stated, "title": title}) == expected
+
+    def test_says_what_the_title_and_what_the_fields_say(self) -> None:
+        text = said("shifts", {"wants": {"shifts": [DAY]}}, {"title": "제과제빵원 (야간)"})
+        assert text.startswith("By its title it is at other times (Night) than are stated (Day).")
+        silent = said("shifts", {}, {"title": "제과제빵원 (야간)", "shifts": []})
+        assert "(not known yet)" in silent
+        assert silent.endswith("Possible: not known yet.")
+
+    def test_a_course_in_the_evening_by_its_title_is_asked_about(self) -> None:
+        evening = {"title": "요양보호사 양성과정 (야간반)"}
+        assert answer("shifts", {"wants": {"shifts": [DAY]}}, training=evening) == "ask"
+        assert answer("shifts", {"wants": {"shifts": [DAY, EVENING]}}, training=evening) == "yes"
+
+    @pytest.mark.parametrize(("hours", "expected"), [(40, "yes"), (52, "yes"), (53, "ask"), (80, "ask"), (None, "yes")])
+    def test_more_hours_than_the_law_allows_as_a_rule(self, hours: int | None, expected: str) -> None:
+        assert answer("legal-hours", job={"hours_per_week": hours}) == expected
+        assert answer("legal-hours", job={"kind": "training", "hours_per_week": hours, "wage": None}) == "yes"
+
+    def test_says_what_the_law_allows(self) -> None:
+        assert said("legal-hours", job={"hours_per_week": 64}).startswith(
+            "64 hours a week are stated; the law allows 52 "
+        )
+
     def test_a_training_that_says_nothing_about_the_time_of_day_fits(self) -> None:
         assert answer("shifts", {"wants": {"shifts": [DAY]}}, training={}) == "yes"
 
@@ -236,9 +279,10 @@ class TestPlace:
 
     def test_who_would_live_there_need_not_be_close_to_home(self) -> None:
         near = {"counselling": {"needs": ["kr-gyeonggi-1:near-home"]}}
-        lodging = {"region": "legal-dong-2026:26000", "benefits": ["work24-2024-welfare:01"]}
-        assert answer("needs", near, lodging) == answer("needs", near | {"wants": {"lodging": False}}, lodging) == "ask"
-        assert answer("needs", near | {"wants": {"lodging": True}}, lodging) == "yes"
+        lodging = {"region": GWANGMYEONG, "benefits": ["work24-2024-welfare:01"]}
+        for said_so, expected in ((None, "ask"), (False, "ask"), (True, "yes")):
+            person = near | {"wants": {"commute_minutes": 120, "lodging": said_so}}
+            assert answer("needs", person, lodging) == expected
 
     def test_who_would_live_there_may_come_from_anywhere(self) -> None:
         lodging = {"region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}

@@ -57,8 +57,8 @@ class TestTheModelOfAPack:
     @pytest.mark.parametrize(
         ("name", "version", "digest"),
         [
-            ("kr-gyeonggi", "kr-gyeonggi-weights-11", "3cd1921a19a0261bc5a256e8"),
-            ("xx-island", "xx-island-weights-8", "91e60663fbafc9ac6c8be208"),
+            ("kr-gyeonggi", "kr-gyeonggi-weights-12", "d2c4812ca4b1307a37b18fef"),
+            ("xx-island", "xx-island-weights-9", "d68ecfcbf332a0f2260de8d3"),
         ],
     )
     def test_has_a_version_of_its_own(self, name: str, version: str, digest: str) -> None:
@@ -159,6 +159,16 @@ class TestCertainty:
         late = {**far, "shifts": ["kr-gyeonggi-1:night"]}
         worse = {**near, "wants": {"commute_minutes": 120, "shifts": ["kr-gyeonggi-1:night"]}}
         assert value("certainty", worse, late) == pytest.approx(yes["needs"])
+
+    def test_a_title_that_says_other_times_and_hours_beyond_the_law_are_seldom_answered_yes(self) -> None:
+        yes, well, day = PACK.matching.answered_yes, {"wage": {"minimum": 9_000_000}}, ["kr-gyeonggi-1:day"]
+        late = {**well, "title": "제과제빵원 (야간)"}
+        assert value("certainty", {"wants": {"shifts": day}}, late) == pytest.approx(yes["shifts.ask_title"])
+        silent = {**late, "shifts": []}
+        assert value("certainty", {"wants": {"shifts": day}}, silent) == pytest.approx(yes["shifts.ask_title"])
+        assert value("certainty", {}, late) == pytest.approx(yes["shifts.ask_unusual"])
+        assert value("certainty", {}, {**well, "hours_per_week": 60}) == pytest.approx(yes["legal-hours"])
+        assert yes["shifts.ask_title"] < PACK.matching.likely_from > yes["legal-hours"]  # so they wait for an answer
 
     def test_times_of_day_that_nobody_says_may_turn_out_otherwise(self) -> None:
         yes, well = PACK.matching.answered_yes, {"wage": {"minimum": 9_000_000}}

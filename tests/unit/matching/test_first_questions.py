@@ -63,6 +63,7 @@ class TestCountsOnlyWhereAnAnswerSettlesSomething:
     def test_no_times(self) -> None:
         assert asked(*jobs(2, shifts=None), wants={"shifts": [DAY]}) == []
         assert asked(*jobs(2, shifts=[NIGHT, "work24-2024-shift:99"])) == []
+        assert asked(*jobs(2, title="제과제빵원 (야간)")) == [("times", 2, 2)]
 
     def test_the_way(self) -> None:
         far, unknown = jobs(2, region=SEOUL), jobs(2, 5, region=None)

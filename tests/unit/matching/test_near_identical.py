@@ -37,5 +37,9 @@ def test_none_that_may_not_match_or_is_elsewhere() -> None:
     assert found([FIRST], FIRST, refused, far) == {FIRST.opportunity: ()}
 
 
+def test_none_that_is_at_night_by_its_title_alone() -> None:
+    assert found([FIRST], FIRST, a_job(2, **SAME, title="제과제빵원 (야간)")) == {FIRST.opportunity: ()}
+
+
 def test_of_what_was_not_looked_at_nothing_is_said() -> None:
     assert found([FIRST], AGAIN) == {FIRST.opportunity: ()}

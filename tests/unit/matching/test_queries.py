@@ -334,7 +334,7 @@ class TestAnEmptyList:
         [waiting] = (await self.seen(kept)).waiting
         assert waiting.state == "eligible"
         [unsure] = waiting.questions or ()
-        assert (unsure.condition, unsure.text["en"][:41]) == ("commute", "How long the way would be is not certain.")
+        assert (unsure.condition, unsure.text["en"]) == ("commute", "No place is named, so it may be out of reach.")
 
     async def test_names_pay_and_times_that_nobody_asked_about(self) -> None:
         """Work at the legal floor waits for who states no least pay; here times of day are not known either."""

@@ -216,8 +216,15 @@ class TestRegions:
         assert PACK.label(place("41270"), "en") == "Ansan-si"
 
     def test_a_missing_translation_falls_back_to_the_first_language(self) -> None:
-        assert PACK.label(place("51110"), "ko") == "강원 춘천시"
-        assert PACK.label(place("51110"), "en") == "51110 강원 춘천시"
+        assert PACK.label("work24-2024-occupation:307600", "ko") == "안마사"
+        assert PACK.label("work24-2024-occupation:307600", "en") == "307600 안마사"
+
+    def test_every_region_has_an_english_name(self) -> None:
+        assert PACK.label(place("51110"), "en") == "Chuncheon-si, Gangwon State"
+        assert PACK.label(place("28237"), "en") == "Bupyeong-gu, Incheon"
+        names = {PACK.label(code, "en") for code in PACK.codes("region")}
+        assert all(name.isascii() for name in names)
+        assert len(names) == len(set(PACK.codes("region"))) - 1  # the province and the one city of Sejong
 
 
 class TestShifts:

@@ -12,13 +12,17 @@ from shared.reference.matching_data import NeedRule
 
 @condition
 class Needs(Condition):
-    """The advert says nothing that goes against a need; which needs ask what of an advert is data of the pack."""
+    """The advert says nothing that goes against a need; which needs ask what of an advert is data of the pack.
+
+    A way that is longer than a need says counts only where it is within the person's own wish: of any longer one
+    `Commute` asks, and of who states no wish the need is the limit there.
+    """
 
     name = "needs"
     cost = 21
     opens = "advert"
-    of_person = ("needs", "home_of_needs", "lodging")
-    of_opening = ("needs_car", "shifts", "strength", "region", "lodging")
+    of_person = ("needs", "home_of_needs", "wish_of_needs", "lodging")
+    of_opening = ("needs_car", "shifts", "title_shifts", "strength", "region", "lodging")
     measure = MINUTES_FOR_NEEDS
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
@@ -51,12 +55,12 @@ def _against(rule: NeedRule, person: PersonFacts, opening: OpeningFacts, context
         return False
     home, by_car = person.home_of_needs
     minutes = context.minutes(home, opening.region, by_car)
-    return minutes is not None and minutes > rule.commute_minutes_max
+    return minutes is not None and rule.commute_minutes_max < minutes <= (person.wish_of_needs or 0)
 
 
 def _against_work(rule: NeedRule, opening: OpeningFacts) -> bool:
     if rule.no_car and opening.needs_car:
         return True
-    if rule.shifts_not and any(not shift.isdisjoint(rule.shifts_not) for shift in opening.shifts):
+    if rule.shifts_not and any(not one.isdisjoint(rule.shifts_not) for one in (*opening.shifts, opening.title_shifts)):
         return True
     return rule.strength_max is not None and opening.strength is not None and opening.strength > rule.strength_max

@@ -1,4 +1,4 @@
-"""Time: which part of the day, and how many hours a week."""
+"""Time: which part of the day, and how many hours a week, by the person's bounds and by the law."""
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.condition_answer import ASK, NO, YES, Answer
@@ -13,18 +13,24 @@ class Shifts(Condition):
 
     Every stated shift fits: yes. Some fit, or one of them says nothing ('other'): ask, since it may be a choice or a
     rotation. None fits: no. Paid work without a word about it is asked about; other kinds fit. Of somebody who states
-    no times, only what is not in the pack's ordinary ones (evening, night) is asked about.
+    no times, only what is not in the pack's ordinary ones (evening, night) is asked about. Where the title names such
+    a time and the fields do not, nobody knows which holds: what would fit without it is asked about.
     """
 
     name = "shifts"
     cost = 10
     opens = "wish"
     of_person = ("shifts",)
-    of_opening = ("shifts", "paid", "unusual_shifts")
+    of_opening = ("shifts", "paid", "unusual_shifts", "title_shifts")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.shifts:
-            return ASK if opening.unusual_shifts else YES
+            return ASK if opening.unusual_shifts or opening.title_shifts else YES
+        said = self._as_stated(person, opening)
+        return ASK if said is YES and self._otherwise_in_title(person, opening) else said
+
+    @staticmethod
+    def _as_stated(person: PersonFacts, opening: OpeningFacts) -> Answer:
         if not opening.shifts:
             return ASK if opening.paid else YES
         fitting = [needed <= person.shifts if needed else None for needed in opening.shifts]
@@ -32,7 +38,13 @@ class Shifts(Condition):
             return YES
         return NO if all(one is False for one in fitting) else ASK
 
+    @staticmethod
+    def _otherwise_in_title(person: PersonFacts, opening: OpeningFacts) -> bool:
+        return not opening.title_shifts <= person.shifts
+
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
+        if answer is ASK and self._otherwise_in_title(person, opening):
+            return "ask_title"
         if answer is ASK and not person.shifts:
             return "ask_unusual"
         return "yes_none" if answer is YES and not opening.shifts else answer.value
@@ -40,7 +52,9 @@ class Shifts(Condition):
     def case(
         self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
     ) -> str | None:
-        if answer is ASK and person.shifts and opening.shifts:
+        if answer is ASK and not person.shifts:
+            return "ask_unusual"
+        if answer is ASK and opening.shifts and not self._otherwise_in_title(person, opening):
             return "ask_some"
         if answer is YES and opening.paid and not (person.shifts or opening.shifts):
             return "unsaid"
@@ -48,7 +62,8 @@ class Shifts(Condition):
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         return {
-            "wanted": context.labels(person.shifts, language),
+            "wanted": context.labels(person.shifts, language) if person.shifts else context.word("unknown", language),
+            "named": context.labels(opening.title_shifts, language),
             "offered": context.labels(opening.shift_codes, language)
             if opening.shift_codes
             else context.word("unknown", language),
@@ -99,3 +114,34 @@ class Hours(Condition):
         else:
             wanted = context.word("any", language)
         return {"wanted": wanted, "offered": opening.hours or context.word("unknown", language)}
+
+
+@condition
+class LegalHours(Condition):
+    """Paid work of no more hours a week than the pack's law allows as a rule, overtime included.
+
+    More is asked about and never refused: what the law exempts (small businesses, guards, farms) an advert does not
+    say. No hours stated: the law holds, so yes.
+    """
+
+    name = "legal-hours"
+    cost = 11
+    opens = "advert"
+    of_person = ()
+    of_opening = ("hours", "paid")
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
+        most = context.pack.wages.working_time.most_hours_per_week
+        if most is None or not opening.paid or opening.hours is None:
+            return YES
+        return ASK if opening.hours > most else YES
+
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
+        return "yes_none" if answer is YES and (not opening.paid or opening.hours is None) else answer.value
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        most, unknown = context.pack.wages.working_time.most_hours_per_week, context.word("unknown", language)
+        return {
+            "offered": opening.hours or unknown,
+            "most": context.word("any", language) if most is None else f"{most:g}",
+        }
