@@ -24,6 +24,7 @@ OFFLINE = {
     "KAFKA_IMAGE": "ieum-offline/kafka:4.3.1",
     "MONGO_IMAGE": "ieum-offline/mongodb:latest",
     "PROMETHEUS_IMAGE": "ieum-offline/prometheus:latest",
+    "ALERTMANAGER_IMAGE": "ieum-offline/alertmanager:latest",
     "PIP_NO_INDEX": "1",
 }
 """What deploy/offline/build.sh and wheels.sh make."""

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Base images without any image registry, from Debian packages, Maven's jars and Python packages alone:
-#   sudo sh deploy/offline/build.sh [python] [kafka] [mongodb] [prometheus]      all four unless some are named
+#   sudo sh deploy/offline/build.sh [python] [kafka] [mongodb] [prometheus] [alertmanager]      all five unless some are named
 # For networks that reach only mirrors of their own. deploy/offline/README.md tells the whole way.
 # Needs root (chroot), debootstrap, docker; kafka: java and mvn, or filled .cache/kafka; mongodb: .venv (make setup).
 #
@@ -111,14 +111,23 @@ image_prometheus() { # stands for prom/prometheus: the program is what runs, use
     import prometheus:latest --change 'USER nobody' --change 'WORKDIR /prometheus' --change 'ENTRYPOINT ["/usr/bin/prometheus"]'
 }
 
+image_alertmanager() { # stands for prom/alertmanager, with amtool for its healthcheck
+    root_for alertmanager
+    install_packages "$root" prometheus-alertmanager
+    mkdir -p "$root/alertmanager"
+    inside "$root" chown nobody:nogroup /alertmanager
+    import alertmanager:latest --change 'USER nobody' --change 'WORKDIR /alertmanager' \
+        --change 'ENTRYPOINT ["/usr/bin/prometheus-alertmanager"]'
+}
+
 [ "$(id -u)" -eq 0 ] || die "chroot needs root" "sudo sh deploy/offline/build.sh"
 needs debootstrap debootstrap
 needs docker docker.io
 mkdir -p "$work"
-[ $# -gt 0 ] || set -- python kafka mongodb prometheus
+[ $# -gt 0 ] || set -- python kafka mongodb prometheus alertmanager
 for image in "$@"; do
     case $image in
-    python | kafka | mongodb | prometheus) "image_$image" ;;
-    *) die "no image $image" "python, kafka, mongodb, prometheus" ;;
+    python | kafka | mongodb | prometheus | alertmanager) "image_$image" ;;
+    *) die "no image $image" "python, kafka, mongodb, prometheus, alertmanager" ;;
     esac
 done

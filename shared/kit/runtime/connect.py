@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pymongo import IndexModel
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 
+from shared.kit.base import metrics
 from shared.kit.base.logs import logger
 from shared.kit.kafka.client import KAFKA_ERRORS, NotLetIn
 from shared.kit.kafka.rights import NotGranted, Rights, check_granted
@@ -44,6 +45,9 @@ async def open_both(
     retention_ms: Mapping[str, int],
 ) -> Client:
     """MongoDB and Kafka at the same time. When both are missing both are said, and CannotStart is Kafka's."""
+    metrics.ready.of().set(0)
+    for name in ("kafka", "mongodb"):  # also for who dies of it again and again: metrics are served meanwhile
+        metrics.missing.of(kind=name).set(1)
     kafka, mongo = await asyncio.gather(
         open_kafka(topics, rights, retention_ms, settings.start_seconds),
         open_mongo(settings, indexes),
@@ -73,6 +77,7 @@ async def open_mongo(settings: ServiceSettings, indexes: Mapping[str, Sequence[I
     except BaseException:
         client.close()
         raise
+    metrics.missing.of(kind="mongodb").set(0)
     return client
 
 
@@ -127,6 +132,7 @@ async def open_kafka(topics: Topics, rights: Rights, retention_ms: Mapping[str, 
     except WrongPartitionCount as wrong:
         remedy = f"A topic has another number of partitions: {wrong}. Mend the topic or set IEUM_PARTITIONS."
         raise _kafka(topics, remedy) from None
+    metrics.missing.of(kind="kafka").set(0)
 
 
 _NOT_LET_IN = {

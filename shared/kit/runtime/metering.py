@@ -9,9 +9,10 @@ from shared.kit.base import metrics
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.store.outbox import Outbox
 from shared.kit.stream.stream import Stream
-from shared.kit.web.probes import Watchdog
+from shared.kit.web.probes import Health, Watchdog
 
 SAMPLE_SECONDS = 2.0
+READY_SECONDS = 5.0
 SAMPLES_PER_QUESTION = 5  # every so many samples the database is asked
 
 
@@ -25,6 +26,18 @@ async def sample_gauges(streams: Sequence[Stream], outbox: Outbox, watchdog: Wat
             metrics.outbox_rows.of().set(state.rows)
             metrics.outbox_oldest_seconds.of().set(state.oldest_seconds)
         samples += 1
+
+
+async def sample_readiness(health: Health, stopping: asyncio.Event) -> None:
+    """Until ``stopping``: what ``/ready`` says. What is away stops nobody here, so it must not stop this, either."""
+    while True:
+        told = await health.state()
+        metrics.ready.of().set(told.ready)
+        silent = {*told.missing, *(told.away or ())}
+        for name in health.dependencies:
+            metrics.missing.of(kind=name).set(name in silent)
+        if await wait_or_stop(stopping, READY_SECONDS):
+            return
 
 
 def note_progress(streams: Sequence[Stream], watchdog: Watchdog) -> None:

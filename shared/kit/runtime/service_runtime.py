@@ -36,7 +36,7 @@ from shared.kit.kafka.rights import Rights
 from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.runtime.connect import open_both
-from shared.kit.runtime.metering import sample_gauges
+from shared.kit.runtime.metering import sample_gauges, sample_readiness
 from shared.kit.runtime.settings import ServiceSettings
 from shared.kit.store import outbox
 from shared.kit.store.mongo import Client, Database, ping, server_time
@@ -250,6 +250,7 @@ class ServiceRuntime:
 
     async def _begin(self, before: Sequence[Hook], loops: Sequence[Loop]) -> None:
         """From open to ready; may take long, or as long as somebody else holds a lease."""
+        self._run(self._tell_readiness)
         try:
             await _in_turn(before)
         except Exception:
@@ -342,6 +343,9 @@ class ServiceRuntime:
 
     async def _look(self) -> None:
         await sample_gauges(self._all_streams, self.outbox, self._watchdog, self.stopping)
+
+    async def _tell_readiness(self) -> None:
+        await sample_readiness(self.health, self.stopping)
 
     async def _hear_the_time(self) -> None:
         asked = time.monotonic()

@@ -82,6 +82,11 @@ class Health:
         self._asking_needed = _Shared(needed, lambda: CHECK_SECONDS)
         self._asking_others = _Shared(others, lambda: GLANCE_SECONDS)
 
+    @property
+    def dependencies(self) -> list[str]:
+        """The names of all that is asked."""
+        return [*self._needed, *self._others]
+
     async def missing(self) -> list[str]:
         """The names of what is needed and does not answer in time."""
         return await self._asking_needed.silent()
@@ -89,6 +94,19 @@ class Health:
     async def away(self) -> list[str]:
         """The names of what is not needed, and does not answer at once."""
         return await self._asking_others.silent()
+
+    async def state(self) -> Ready:
+        """What ``/ready`` says."""
+        missing, away = await asyncio.gather(self.missing(), self.away())
+        return Ready(
+            ready=self.phase == "running" and self.role != "loading" and not missing,
+            phase=self.phase,
+            missing=missing,
+            away=away or None,
+            clock="doubtful" if self.doubtful() else None,
+            role=self.role,
+            progress=self.progress or None,
+        )
 
     async def stuck(self) -> Literal["broken", "stalled"] | None:
         """Why only a restart helps: ``broken``, or ``stalled`` (everything answers, records wait, nothing moves)."""
@@ -164,19 +182,8 @@ def probe_routes(health: Callable[[], Health]) -> APIRouter:
     @routes.get("/ready", response_model=Ready, responses={503: {"model": Ready}}, summary="Can this process work now?")
     @bounded(PROBE)
     async def ready() -> Response:
-        known = health()
-        missing, away = await asyncio.gather(known.missing(), known.away())
-        good = known.phase == "running" and known.role != "loading" and not missing
-        told = Ready(
-            ready=good,
-            phase=known.phase,
-            missing=missing,
-            away=away or None,
-            clock="doubtful" if known.doubtful() else None,
-            role=known.role,
-            progress=known.progress or None,
-        )
-        return _answer(told, good)
+        told = await health().state()
+        return _answer(told, told.ready)
 
     return routes
 

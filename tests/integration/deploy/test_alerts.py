@@ -29,3 +29,16 @@ def test_promtool_agrees(check: tuple[str, str, str]) -> None:
     run = subprocess.run([promtool, *verbs, f"deploy/prometheus/{file}"], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "SUCCESS" in run.stdout + run.stderr
+
+
+def test_amtool_agrees() -> None:
+    amtool = shutil.which("amtool")
+    if amtool is None:
+        missed["the check of alertmanager.yml"] = "amtool is missing -> sudo apt-get install prometheus-alertmanager"
+        pytest.skip("amtool is missing -> sudo apt-get install prometheus-alertmanager")
+    command = [amtool, "check-config", "deploy/prometheus/alertmanager.yml"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    routes = [amtool, "config", "routes", "test", "--config.file=deploy/prometheus/alertmanager.yml"]
+    called = [subprocess.check_output([*routes, f"severity={each}"], text=True).strip() for each in ("page", "ticket")]
+    assert called == ["page", "ticket"]

@@ -305,6 +305,59 @@ class TestStopWithoutMongoDB:
         assert lines[-1]["event"] == "stopped"
 
 
+def measured(text: str) -> dict[str, float]:
+    """The samples of an exposition."""
+    samples = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in samples}
+
+
+class TestWhatIsMissingAsMetrics:
+    async def test_is_told_while_a_start_waits_for_kafka(self, mongo_url: str, settings: SmallSettings) -> None:
+        kept = {"mongo_url": mongo_url, "database": settings.database, "port": settings.port}
+        metrics_port = free_port()
+        with socket.socket() as silent:  # takes connections and never answers
+            silent.bind(("127.0.0.1", 0))
+            silent.listen()
+            process = await started(kafka=f"127.0.0.1:{silent.getsockname()[1]}", **kept, metrics_port=metrics_port)
+            try:
+                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{metrics_port}") as client:
+
+                    async def seen() -> dict[str, float]:
+                        try:
+                            told = measured((await client.get("/metrics")).text)
+                        except httpx.TransportError:
+                            return {}
+                        return told if told.get('ieum_missing{kind="mongodb"}') == 0 else {}
+
+                    told = await eventually(seen)
+            finally:
+                process.kill()
+                await process.communicate()
+        assert (told['ieum_missing{kind="kafka"}'], told["ieum_ready"]) == (1, 0)
+
+    async def test_follows_what_ready_says(self, settings: SmallSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def silent() -> None:
+            raise ConnectionError
+
+        monkeypatch.setattr("shared.kit.runtime.metering.READY_SECONDS", 0.1)
+        async with running(settings) as (client, runtime):
+
+            async def gauges() -> tuple[float, float]:
+                seen = measured((await client.get("/metrics")).text)
+                return seen["ieum_ready"], seen['ieum_missing{kind="kafka"}']
+
+            async def well() -> bool:
+                return await gauges() == (1, 0)
+
+            async def ill() -> bool:
+                return await gauges() == (0, 1)
+
+            await eventually(well)
+            needed: Any = runtime.health._needed
+            needed["kafka"] = silent
+            await eventually(ill)
+
+
 class TestReady:
     async def test_is_no_while_starting_and_stopping_and_says_the_phase(self, settings: SmallSettings) -> None:
         async with running(settings) as (client, runtime):

@@ -162,5 +162,5 @@ class TestServices:
 
     def test_nothing_is_published_but_on_the_loopback(self) -> None:
         ports = re.findall(r'ports: \["(.+?)"\]', COMPOSE)
-        assert len(ports) == COMPOSE.count("ports:") == 5
+        assert len(ports) == COMPOSE.count("ports:") == 6
         assert all(port.startswith("127.0.0.1:") for port in ports)

@@ -76,6 +76,26 @@ class TestAlerts:
         assert alerts == fired
 
 
+class TestAlertmanager:
+    CONFIGURATION = Path("deploy/prometheus/alertmanager.yml").read_text()
+
+    def kept_back(self) -> set[str]:
+        """The alerts that another one keeps back."""
+        targets = re.findall(r"target_matchers:\s*(?:-|\[) ?'alertname=~?\"([^\"]+)\"", self.CONFIGURATION)
+        assert len(targets) == self.CONFIGURATION.count("target_matchers:")
+        return {name for names in targets for name in names.split("|")}
+
+    def test_names_only_alerts_that_exist(self) -> None:
+        named = {
+            name for names in re.findall(r'alertname=~?"([^"]+)"', self.CONFIGURATION) for name in names.split("|")
+        }
+        assert named <= set(re.findall(r"alert: (\w+)", ALERTS))
+
+    def test_keeps_back_nothing_about_a_recall(self) -> None:
+        assert self.kept_back()
+        assert not [name for name in self.kept_back() if "Recall" in name]
+
+
 class TestDashboard:
     def test_the_committed_file_is_made_of_the_panels(self) -> None:
         assert json.loads(FILE.read_text()) == dashboard(), "python -m deploy.grafana.dashboard"
