@@ -55,7 +55,7 @@ class EndpointWorker:
         )
         self._stopped = False
         self._waits_for_capacity = False
-        self._began = False
+        self._down = False
         self._pace = Pace()
         self._paced = False
         self._closed = False
@@ -162,7 +162,7 @@ class EndpointWorker:
             return False
         if self._closed:
             await self._hold_notices()
-        self._begins_in_an_outage(endpoint)
+        self._finds_an_outage(endpoint)
         await self._claims.claim(endpoint, now)
         return bool(self._held)
 
@@ -206,7 +206,7 @@ class EndpointWorker:
                 self._claims.look_for(["recall"])
             await self._held.release()
             return gives_way
-        if self._begins_in_an_outage(check.endpoint):
+        if self._finds_an_outage(check.endpoint):
             self._held.put_back(batch)
             return True
         if check.held:
@@ -262,10 +262,11 @@ class EndpointWorker:
         since = held_until(endpoint, "notice" if is_open(endpoint, now) else "recall")
         return not self._deps.lease.asks(endpoint, now - since if since else timedelta())
 
-    def _begins_in_an_outage(self, endpoint: SubscriptionDocument) -> bool:
-        """Whether it was down when this process, or this worker, began: then it gets one attempt at a time."""
-        found = not self._began and endpoint["failures"] >= OUTAGE
-        self._began = True
-        if found:
+    def _finds_an_outage(self, endpoint: SubscriptionDocument) -> bool:
+        """Whether it is down, and was not when this worker last looked, or had not looked yet: perhaps other replicas
+        have found it out. Then it gets one attempt at a time."""
+        before, self._down = self._down, endpoint["failures"] >= OUTAGE
+        if self._down and not before:
             self._limit.probe()
-        return found
+            return True
+        return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -91,8 +91,9 @@ class DeliveryTransitions:
         counts: bool = True,
     ) -> Operation[None]:
         """After an attempt under the claim that ``held`` names, at ``endpoint`` as it was then: when the subscription
-        leads somewhere else since, the answer says nothing about its endpoint. When that claim was let go and another
-        one took it, only the log is written; but what was taken is delivered, whoever holds it now."""
+        leads somewhere else since, the answer says nothing about its endpoint, and one that is gone there ends nothing
+        of what the other is to be told. When that claim was let go and another one took it, only the log is written;
+        but what was taken is delivered, whoever holds it now."""
         verdict = verdict.about(held["about"])
 
         def do(work: UnitOfWork) -> None:
@@ -115,7 +116,9 @@ class DeliveryTransitions:
                 self._claim_undone(delivery)
             if may_be_held(thread, delivery):
                 thread["recall_required"] = True
-            self._apply(work, thread, delivery, verdict, _Retrying(endpoint, jitter, down, verdict.ours))
+            elsewhere = verdict.disable and _leads_elsewhere(work, endpoint)
+            said = replace(verdict, outcome="again") if elsewhere and verdict.outcome == "failed" else verdict
+            self._apply(work, thread, delivery, said, _Retrying(endpoint, jitter, down, verdict.ours))
             THREADS.save(work, thread)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
@@ -368,6 +371,12 @@ class DeliveryTransitions:
             "at": work.trusted,
         }
         delivery["log"] = [*delivery.get("log", ()), entry][-MOST_LOGGED:]
+
+
+def _leads_elsewhere(work: UnitOfWork, endpoint: SubscriptionDocument) -> bool:
+    """Whether its partner has named another address since it was read."""
+    now = SUBSCRIPTIONS.get(work, endpoint["_id"])
+    return now is not None and now["target"] != endpoint["target"]
 
 
 def _later(before: datetime | None, until: datetime) -> datetime:

@@ -113,14 +113,18 @@ def test_after_five_days_of_nothing_but_bad_answers_the_subscription_ends_and_sa
     assert case.world.due() == []
 
 
-def test_what_the_old_address_says_after_a_change_ends_nothing() -> None:
+@pytest.mark.parametrize("reason", ["gone", "disabled-by-recipient", "no-such-mailbox"])
+def test_what_the_old_address_says_after_a_change_ends_nothing(reason: str) -> None:
     case = Failing()
     held: Any = case.world.claim(case.world.due()[0]["_id"])
     as_it_was: Any = case.endpoint
     case.world.store.put(SUBSCRIPTIONS.name, {**case.endpoint, "target": b"the new one"})
-    gone = Verdict("failed", "gone", disable=True)
+    gone = Verdict("failed", reason, disable=True)
     case.world.perform(case.world.transitions.after_attempt(held, gone, timedelta(0), 0.0, as_it_was))
     assert (case.endpoint["state"], case.endpoint["failures"]) == ("active", 0)
+    case.world.now += timedelta(minutes=1)
+    case.answers(GOOD)  # the new one is told what the old one did not take
+    assert [told["id"] for told in case.world.partners["gjf"]] == [held["notice"]]
 
 
 def test_a_clock_that_may_be_ahead_ends_none() -> None:

@@ -191,6 +191,25 @@ class TestOutage:
         await running
         recording.cancel()
 
+    async def test_an_outage_that_other_replicas_found_is_asked_about_one_at_a_time(self) -> None:
+        deps = FakeDependencies(DELIVERED)
+        later, deps.waiting = deps.waiting, deps.waiting[:1]
+        deps.written.set()
+        worker = EndpointWorker("s", deps.dependencies(deps))
+        recording = asyncio.create_task(deps.recorder.run())
+        await worker.run()
+        deps.failures, deps.most_at_once = OUTAGE, 0
+        deps.answering.clear()
+        deps.waiting = later[1:]
+        worker.wake()
+        running = asyncio.create_task(worker.run())
+        await deps.until_stuck()
+        assert deps.most_at_once == 1
+        worker.stop()
+        deps.answering.set()
+        await running
+        recording.cancel()
+
 
 class ThreePartners(FakeDependencies):
     """What the dispatcher works with: three subscriptions, each named like its channel; one is not known here."""
