@@ -220,6 +220,46 @@ async def scripted(answers: Says, late: float = 0.0) -> AsyncIterator[tuple[int,
         yield server.sockets[0].getsockname()[1], heard
 
 
+class TestManyMails:
+    async def test_are_handed_over_by_so_many_connections_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(smtp_relay, "MOST_AT_ONCE", 2)
+        answered, open_now, most = asyncio.Event(), 0, 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal open_now, most
+            open_now += 1
+            most = max(most, open_now)
+            await answered.wait()
+            open_now -= 1
+            writer.write(b"421 later\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            asking = relay(server.sockets[0].getsockname()[1], total=timedelta(seconds=60))
+            sending = [asyncio.create_task(asking.send(TO, letter(), "s")) for _ in range(6)]
+            await eventually(lambda: true(open_now == 2))
+            await asyncio.sleep(0.2)
+            answered.set()
+            assert {each.code for each in await asyncio.gather(*sending)} == {421}
+        assert most == 2
+
+    async def test_one_whose_turn_does_not_come_waits_without_a_fault_of_anybody(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(smtp_relay, "MOST_AT_ONCE", 1)
+        async with scripted({b".": None}) as (port, heard):
+            asking = relay(port, total=timedelta(seconds=1))
+            first = asyncio.create_task(asking.send(TO, letter(), "s"))
+            await eventually(lambda: true(b"." in heard))
+            verdict = judge(await asking.send(TO, letter(), "s"))
+            assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "mail-server", False)
+            assert verdict.ours
+            assert verdict.endpoint_healthy
+            assert said(capsys) == []
+            await first
+
+
 class TestHowItIsLeft:
     async def test_with_quit_once_after_a_mail_that_was_taken(self) -> None:
         async with scripted({}) as (port, heard):

@@ -3,6 +3,7 @@ that letter."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect
 
+from services.notifications.channels.mail import digest
 from services.notifications.channels.mail.digest import DigestSender, EmailDigest
 from services.notifications.documents import DUE as IS_DUE
 from services.notifications.documents import EMAIL_DIGEST, WAITING
 from services.notifications.domain.attempt_verdict import FAILED_HERE, Verdict
 from services.notifications.domain.replica_shares import ReplicaShare
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.unit
 REPLICAS = ["n-1", "n-2", "n-3"]
@@ -72,6 +75,45 @@ async def test_what_is_wrong_with_one_keeps_back_no_other(about: str) -> None:
     assert [each for each, by in world.claimed.items() if not by] == [DIGESTS[0]]
 
 
+async def test_letters_that_take_long_keep_back_no_other() -> None:
+    answered = asyncio.Event()
+
+    class Slow(World):
+        async def claim(self, subscription: str, *how: Any) -> list[Any]:
+            found = await super().claim(subscription, *how)
+            if subscription in DIGESTS[:3]:
+                await answered.wait()
+            return found
+
+    world = Slow("recall")
+    looking = asyncio.create_task(world.looked_at_by("n-1", DUE))
+    await eventually(lambda: all(world.claimed.values()))
+    assert not looking.done()
+    answered.set()
+    await looking
+    assert {len(by) for by in world.claimed.values()} == {1}
+
+
+async def test_a_recall_is_looked_for_while_letters_with_notices_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest, "RECALLS_SECONDS", 0.01)
+    looked, answered = list[str](), asyncio.Event()
+
+    class Slow(World):
+        async def waiting_since(self, about: str, now: datetime) -> dict[str, datetime]:
+            looked.append(about)
+            return await super().waiting_since(about, now)
+
+        async def claim(self, *how: Any) -> list[Any]:
+            await answered.wait()
+            return []
+
+    looking = asyncio.create_task(Slow().looked_at_by("n-1", DUE + PATIENCE * len(REPLICAS)))
+    await eventually(lambda: looked[2:5] == ["recall"] * 3)
+    assert looked[:2] == ["recall", "notice"]
+    answered.set()
+    await looking
+
+
 async def test_a_database_that_is_away_is_of_all_of_them() -> None:
     class Away(World):
         async def claim(self, subscription: str, *_: Any) -> list[Any]:
@@ -108,11 +150,11 @@ async def test_a_recall_waits_for_nobody() -> None:
 def test_what_waited_for_one_of_that_letter_leaves_behind_it_and_not_a_day_later(about: str, due: datetime) -> None:
     """An end that was said after a recovery had asked for its notice again: it waits until that has been mailed."""
     none: Any = None
-    digest = EmailDigest(none, none, lambda after: DUE if after < DUE else DUE + timedelta(days=1))
+    channel = EmailDigest(none, none, lambda after: DUE if after < DUE else DUE + timedelta(days=1))
     delivery: Any = {"about": about, "state": IS_DUE}
     before: Any = SimpleNamespace(now=DUE - timedelta(minutes=1))
     behind: Any = SimpleNamespace(now=DUE + timedelta(minutes=1))
-    digest.accept(before, delivery, first=False)
+    channel.accept(before, delivery, first=False)
     assert delivery["state"] == WAITING
-    digest.accept(behind, delivery, first=True)
+    channel.accept(behind, delivery, first=True)
     assert (delivery["state"], delivery["due"]) == (IS_DUE, due)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from pymongo.errors import PyMongoError
@@ -37,10 +37,12 @@ from services.notifications.domain.attempt_verdict import FAILED_HERE, Verdict
 from services.notifications.domain.mail_address_rules import address_of
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.logs import logger
+from shared.kit.base.supervise import end_all
 from shared.kit.store.unit_of_work import UnitOfWork
 
 LOOK_SECONDS = 5.0
-RECALLS_SECONDS = 1.0  # so long letters with notices may keep a recall waiting, and one of them to its end
+RECALLS_SECONDS = 1.0  # so often recalls are looked for while letters with notices leave
+AT_ONCE = 4  # letters, each to another mailbox; as many come again where this is killed before they are written down
 _log = logger("digest")
 
 
@@ -96,36 +98,49 @@ class DigestSender:
             await self.look()
 
     async def look(self) -> None:
-        """Once: recalls before notices, and what became due while letters left before the next of them."""
-        clock = asyncio.get_running_loop().time
+        """Once: recalls before notices, and what became due while letters leave beside them."""
         await self._letters("recall")
-        looked = clock()
-        async for _ in self._letters_of("notice"):
-            if clock() - looked >= RECALLS_SECONDS:
+        notices = asyncio.create_task(self._letters("notice"), name="digests")
+        try:
+            while not (await asyncio.wait([notices], timeout=RECALLS_SECONDS))[0]:
                 await self._letters("recall")
-                looked = clock()
+            await notices
+        finally:
+            await end_all([notices])
 
     async def _letters(self, about: About) -> None:
-        async for _ in self._letters_of(about):
-            pass
+        """All that are due, some at once: a mail server that takes its time over one keeps back no other."""
+        due = await self._deps.repository.waiting_since(about, self._deps.clock.calendar())
+        left = iter(sorted(due.items()))
 
-    async def _letters_of(self, about: About) -> AsyncIterator[None]:
-        """All that are due, one after the other. What is wrong with one keeps back no other."""
+        async def some() -> None:
+            for subscription, since in left:
+                await self._letters_to(subscription, about, since)
+
+        lanes = [asyncio.create_task(some(), name="letters") for _ in range(min(AT_ONCE, len(due)))]
+        try:
+            if lanes:
+                await asyncio.wait(lanes)  # whatever one meets, the others end what they have begun
+            for lane in lanes:
+                lane.result()
+        finally:
+            await end_all(lanes)
+
+    async def _letters_to(self, subscription: str, about: About, due: datetime) -> None:
+        """All that are due there, one after the other. What is wrong with one keeps back no other."""
         repository = self._deps.repository
-        for subscription, due in sorted((await repository.waiting_since(about, self._deps.clock.calendar())).items()):
-            try:
-                endpoint, now = await repository.subscription(subscription), self._deps.clock.calendar()
-                if endpoint is None or endpoint["channel"] != EMAIL_DIGEST or not is_open(endpoint, now, about):
-                    continue
-                if about == "notice" and not self._is_ours(endpoint, due, now):
-                    continue
-                while await self._send(endpoint, about, now) == MOST_TOLD:
-                    yield
-            except PyMongoError:  # of all of them
-                raise
-            except Exception:
-                _log.exception("digest_not_sent")
-            yield
+        try:
+            endpoint, now = await repository.subscription(subscription), self._deps.clock.calendar()
+            if endpoint is None or endpoint["channel"] != EMAIL_DIGEST or not is_open(endpoint, now, about):
+                return
+            if about == "notice" and not self._is_ours(endpoint, due, now):
+                return
+            while await self._send(endpoint, about, now) == MOST_TOLD:
+                pass
+        except PyMongoError:  # of all of them
+            raise
+        except Exception:
+            _log.exception("digest_not_sent")
 
     def _is_ours(self, endpoint: SubscriptionDocument, due: datetime, now: datetime) -> bool:
         """Of replicas that look at the same moment each would claim a part of the day, and send a letter of its own."""

@@ -28,6 +28,8 @@ from services.notifications.domain.mail_refusals import ASKS_FOR_LOGIN, About, s
 from shared.kit.base.logs import logger
 
 Security = Literal["starttls", "tls", "none"]
+MOST_AT_ONCE = 30  # connections over which mails are handed over; with those that part as many as Postfix takes
+TURN_SHARE = 0.5  # of the time until a mail is handed over, for its turn
 QUIT_SECONDS = 2.0
 PARTING_AT_STOP_SECONDS = 0.5
 MOST_PARTING = 20  # connections that wait for the answer to their QUIT
@@ -83,12 +85,14 @@ class RelaySettings:
 @dataclass(frozen=True, slots=True)
 class MailAnswer:
     """``about``: the mail server itself (it is away, or does not take us), or this mailbox and mail; ``unclear``: of a
-    refusal it is not proven yet which. ``code`` 250: it was taken; None: no answer, and ``handed``: perhaps it was."""
+    refusal it is not proven yet which. ``code`` 250: it was taken; None: no answer, and ``handed``: perhaps it was.
+    ``busy``: it was not asked, for other mails of ours took longer than this one may wait."""
 
     about: About
     code: int | None
     status: str | None = None
     handed: bool = False
+    busy: bool = False
 
 
 def judge(answer: MailAnswer) -> Verdict:
@@ -96,6 +100,8 @@ def judge(answer: MailAnswer) -> Verdict:
     that does not exist ends the subscription. Trouble with our own server is tried again whatever it says, and for as
     long as it lasts: the partner must not pay for it. A recall is tried again while there is a mailbox."""
     code = answer.code
+    if answer.busy:  # neither it nor the mail server has failed
+        return Verdict("again", "mail-server", endpoint_healthy=True, possibly_sent=False, ours=True)
     hold = REFUSED_AGAIN_AFTER if code is not None and code >= 500 else None
     if answer.about == "server" or code is None:
         return Verdict("again", MAIL_SERVER, hold=hold, possibly_sent=answer.handed, ours=True)
@@ -110,11 +116,12 @@ def judge(answer: MailAnswer) -> Verdict:
 
 
 class Relay:
-    """A connection for each mail: there are few, and none is left open to go stale. ``tls``: whose certificates are
-    trusted, asked for each; without it the system's authorities."""
+    """A connection for each mail, so many at once: none is left open to go stale, and a mail server refuses who comes
+    with many more. ``tls``: whose certificates are trusted, asked for each; without it the system's authorities."""
 
     def __init__(self, settings: RelaySettings, tls: TlsFiles | None = None) -> None:
         self._settings = settings
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         self._tls = tls
         self._parting: set[asyncio.Task[None]] = set()
         self._said: dict[str, float] = {}  # by trouble of the mail server, when it was logged last
@@ -128,7 +135,20 @@ class Relay:
         return self._settings.longest
 
     async def send(self, to: str, mail: EmailMessage, tag: str) -> MailAnswer:
-        """Hand it over once. Bounded by `longest`; never raises for anything the server does."""
+        """Hand it over once, when others have left room. Bounded by `longest`; never raises for anything the server
+        does."""
+        seconds, now = self._settings.total.total_seconds(), asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(seconds * TURN_SHARE):
+                await self._turns.acquire()
+        except TimeoutError:
+            return MailAnswer("server", None, busy=True)
+        try:
+            return await self._handed_over(to, mail, tag, until=now + seconds)
+        finally:
+            self._turns.release()
+
+    async def _handed_over(self, to: str, mail: EmailMessage, tag: str, until: float) -> MailAnswer:
         settings, body = self._settings, mail.as_bytes(policy=SMTP.clone(cte_type="7bit"))
         seconds = settings.total.total_seconds()
         client = aiosmtplib.SMTP(
@@ -141,7 +161,7 @@ class Relay:
         )
         handed = in_step = False
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(until):
                 await client.connect(tls_context=None if self._tls is None else await self._tls.context())
                 if settings.security == "starttls":
                     await client.ehlo()
