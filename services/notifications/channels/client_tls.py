@@ -101,9 +101,12 @@ def summary_of(tls: ClientTls) -> TlsSummary:
 
 
 def context_of(tls: ClientTls) -> ssl.SSLContext:
-    """TLS 1.2 or later, the server's certificate and name verified. Raises ssl.SSLError."""
+    """TLS 1.2 or later, the server's certificate and name verified. One handshake for each connection: a server of TLS
+    1.2 may ask for another as often as it likes, which is made where we only read, and nobody counts what it costs.
+    Raises ssl.SSLError."""
     context = ssl.create_default_context(cadata=None if tls.ca is None else _plain(tls.ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(("http/1.1",))
     context.sslobject_class = BoundedHandshake
     if tls.certificate is not None and tls.key is not None:

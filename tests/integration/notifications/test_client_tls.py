@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import shutil
 import ssl
 import warnings
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from deploy.local.ports import free_port
 from services.notifications.channels import client_tls
 from services.notifications.channels.client_tls import ClientTls
 from services.notifications.channels.credentials import Credentials
@@ -23,6 +25,7 @@ from services.notifications.domain.webhook_url_rules import UrlRules
 from shared.kit.base.sealing import Sealer
 from tests.integration.notifications.parts import OK, eventually
 from tests.support.certificates import Authority
+from tests.support.missed import cannot_run_here
 
 pytestmark = pytest.mark.integration
 CREDENTIALS = Credentials(Sealer(b"s" * 32))
@@ -224,3 +227,37 @@ async def test_a_server_whose_handshake_takes_too_much_computing_is_sent_nothing
             verdict = await parts.send(parts.endpoint(url, own))
             assert (verdict.reason, verdict.possibly_sent) == ("tls", False)
         assert (await parts.send(parts.endpoint(url, own))).outcome == "delivered"
+
+
+async def test_a_server_that_asks_for_another_handshake_on_a_connection_that_stands_gets_none(
+    parts: Parts, tmp_path: Path
+) -> None:
+    """Only OpenSSL's own server asks so: Python's cannot."""
+    if (openssl := shutil.which("openssl")) is None:
+        cannot_run_here("a server that renegotiates", because="openssl is not installed")
+    (certificate, key), port = parts.servers.signed("server"), free_port()
+    server = await asyncio.create_subprocess_exec(
+        *(openssl, "s_server", "-accept", f"127.0.0.1:{port}", "-tls1_2", "-msg", "-cert", certificate, "-key", key),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    try:
+        while b"ACCEPT" not in await server.stdout.readline():
+            pass
+        context = client_tls.context_of(ClientTls(ca=parts.servers.file.read_text()))
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        while b"Secure Renegotiation" not in await server.stdout.readline():
+            pass
+        server.stdin.write(b"r\n")  # asks for another one
+        said = b""
+        while b"ClientHello" not in said and b"Alert" not in said:
+            said = await server.stdout.readline()
+        assert b"no_renegotiation" in said
+        writer.close()
+    finally:
+        if server.returncode is None:
+            server.kill()
+        await server.wait()
