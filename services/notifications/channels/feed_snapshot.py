@@ -89,8 +89,15 @@ class FeedSnapshot:
         async with self._reader.turn(recipient, entries):
             events = await self._store.submit(self.serve(recipient, once)) if once else []
         if len(some) == len(threads) < MOST_THREADS:
-            return SnapshotPage(events, None, self._reader.cursor(recipient, Place(position)))
+            behind = Place(await self._behind(recipient, position))
+            return SnapshotPage(events, None, self._reader.cursor(recipient, behind))
         return SnapshotPage(events, self._sealed(position, some[-1]["alias"], recipient), None)
+
+    async def _behind(self, recipient: str, position: int) -> int:
+        """Where the feed goes on: where it was when the snapshot began, or before a recall that no page had room for,
+        because its person was given another alias between two of them, out of the order of the pages."""
+        first = await self._repository.first_recall_not_given(recipient, position)
+        return position if first is None else first - 1
 
     def serve(self, recipient: str, threads: Sequence[ThreadDocument]) -> Operation[list[dict[str, Any]]]:
         """One page in one transaction: what it gives counts as told."""

@@ -101,6 +101,13 @@ class FeedQueries:
         first = await found.limit(1).max_time_ms(TIME_LIMIT_MS).to_list(1)
         return first[0]["position"] if first else None
 
+    async def first_recall_not_given(self, recipient: str, until: int) -> int | None:
+        """The first position, up to this one, of a recall that nobody was given."""
+        query = {"recipient": recipient, "about": "recall", "state": POSTED, "position": {"$lte": until}}
+        found = DELIVERIES.of(self._database).find(query, {"position": 1}, hint=UNREAD).sort("position", ASCENDING)
+        first = await found.limit(1).max_time_ms(TIME_LIMIT_MS).to_list(1)
+        return first[0]["position"] if first else None
+
     async def unread_recalls(self, recipient: str, most: int) -> int:
         """How many recalls wait in the feed of a recipient, counted up to ``most``."""
         query = {"recipient": recipient, "about": "recall", "state": {"$in": [POSTED, SERVED]}}

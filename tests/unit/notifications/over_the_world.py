@@ -73,6 +73,10 @@ class OverTheWorld:
         own = self._world.all(DELIVERIES, recipient=recipient, channel=FEED)
         return min((d["position"] for d in own if d["state"] in ("posted", "served")), default=None)
 
+    async def first_recall_not_given(self, recipient: str, until: int) -> int | None:
+        own = self._world.all(DELIVERIES, recipient=recipient, channel=FEED, about="recall", state="posted")
+        return min((d["position"] for d in own if d["position"] <= until), default=None)
+
     async def served_until(self, recipient: str, position: int, limit: int, first: int = 0) -> list[Any]:
         own = self._world.all(DELIVERIES, recipient=recipient, channel=FEED, state="served")
         return [d for d in own if first <= d["position"] <= position][:limit]

@@ -43,6 +43,9 @@ class Busy:
     async def feed_position(self, recipient: str) -> int:
         return 0
 
+    async def first_recall_not_given(self, recipient: str, until: int) -> int | None:
+        return None
+
     async def threads_by_alias(self, recipient: str, after: str, limit: int) -> list[Any]:
         return [each for each in self.threads if each["alias"] > after][:limit]
 

@@ -101,7 +101,7 @@ def judge(answer: MailAnswer) -> Verdict:
     long as it lasts: the partner must not pay for it. A recall is tried again while there is a mailbox."""
     code = answer.code
     if answer.busy:  # neither it nor the mail server has failed
-        return Verdict("again", "mail-server", endpoint_healthy=True, possibly_sent=False, ours=True)
+        return Verdict("again", MAIL_SERVER, endpoint_healthy=True, possibly_sent=False, ours=True)
     hold = REFUSED_AGAIN_AFTER if code is not None and code >= 500 else None
     if answer.about == "server" or code is None:
         return Verdict("again", MAIL_SERVER, hold=hold, possibly_sent=answer.handed, ours=True)
