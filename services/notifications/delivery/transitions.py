@@ -99,9 +99,9 @@ class DeliveryTransitions:
         def do(work: UnitOfWork) -> None:
             delivery, thread = DELIVERIES.get(work, held["_id"]), THREADS.get(work, held["thread"])
             number = held["attempts"] + 1
-            down = False
+            down = verdict.ours
             if verdict.disable or not verdict.endpoint_healthy:
-                down = self._endpoint(work, held, verdict, endpoint["target"], counts) or verdict.ours
+                down = self._endpoint(work, held, verdict, endpoint["target"], counts) or down
             if delivery is None or thread is None:
                 return
             self._log(work, delivery, verdict, took)

@@ -147,6 +147,18 @@ class TestTroubleOfOurs:
             found = case.answers(self.OURS)
         assert (found["state"], found["failing_since"]) == ("active", None)
 
+    def test_of_one_mail_alone_counts_for_nobody_and_sets_nothing_aside_that_others_wait_behind(self) -> None:
+        case = Failing()
+        case.answers(GOOD)
+        in_order = {"order": "alias", "blocked_head_seconds": 1}
+        case.world.store.put(SUBSCRIPTIONS.name, {**case.endpoint, **in_order})
+        for opening in ("y", "z"):
+            case.say("match-found", match_of("a", opening), hexid("person", "a"))
+        busy = Verdict("again", "mail-server", endpoint_healthy=True, possibly_sent=False, ours=True)
+        case.answers(*[busy] * 30, apart=timedelta(minutes=1))
+        assert case.endpoint["failures"] == 0
+        assert case.world.all(DELIVERIES, state="failed") == []
+
     def test_is_not_held_against_it_once_we_are_well(self) -> None:
         case = Failing()
         case.answers(BAD)
