@@ -27,6 +27,7 @@ from services.notifications.documents import (
     PEOPLE,
     POSTED,
     SERVED,
+    SUBSCRIPTIONS,
     THREADS,
     DeliveryDocument,
     DeliveryReference,
@@ -85,6 +86,12 @@ class Page:
     events: list[dict[str, Any]]
     cursor: str
     etag: str
+
+
+def feed_of(work: UnitOfWork, recipient: str) -> str:
+    """The recipient's feed as it is subscribed to now; empty without one."""
+    found = SUBSCRIPTIONS.find(work, "agency", recipient)
+    return next((each["_id"] for each in found if each["channel"] == FEED and each["state"] == "active"), "")
 
 
 def given(work: UnitOfWork, delivery: DeliveryDocument) -> None:
@@ -271,6 +278,7 @@ class FeedReader:
     ) -> Operation[ServedPage]:
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield AGENCIES.by_id(recipient)
+            yield SUBSCRIPTIONS.where("agency", recipient)
             for entry in entries:
                 yield DELIVERIES.by_id(entry["_id"])
                 yield PEOPLE.by_id(entry["person"])
@@ -284,6 +292,8 @@ class FeedReader:
             found = [d for entry in entries if (d := DELIVERIES.get(work, entry["_id"])) is not None]
             if len(found) < len(entries):
                 raise _NotYetVisible
+            feed = feed_of(work, recipient)  # what another one was told that has ended since, it may not hold
+            found = [each for each in found if each["subscription"] == feed]
             if passed:
                 found = [self._unless_needless(work, each) for each in found]
             doubted = next((n for n, d in enumerate(found) if self._in_doubt(work, d)), len(found))

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.notifications.channels.feed_reader import FeedReader, UnknownCursor, given
+from services.notifications.channels.feed_reader import FeedReader, UnknownCursor, feed_of, given
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery_queues import Queues, mark_untold, recalls_of
 from services.notifications.documents import (
     AGENCIES,
     DELIVERIES,
-    FEED,
     FLOORS,
     PEOPLE,
     POSTED,
@@ -109,7 +108,7 @@ class FeedSnapshot:
                 yield THREADS.by_id(thread["_id"])
                 yield PEOPLE.by_id(thread["person"])
                 yield the_floors(thread["person"])
-            feed = self._subscription(work, recipient)
+            feed = feed_of(work, recipient)
             for thread in threads:
                 found = THREADS.get(work, thread["_id"])
                 for entry in found["queues"].get(feed, ()) if found else ():
@@ -123,7 +122,7 @@ class FeedSnapshot:
                     yield from self._queues.needs(found)
 
         def do(work: UnitOfWork) -> list[dict[str, Any]]:
-            feed, events = self._subscription(work, recipient), list[dict[str, Any]]()
+            feed, events = feed_of(work, recipient), list[dict[str, Any]]()
             for each in threads:
                 thread = THREADS.get(work, each["_id"])
                 if thread is not None:
@@ -175,11 +174,6 @@ class FeedSnapshot:
 
     def _notice(self, recipient: str, alias: str, version: int) -> str:
         return self._ids.derived("notice", recipient, alias, version)
-
-    @staticmethod
-    def _subscription(work: UnitOfWork, recipient: str) -> str:
-        found = SUBSCRIPTIONS.find(work, "agency", recipient)
-        return next((s["_id"] for s in found if s["channel"] == FEED and s["state"] == "active"), "")
 
     def _sealed(self, position: int, alias: str, recipient: str) -> str:
         sealed = self._sealer.seal(position.to_bytes(8) + alias.encode(), _LABEL, recipient)
