@@ -91,9 +91,12 @@ class AssessmentContext:
         return None if found is None else found.minutes
 
     def labels(self, codes: Mapping[str, object] | frozenset[str] | tuple[str, ...], language: str) -> str:
-        """Codes as people read them, in a fixed order, each word once."""
-        labels = dict.fromkeys(self.pack.label(code, language) for code in sorted(codes))
-        return ", ".join(labels) or self.word("any", language)
+        """Codes as people read them, in a fixed order, each name once: where a translation is missing a label begins
+        with its code, so what has one name is told by the first language."""
+        named: dict[str, str] = {}
+        for code in sorted(codes):
+            named.setdefault(self.pack.label(code, self.pack.languages[0]), self.pack.label(code, language))
+        return ", ".join(dict.fromkeys(named.values())) or self.word("any", language)
 
     def word(self, name: str, language: str) -> str:
         """One of the pack's small words, such as `unknown`."""

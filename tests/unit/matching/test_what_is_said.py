@@ -83,3 +83,10 @@ def test_of_a_condition(condition: str, person: dict[str, Any], job: dict[str, A
 def test_of_the_pay(person: dict[str, Any], job: dict[str, Any], expected: tuple[str, str]) -> None:
     reasons = explanations.reasons(assessed(person, job))
     assert next((one.speaks, one.text["en"]) for one in reasons if one.factor == "wage") == expected
+
+
+def test_what_two_codes_name_alike_is_said_once_also_without_a_translation() -> None:
+    """ "Tax accountant" is a unit group and an occupation, and has no English name in either list."""
+    context = assessed().context
+    codes = ("keco-2018:0232", "work24-2024-occupation:023200")
+    assert [context.labels(codes, language) for language in ("ko", "en")] == ["세무사", "0232 세무사"]
