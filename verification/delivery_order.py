@@ -36,8 +36,8 @@ from verification.benchmarks.backlog import CACHE_GB
 from verification.benchmarks.command import InvalidTrial, measured, size_from
 from verification.benchmarks.delivery.trial import Trial
 from verification.benchmarks.delivery.world import Told, in_turn
+from verification.chaos.failpoint_control import FailpointControl
 from verification.chaos.failpoints import AT_BEGINNING, FAILPOINTS, Failpoint
-from verification.chaos.orders import Orders
 
 OF_ONE_PERSON = 25  # openings: a queue as long as it gets
 KILLED_AFTER = (0.5, 6.0)  # seconds of work between two kills
@@ -105,7 +105,7 @@ def of_deliveries(failpoints: Iterable[Failpoint]) -> list[Failpoint]:
 class Killer:
     """Kills one thing at a time, and waits until deliveries are under way again."""
 
-    def __init__(self, trial: Trial, stack: LocalStack, orders: Orders, size: Size) -> None:
+    def __init__(self, trial: Trial, stack: LocalStack, orders: FailpointControl, size: Size) -> None:
         self._trial, self._stack, self._orders, self._events = trial, stack, orders, size.events
         self._chance = random.Random(size.seed)
         self._points = itertools.cycle(self._shuffled(of_deliveries(FAILPOINTS)))
@@ -207,7 +207,7 @@ def result(kills: Sequence[Kill]) -> dict[str, float]:
 async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, float]:
     """Everything, on a stack that runs."""
     told = Told("order", in_turn(range(size.endpoints), size.events), OF_ONE_PERSON)
-    orders, kills = Orders(folder / "orders"), list[Kill]()
+    orders, kills = FailpointControl(folder / "orders"), list[Kill]()
     settings = {"CHAOS_ORDERS": str(orders.path)}
     through = "verification.chaos.failpoint_service"
     async with Trial(stack, folder, size.endpoints, through=through, settings=settings) as trial:

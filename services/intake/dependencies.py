@@ -8,7 +8,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from services.intake.identity import References, Vault
-from services.intake.request_turns import RequestTurns
+from services.intake.request_scheduler import RequestScheduler
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
@@ -26,7 +26,7 @@ class Dependencies:
     vault: Vault
     references: References
     clock: Clock = field(default_factory=Clock)
-    slices: RequestTurns = field(default_factory=RequestTurns)  # of all requests
+    slices: RequestScheduler = field(default_factory=RequestScheduler)  # of all requests
     most_rejections: int = 5_000
     hold_wrong_numbers: bool = False
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypedDict
 from bson.raw_bson import RawBSONDocument
 
 from services.intake.documents import OPPORTUNITIES, REFERENCES, dumped
-from services.intake.domain.same_advert import Facts
+from services.intake.domain.record_linkage import Facts
 from services.intake.domain.vacancy import Source, alike, facts_of
 from services.intake.domain.vetting import Judgement, Status, binds, same_verdict
 from services.intake.last_published import LastPublished, told

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from services.intake.domain.agency_rules import may_emit
 from services.intake.request_body import Received, read_types
-from services.intake.request_turns import RequestTurns
+from services.intake.request_scheduler import RequestScheduler
 from services.intake.schemas import Receipt
 from services.intake.worker.client import AtWorker, WorkerProcess
 from services.intake.worker.questions import OpenBatch
@@ -50,7 +50,9 @@ Take = Callable[[Admitted, Caller], Awaitable[list[Receipt]]]
 class Admission:
     """Of all requests to this door; at most `most` events in one, and `most_bytes` when they are unpacked."""
 
-    def __init__(self, slices: RequestTurns, most: int, most_bytes: int, worker: WorkerProcess, clock: Clock) -> None:
+    def __init__(
+        self, slices: RequestScheduler, most: int, most_bytes: int, worker: WorkerProcess, clock: Clock
+    ) -> None:
         self._slices = slices
         self._worker, self._clock = worker, clock
         self._most = most

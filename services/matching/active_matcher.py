@@ -9,8 +9,8 @@ What is to be worked out is worked out in slices, in one thread beside the event
 takes in what comes; nobody else changes the index. While something is written, assessing goes on (`_meanwhile`): what
 is written was made in the thread before, or is of the revisions it was made from. It goes in transactions bounded in
 size: first what takes away, then what is to be assessed, then what is due to be published (in a flood for a share of
-the time, `TellingPace`), then what is saved for the next load. It consumes, and takes away, as soon as people and what
-stands as published are loaded.
+the time, `PublishPacing`), then what is saved for the next load. It consumes, and takes away, as soon as people and
+what stands as published are loaded.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from services.matching.fenced_store import FencedStore
 from services.matching.list_snapshots import SnapshotWriter
 from services.matching.matching_day import MatchingDay
 from services.matching.opening_snapshot import Loaded, OpeningSnapshot
+from services.matching.publish_pacing import PublishPacing
 from services.matching.publisher import MatchDelta
 from services.matching.repository import Repository
 from services.matching.service import KEEP_WITHDRAWN_DAYS, Matching
-from services.matching.telling_pace import TellingPace
 from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize
 from shared.kit.base.logs import logger
 from shared.kit.base.supervise import supervise
@@ -218,13 +218,13 @@ class ActiveMatcher:
             SnapshotWriter(matching, self._perform_one, self._aside), time.monotonic(), 0.0,
         )  # fmt: skip
         table = CongestionTable(matching, self._perform_one, self._aside)
-        pace = TellingPace(self._topics.kafka.batch_max_records)
+        pacing = PublishPacing(self._topics.kafka.batch_max_records)
         while True:
             self._changed.clear()
             await self._publish_removals(consuming)
             more = await self._aside(partial(matching.advance, ASSESS_SECONDS))
-            holds_back = not pace.may_tell(self._waiting())
-            told = not holds_back and await self._tell(pace)
+            holds_back = not pacing.may_publish(self._waiting())
+            told = not holds_back and await self._tell(pacing)
             if snapshots.due:
                 await self._meanwhile(snapshots.save())
             await snapshot.save()
@@ -240,13 +240,13 @@ class ActiveMatcher:
                     await self._begin_day(self._day.to_match())
                     continue
             if not (more or told or snapshots.busy or snapshot.busy or table.busy):
-                await self._wait(pace.seconds_left() if holds_back else matching.deltas.seconds_to_next())
+                await self._wait(pacing.seconds_left() if holds_back else matching.deltas.seconds_to_next())
 
     def _waiting(self) -> int:
         """How many records wait to be taken in, as far as is known, and how many openings to be assessed."""
         return sum(each.lag for each in self._stream.progress()) + self._matching.openings_waiting
 
-    async def _tell(self, pace: TellingPace) -> bool:
+    async def _tell(self, pacing: PublishPacing) -> bool:
         """What is due, of as many people as one transaction takes; whether there was anything."""
         if self._matching.deltas.seconds_to_next() != 0:
             return False
@@ -254,7 +254,7 @@ class ActiveMatcher:
         deltas = await self._aside(partial(self._matching.deltas.due, self._batch_size.size, DUE_SECONDS))
         if deltas:
             await self._meanwhile(self._publish(deltas))
-            pace.told(began)
+            pacing.published(began)
         return bool(deltas)
 
     async def _meanwhile(self, writing: Coroutine[Any, Any, None]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from services.matching import told_inputs
+from services.matching import match_provenance
 from services.matching.documents import AUDIT, MATCHES, OPPORTUNITIES, PEOPLE, PRICES, ROUNDS
 from shared.access import prohibition_floors
 
@@ -19,7 +19,7 @@ ACTIVE, OPEN_UNTIL, NEWEST_OPEN = "active", "open_until", "newest_open"
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     **prohibition_floors.INDEXES,
-    **told_inputs.INDEXES,
+    **match_provenance.INDEXES,
     PEOPLE: [
         IndexModel([("aliases", ASCENDING)], name="by_alias"),
         IndexModel([("revision", ASCENDING)], name="by_revision"),

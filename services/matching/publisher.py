@@ -10,10 +10,10 @@ from services.matching import metrics
 from services.matching.documents import WITHDRAWN, Cause, StoredMatch, StoredOpening, StoredPerson, Telling, fingerprint
 from services.matching.domain.assessment import Assessment
 from services.matching.domain.factors.certainty import likelihood
+from services.matching.domain.match_event import match_event
 from services.matching.domain.match_index import MatchIndex, Pair, Revisions
-from services.matching.domain.told_match import told_match
+from services.matching.match_provenance import MatchProvenance
 from services.matching.matcher_documents import StoredPurge
-from services.matching.told_inputs import ToldInputs
 from shared.events import Event, EventType, registry
 from shared.events.topics.matches import MATCH_CHANGED, MATCH_FOUND, MATCH_WITHDRAWN, Match
 from shared.kit.base.ids import Ids
@@ -41,19 +41,19 @@ class MatchPublisher:
     ``rules``: by which rules the index decides, to be kept with what is told."""
 
     def __init__(
-        self, index: MatchIndex, ids: Ids, model: str, purged: int, inputs: ToldInputs, rules: str = ""
+        self, index: MatchIndex, ids: Ids, model: str, purged: int, provenance: MatchProvenance, rules: str = ""
     ) -> None:
         self._index = index
         self._ids = ids
         self._model = model
         self._rules = rules
-        self._inputs = inputs
+        self._provenance = provenance
         self.purged = purged
 
     def needs(self, delta: MatchDelta) -> Iterable[Need]:
         """The person, what is kept of them, the openings, and what was last published of each pair."""
         yield StoredPerson.need(delta.person)
-        yield self._inputs.needs_to_keep(delta.person)
+        yield self._provenance.needs_to_keep(delta.person)
         for opening in (*delta.withdrawn, *(opening for opening, _, _ in delta.standing)):
             yield StoredOpening.need(opening)
             yield StoredMatch.need(self._ids.derived(delta.person, opening))
@@ -95,7 +95,7 @@ class MatchPublisher:
         work: UnitOfWork,
     ) -> None:
         pair = person.id, opening.id
-        match = told_match(assessment, self._ids.derived(*pair), rank)
+        match = match_event(assessment, self._ids.derived(*pair), rank)
         content, before = fingerprint(match), self._last(pair, work)
         assert assessment.person.consent_until is not None, "who has no consent matches nothing"
         if before is not None and before.content == content:
@@ -104,7 +104,7 @@ class MatchPublisher:
         type = MATCH_CHANGED if before is not None and before.standing else MATCH_FOUND
         cause = person.cause if _age(person) > _age(opening) else opening.cause
         chance = likelihood(assessment.person, assessment.opening, assessment.context)
-        self._inputs.keep(person, opening, assessment.person.consent_until, work)
+        self._provenance.keep(person, opening, assessment.person.consent_until, work)
         self._emit(type, match, content, revisions, before, person, cause, work, chance)
 
     def _keep_as_told(
@@ -120,10 +120,10 @@ class MatchPublisher:
         """It reads as it was told, so nothing is told. When what it was told by is kept no more, or ended sooner, it
         comes out of what stands now just as well: that is kept, and named in its place."""
         told = _still_named(before, person)
-        if told and self._inputs.holds(told[-1], person, consent_until, work):
+        if told and self._provenance.holds(told[-1], person, consent_until, work):
             return
         assert before.content is not None, "what reads the same stands"
-        self._inputs.keep(person, opening, consent_until, work)
+        self._provenance.keep(person, opening, consent_until, work)
         telling = self._telling(match, before.sequence, revisions, before.content)
         replace(before, told=(*(one for one in told if one.sequence != before.sequence), telling)).save(work)
 

@@ -1,8 +1,8 @@
 """`python -m services.matching recompute MATCH`: a match worked out again from what was kept of its making.
 
 Of each time that the match was told (the last `publisher.MOST_TOLD`): person and opening at the revisions that it names
-(`told_inputs`), assessed on its day by the rules and the pack that run here. The fingerprint of what comes of it is
-compared with that of what was told: state, score, band, reasons and questions, in every word. Of the match, and of
+(`match_provenance`), assessed on its day by the rules and the pack that run here. The fingerprint of what comes of it
+is compared with that of what was told: state, score, band, reasons and questions, in every word. Of the match, and of
 whether its person is matched, only what is needed is read: so a version that told a match can be run on what a later
 one stored. Inputs that hold what it does not know are not guessed at. Reads and changes nothing. It shows why somebody
 matches, so it is for who may read the database.
@@ -22,13 +22,13 @@ from services.matching.documents import Telling, fingerprint, who_of
 from services.matching.domain.apply_prohibitions import permitted
 from services.matching.domain.assessment import assess_pair
 from services.matching.domain.diversification import lot_of
-from services.matching.domain.told_match import told_match
+from services.matching.domain.match_event import match_event
 from services.matching.domain.visibility import is_matched
+from services.matching.match_provenance import StoredOpeningInput, StoredPersonInput
 from services.matching.report_commands import day_of
 from services.matching.repository import Repository
 from services.matching.rules_digest import rules_digest
 from services.matching.settings import MatchingSettings
-from services.matching.told_inputs import StoredOpeningInput, StoredPersonInput
 from shared.events.topics.matches import Match
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -66,7 +66,7 @@ async def recomputed(repository: Repository, match: str, pack: Pack, rules: str,
         if telling.revisions.person < person.get("told_from", 0):
             continue  # in between they might not be matched: it goes as soon as the match is looked at
         told = stored["match"] if stored["standing"] and telling.sequence == stored["sequence"] else None
-        inputs = await repository.told_inputs(*pair, telling.revisions)
+        inputs = await repository.match_provenance(*pair, telling.revisions)
         version: dict[str, Any] = {"result": "inputs-gone"}
         if inputs is not None:
             version = _of_inputs(match, told, telling, *inputs, pack)
@@ -136,7 +136,7 @@ def _version(
     assessment = assess_pair(person, opening, pack, telling.day)
     if assessment.state == "no":
         return {"result": "differs", "equal": False, "now": {"state": "no"}, "differs": ["state"]}
-    again = told_match(assessment, match, None)
+    again = match_event(assessment, match, None)
     equal = fingerprint(again) == telling.content
     shown = {
         "state": again.state,

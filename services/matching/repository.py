@@ -29,6 +29,13 @@ from services.matching.documents import (
 from services.matching.domain.congestion import Congestion
 from services.matching.domain.match_index import Revisions
 from services.matching.indexes_and_retention import ACTIVE, NEWEST_OPEN, OPEN_UNTIL
+from services.matching.match_provenance import (
+    OPENINGS_TOLD,
+    PEOPLE_TOLD,
+    StoredOpeningInput,
+    StoredPersonInput,
+    input_id,
+)
 from services.matching.matcher_documents import (
     StoredCandidates,
     StoredList,
@@ -36,13 +43,6 @@ from services.matching.matcher_documents import (
     StoredProgress,
     StoredPurge,
     StoredTable,
-)
-from services.matching.told_inputs import (
-    OPENINGS_TOLD,
-    PEOPLE_TOLD,
-    StoredOpeningInput,
-    StoredPersonInput,
-    input_id,
 )
 from shared.access import prohibition_floors
 from shared.events.topics.opportunities import Opportunity
@@ -220,7 +220,7 @@ class Repository:
         query = {"_id": match["person"]}
         return match, await self._database[PEOPLE].find_one(query, wanted, max_time_ms=PATIENCE_MS)
 
-    async def told_inputs(
+    async def match_provenance(
         self, person: str, opening: str, revisions: Revisions
     ) -> tuple[StoredPersonInput, StoredOpeningInput] | None:
         """What a match was told by at these revisions; None when one of the two is kept no more."""

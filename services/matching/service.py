@@ -19,10 +19,10 @@ from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
 from services.matching.domain.publish_throttle import Netting
 from services.matching.fenced_store import NotActive
+from services.matching.match_provenance import MatchProvenance
 from services.matching.matcher_documents import StoredList, StoredProgress
 from services.matching.pending_deltas import PendingDeltas
 from services.matching.publisher import MatchDelta, MatchPublisher, purge_withdrawn
-from services.matching.told_inputs import ToldInputs
 from shared.events import Event
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -79,9 +79,9 @@ class Matching:
         self._congestion = self._gives_way and self.pack.matching.congestion is not None
         self._index = self._make_index(today)
         self._queue = AssessmentQueue(self._index, self._clock)
-        self._inputs = ToldInputs(ZoneInfo(self.pack.timezone))
+        self._provenance = MatchProvenance(ZoneInfo(self.pack.timezone))
         self._publisher = MatchPublisher(
-            self._index, self._ids, self.pack.weights_version, 0, self._inputs, self._rules
+            self._index, self._ids, self.pack.weights_version, 0, self._provenance, self._rules
         )  # fmt: skip
         self.deltas = PendingDeltas(
             self._index, self._queue, self._publisher, Netting(self._netting_seconds), self._clock
@@ -109,14 +109,14 @@ class Matching:
     def needs_of_person(self, person: Person, work: UnitOfWork) -> Iterable[Need]:
         """What has to be loaded before `person_changed`."""
         yield StoredPerson.need(person.person)
-        yield from self._inputs.needs_of_change(person, work)
+        yield from self._provenance.needs_of_change(person, work)
 
     def person_changed(self, event: Event[Person], work: UnitOfWork) -> None:
         """A person is new, changed or gone (their status and consents say so). Needs `needs_of_person`."""
         person, before = event.data, StoredPerson.find(work, event.data.person)
-        self._inputs.person_changed(person, work)
+        self._provenance.person_changed(person, work)
         self._revision += 1
-        told_from = self._inputs.told_from(before, person, self._revision, work)
+        told_from = self._provenance.told_from(before, person, self._revision, work)
         StoredPerson.of(event, self._revision, told_from).save(work)
         self._enqueue(person_facts(event.data, self.pack), work)
 

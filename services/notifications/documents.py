@@ -37,7 +37,7 @@ EMAIL_DIGEST: Final = "email-digest"
 TOPIC: Final = "topic"
 ChannelName = Literal["feed", "webhook", "email", "email-digest", "topic"]  # part of the published API
 About = Literal["notice", "recall"]
-Turn = Literal["recall", "new", "left"]  # with which others a delivery waits to be sent (delivery/turns.py)
+QueueClass = Literal["recall", "new", "left"]  # with which others a delivery waits to be sent (delivery/fair_queue.py)
 Order = Literal["alias"]  # which deliveries of a subscription come one after another; part of the published API
 # For its retry as planned; for the same one, after it was brought forward in vain; to be taken out of a recall's way.
 Waits = Literal["retry", "again", "recalled"]
@@ -129,8 +129,8 @@ class SecretEntry(TypedDict):
 
 class SubscriptionDocument(TypedDict):
     """``reason``: why it is not active. ``held_until``: nothing is sent before, and what became due by then was left
-    waiting (delivery/turns.py). ``target``: where to send, and ``headers``: with which of the partner's own, sealed.
-    ``failures``: bad answers in a row, counted up to MOST_COUNTED
+    waiting (delivery/fair_queue.py). ``target``: where to send, and ``headers``: with which of the partner's own,
+    sealed. ``failures``: bad answers in a row, counted up to MOST_COUNTED
     (domain/circuit_breaker.py), the first ``failing_since``; ``recall_at``: when a recall may be tried, sooner than
     ``held_until``; ``asked_until``: how long its partner itself asked us to wait. ``recalls_only``: no notices.
     ``filter``: which notices, as text (domain/subscription_filters.py).

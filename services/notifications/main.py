@@ -34,9 +34,9 @@ from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.dispatcher_lease import DispatcherLease, LeaseTerm
-from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.pre_send_check import PreSendReads
+from services.notifications.delivery.recent_prohibitions import RecentProhibitions
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import PersonDocument
 from services.notifications.domain.digest_schedule import next_window
@@ -109,7 +109,7 @@ class _Notifications:
         every = (self.feed, self.webhook, self._email(), self._digest(), self.topic)
         self.channels: dict[str, Channel] = {each.name: each for each in every}
         self.reconciler = Reconciler(self.ids, self.channels, self.outcomes, self.today, self.dispatcher.waits)
-        self.heard = HeardProhibitions()
+        self.heard = RecentProhibitions()
         self.acknowledging, self.subscribing = AcknowledgementEndpoints(), SubscriptionEndpoints()
         self.recovering, self.reading, self.operating = RecoveryEndpoints(), FeedEndpoints(), OperatorEndpoints()
         prohibitions = prohibitions_stream(self.floor_raised.set, self.resync_requested.set, self.heard.about)

@@ -16,7 +16,7 @@ from shared.events.envelope import parse_time, resolve_type
 from shared.events.limits import MOST_ATTRIBUTES, SEQUENCE_DIGITS, bounded_sequence
 from shared.events.refusal import MOST_ENUMERATED, MOST_NAMED, Refusal, Refused, nearest, refusals_of
 from shared.events.registry import EventType
-from shared.events.unicode_composed import composed
+from shared.events.unicode_normalization import composed
 
 LONGEST_ID = 200
 ATTRIBUTES = {

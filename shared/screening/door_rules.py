@@ -16,7 +16,7 @@ from shared.events.refusal import MOST, Refusal, Refused
 from shared.events.topics.agencies import Agency
 from shared.events.topics.opportunities import JobAtDoor, ProgrammeAtDoor, VettedAtDoor
 from shared.events.topics.people import ConsentGivenAtDoor, PersonAtDoor, PersonUpdatedAtDoor
-from shared.events.unicode_composed import surely_composed
+from shared.events.unicode_normalization import surely_composed
 from shared.reference import Pack
 from shared.screening.advert_rules import advert_of
 from shared.screening.agency_rules import check_agency

@@ -16,7 +16,7 @@ from deploy.local.errors import StartError
 from deploy.local.ports import free_port
 from deploy.local.timeouts import scaled
 from samples.world import Setting
-from verification.chaos.orders import Orders
+from verification.chaos.failpoint_control import FailpointControl
 from verification.harness.child_processes import Program
 from verification.harness.system import Ports, Supervised, System
 
@@ -29,7 +29,7 @@ INFRASTRUCTURE = ("broker", "database")
 class FaultTarget(Program):
     """A service started through `failpoint_service`. ``orders``: what it is told to do at a failpoint."""
 
-    def __init__(self, service: str, port: int, log: Path, variables: dict[str, str], orders: Orders) -> None:
+    def __init__(self, service: str, port: int, log: Path, variables: dict[str, str], orders: FailpointControl) -> None:
         super().__init__(f"services.{service}", port, log, variables | {"CHAOS_ORDERS": str(orders.path)}, variable="-")
         self.orders = orders
         self._service = f"services.{service}"
@@ -68,7 +68,7 @@ class ChaosSystem(System):
     def _fault_target(self, service: str, name: str, port: int, variables: dict[str, str]) -> FaultTarget:
         orders = self.folder / "orders"
         orders.mkdir(exist_ok=True)
-        return FaultTarget(service, port, self.logs / f"{name}.log", variables, Orders(orders / name))
+        return FaultTarget(service, port, self.logs / f"{name}.log", variables, FailpointControl(orders / name))
 
     def service(self, name: str) -> FaultTarget:
         """A replica by its name: ``intake``, ``intake-2``, ..."""

@@ -23,7 +23,7 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.sparse import csr_array
 
 from services.matching.domain.cohort_assignment import Proposal, Terms, propose
-from services.matching.domain.small_groups import REPORTED, group_of
+from services.matching.domain.disclosure_control import REPORTED, group_of
 from shared.reference import Pack, load_pack
 from verification.evaluation.classes import Class, Pair, drawn
 from verification.evaluation.one_by_one import one_by_one

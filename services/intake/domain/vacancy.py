@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from services.intake.domain.same_advert import Facts, compared
+from services.intake.domain.record_linkage import Facts, compared
 from shared.events.topics.opportunities import Opportunity
 from shared.screening.advert_rules import JOB
 

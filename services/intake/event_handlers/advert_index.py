@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.intake.domain.same_advert import Facts, compared, document_of
+from services.intake.domain.record_linkage import Facts, compared, document_of
 from services.intake.domain.separated_vacancies import are_apart
 from services.intake.domain.vacancy import facts_of
 from services.intake.domain.vetting import Judgement, binds, stricter

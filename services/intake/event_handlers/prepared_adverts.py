@@ -13,7 +13,7 @@ import bson
 
 from services.intake.documents import dumped
 from services.intake.domain import advert_rules
-from services.intake.domain.same_advert import Facts
+from services.intake.domain.record_linkage import Facts
 from services.intake.domain.vetting import employer_key
 from services.intake.opportunity_documents import ADVERTS, EMPLOYERS, employer_id
 from shared.events.envelope import dump_data

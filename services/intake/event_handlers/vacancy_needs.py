@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.intake.documents import OPPORTUNITIES
-from services.intake.domain.same_advert import Facts
+from services.intake.domain.record_linkage import Facts
 from services.intake.domain.vacancy import facts_of
 from services.intake.domain.vetting import employer_key
 from services.intake.event_handlers import advert_index

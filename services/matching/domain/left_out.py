@@ -10,10 +10,7 @@ from typing import Any, NamedTuple
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.condition_answer import ASK, NO
 from services.matching.domain.conditions import CONDITIONS
-from services.matching.domain.opening_facts import OpeningFacts, opening_facts
-from services.matching.domain.person_facts import PersonFacts, person_facts
-from services.matching.domain.pooled_months import FEWER, NO_MONTH, Cells, Groupings, people_by_month, table_of
-from services.matching.domain.small_groups import (
+from services.matching.domain.disclosure_control import (
     LEAST,
     REPORTED,
     GroupBy,
@@ -23,6 +20,9 @@ from services.matching.domain.small_groups import (
     pooled,
     told,
 )
+from services.matching.domain.opening_facts import OpeningFacts, opening_facts
+from services.matching.domain.person_facts import PersonFacts, person_facts
+from services.matching.domain.pooled_months import FEWER, NO_MONTH, Cells, Groupings, people_by_month, table_of
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack

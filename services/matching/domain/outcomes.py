@@ -18,9 +18,9 @@ from typing import Any, Literal, NamedTuple
 from services.matching.domain.assessment import Assessment, assess, band_of
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.condition_answer import ASK
+from services.matching.domain.disclosure_control import LEAST, REPORTED, may_tell_by, may_tell_mean, pooled, told
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
-from services.matching.domain.small_groups import LEAST, REPORTED, may_tell_by, may_tell_mean, pooled, told
 from services.matching.domain.text_search import TextSearch
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person

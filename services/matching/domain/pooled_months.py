@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from services.matching.domain.small_groups import LEAST, GroupBy, may_tell_by, may_tell_share
+from services.matching.domain.disclosure_control import LEAST, GroupBy, may_tell_by, may_tell_share
 
 FEWER = f"fewer than {LEAST}"
 """What stands in place of such a number, and of one that leaves so few of the rest. It never says which."""

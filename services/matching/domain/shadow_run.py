@@ -11,11 +11,7 @@ from typing import Any
 from services.matching.domain.assessment import assess
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.congestion import Congestion, whole
-from services.matching.domain.factors.certainty import likelihood
-from services.matching.domain.match_index import MatchIndex
-from services.matching.domain.opening_facts import opening_facts
-from services.matching.domain.person_facts import person_facts
-from services.matching.domain.small_groups import (
+from services.matching.domain.disclosure_control import (
     REPORTED,
     may_tell_beside,
     may_tell_by,
@@ -24,6 +20,10 @@ from services.matching.domain.small_groups import (
     pooled,
     told,
 )
+from services.matching.domain.factors.certainty import likelihood
+from services.matching.domain.match_index import MatchIndex
+from services.matching.domain.opening_facts import opening_facts
+from services.matching.domain.person_facts import person_facts
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack

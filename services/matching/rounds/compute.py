@@ -20,9 +20,9 @@ from pydantic import BaseModel, Field
 from services.matching.domain.assessment import assess
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.cohort_assignment import Adjustments, Proposal, Terms, propose
+from services.matching.domain.disclosure_control import OTHERS, GroupBy, may_tell_mean, pooled
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
-from services.matching.domain.small_groups import OTHERS, GroupBy, may_tell_mean, pooled
 from services.matching.rounds.documents import GroupDocument, ResultDocument
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person

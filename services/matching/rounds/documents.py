@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal, NotRequired, TypedDict
 
 from services.matching.domain.cohort_assignment import Parts
-from services.matching.domain.small_groups import GroupBy
+from services.matching.domain.disclosure_control import GroupBy
 
 RoundState = Literal["computing", "proposed", "confirmed", "failed"]
 

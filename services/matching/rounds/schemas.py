@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.matching.domain.cohort_assignment import Parts
-from services.matching.domain.small_groups import GroupBy
+from services.matching.domain.disclosure_control import GroupBy
 from services.matching.rounds.documents import RoundState
 from shared.events.data_classification import FEATURE, PSEUDONYMOUS, PUBLIC, Model
 from shared.events.field_types import Id

@@ -15,7 +15,7 @@ from typing import Any
 
 from services.notifications import metrics
 from services.notifications.channels.feed import Feed
-from services.notifications.channels.feed_turns import FeedTurns
+from services.notifications.channels.feed_admission import FeedAdmission
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery_queues import Queues, leave_untold, mark_tried
 from services.notifications.documents import (
@@ -131,7 +131,7 @@ class FeedReader:
         self._sealer = sealer
         self._today = today
         self._stopping = stopping
-        self._turns = FeedTurns()
+        self._admission = FeedAdmission()
 
     async def read(
         self,
@@ -198,7 +198,7 @@ class FeedReader:
                 place = Place(place.until)
                 continue
             try:
-                async with self._turns.turn(recipient, len(arrived) + len(left)):
+                async with self._admission.admit(recipient, len(arrived) + len(left)):
                     served = await self._store.submit(self.serve(recipient, arrived, left, limit))
             except _NotYetVisible:
                 await asyncio.sleep(0.05)
@@ -246,14 +246,14 @@ class FeedReader:
 
     def turn(self, recipient: str, entries: int) -> AbstractAsyncContextManager[None]:
         """To look at so many entries in a transaction that others share."""
-        return self._turns.turn(recipient, entries)
+        return self._admission.admit(recipient, entries)
 
     async def visible(self, recipient: str, operation: Operation[ServedPage], entries: int) -> ServedPage:
         """Done once the transaction's view has all that was read before it, so many ``entries``. Raises a 503
         problem."""
         for _ in range(MOST_PAGES):
             try:
-                async with self._turns.turn(recipient, entries):
+                async with self._admission.admit(recipient, entries):
                     return await self._store.submit(operation)
             except _NotYetVisible:
                 await asyncio.sleep(0.05)
@@ -373,7 +373,7 @@ class FeedReader:
         return ()
 
     async def _confirm(self, recipient: str, entries: Sequence[DeliveryReference]) -> None:
-        async with self._turns.turn(recipient, len(entries)):
+        async with self._admission.admit(recipient, len(entries)):
             await self._store.submit(self._confirmed(entries))
 
     def _confirmed(self, entries: Sequence[DeliveryReference]) -> Operation[None]:

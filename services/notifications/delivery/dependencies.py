@@ -9,9 +9,9 @@ from datetime import date, datetime
 from services.notifications.channel import PushChannel
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
-from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.pre_send_check import PreSendReads
+from services.notifications.delivery.recent_prohibitions import RecentProhibitions
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
@@ -27,7 +27,7 @@ class Dependencies:
 
     repository: Repository
     reads: PreSendReads
-    heard: HeardProhibitions
+    heard: RecentProhibitions
     channels: Mapping[str, PushChannel]
     transitions: DeliveryTransitions
     brought_up_to_date: Callable[[str, str], Operation[None]]

@@ -21,9 +21,9 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.endpoint_worker import EndpointWorker
+from services.notifications.delivery.fair_queue import ABOUT, QUEUE_CLASSES_OF, queue_class_of
 from services.notifications.delivery.held_deliveries import HELD_LIMIT, PREFETCH_LIMIT
 from services.notifications.delivery.pre_send_check import EndpointRead, FoundAllowed, endpoint_of, found_allowed
-from services.notifications.delivery.turns import ABOUT, TURNS_OF, turn_of
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
@@ -32,7 +32,7 @@ from services.notifications.documents import (
     ChannelName,
     ClaimedDelivery,
     DeliveryDocument,
-    Turn,
+    QueueClass,
 )
 from shared.kit.base import metrics
 from shared.kit.base.backoff import wait_or_stop
@@ -67,7 +67,7 @@ class Dispatcher:
         self._deps: Dependencies | None = None  # while it runs
         self._born: WeakKeyDictionary[UnitOfWork, _Born] = WeakKeyDictionary()
         self._stop_within = stop_within.total_seconds()
-        self._woken: dict[str, set[Turn]] = {}
+        self._woken: dict[str, set[QueueClass]] = {}
         self._moved = asyncio.Event()
         self._workers: dict[str, EndpointWorker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -85,14 +85,14 @@ class Dispatcher:
         delivery = DELIVERIES.get(work, id)
         if delivery is None or delivery["state"] != DUE:  # superseded or dropped by what came after it
             return
-        subscription, turn = delivery["subscription"], turn_of(delivery)
+        subscription, queue_class = delivery["subscription"], queue_class_of(delivery)
         if delivery["due"] > work.now:
             return  # found by a poll when it is
         if (born := self._born.get(work)) is None:
             born = self._born[work] = _Born()
-        owner = self._owner(subscription, channel, turn, born.counts)
+        owner = self._owner(subscription, channel, queue_class, born.counts)
         if owner is None:
-            work.after_commit(lambda: self._wake(subscription, [turn]))
+            work.after_commit(lambda: self._wake(subscription, [queue_class]))
             return
         born.counts[subscription] += 1
         claimed = cast(
@@ -112,12 +112,14 @@ class Dispatcher:
         allowed, endpoint = found_allowed(work, delivery, deps.today), endpoint_of(work, subscription)
         work.after_commit(lambda: self._take(deps, claimed, allowed, endpoint))
 
-    def _owner(self, subscription: str, channel: ChannelName, turn: Turn, born: Counter[str]) -> str | None:
+    def _owner(
+        self, subscription: str, channel: ChannelName, queue_class: QueueClass, born: Counter[str]
+    ) -> str | None:
         """As whom to claim one more for this subscription; None when its worker may not hold more."""
         if (deps := self._deps) is None or deps.lease.prefetched + born.total() >= PREFETCH_LIMIT:
             return None
         worker = self._workers.get(subscription)
-        room = HELD_LIMIT * deps.slots if worker is None else worker.room(turn)
+        room = HELD_LIMIT * deps.slots if worker is None else worker.room(queue_class)
         return deps.lease.owner_for(channel) if room > born[subscription] else None
 
     def _take(
@@ -158,10 +160,10 @@ class Dispatcher:
 
     def wake(self, subscription: str, about: About) -> None:
         """This subscription has a notice or a recall (``about``) due."""
-        self._wake(subscription, TURNS_OF[about])
+        self._wake(subscription, QUEUE_CLASSES_OF[about])
 
-    def _wake(self, subscription: str, turns: Iterable[Turn]) -> None:
-        self._woken.setdefault(subscription, set()).update(turns)
+    def _wake(self, subscription: str, classes: Iterable[QueueClass]) -> None:
+        self._woken.setdefault(subscription, set()).update(classes)
         self._moved.set()
 
     async def run(self, deps: Dependencies, stopping: asyncio.Event) -> None:
@@ -182,8 +184,8 @@ class Dispatcher:
                     await _try("poll", lambda: self._poll(deps))
                     poll_at = clock() + POLL_SECONDS
                 woken, self._woken = self._woken, {}
-                for subscription, turns in woken.items():
-                    self._worker(subscription, deps).wake(turns)
+                for subscription, classes in woken.items():
+                    self._worker(subscription, deps).wake(classes)
                     self._start(subscription, deps)
                 await wait_or_stop(self._moved, max(0.001, poll_at - clock()))
         finally:
@@ -205,7 +207,7 @@ class Dispatcher:
         for about in ABOUT:
             waiting[about] = await deps.repository.waiting_endpoints(about, deps.clock.calendar())
             for subscription in waiting[about]:
-                self._woken.setdefault(subscription, set()).update(TURNS_OF[about])
+                self._woken.setdefault(subscription, set()).update(QUEUE_CLASSES_OF[about])
         if self._polls % POLLS_PER_ORPHAN_CHECK == 1:
             await self._end_recalled(deps, waiting["notice"])
             await self._end_left_behind(deps, sorted({each for some in waiting.values() for each in some}))

@@ -9,10 +9,10 @@ from datetime import datetime
 from pymongo.errors import PyMongoError
 
 from services.notifications.delivery.dependencies import Dependencies
+from services.notifications.delivery.fair_queue import QUEUE_CLASSES
 from services.notifications.delivery.held_deliveries import PREFETCH_LIMIT, HeldDeliveries
 from services.notifications.delivery.pre_send_check import is_open
-from services.notifications.delivery.turns import TURNS
-from services.notifications.documents import ClaimedDelivery, SubscriptionDocument, Turn
+from services.notifications.documents import ClaimedDelivery, QueueClass, SubscriptionDocument
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
 from services.notifications.domain.rate_limiter import ahead
 from shared.kit.base.ids import random_bytes
@@ -29,22 +29,22 @@ class EndpointClaims:
         self._deps = deps
         self._held = held
         self._limit = limit
-        self._due = dict.fromkeys(TURNS, look)  # whether there may be any in the database
+        self._due = dict.fromkeys(QUEUE_CLASSES, look)  # whether there may be any in the database
         self.rate: float | None = None  # our share of what the endpoint wants, when it was last looked at
 
-    def look_for(self, turns: Iterable[Turn] = TURNS) -> None:
+    def look_for(self, classes: Iterable[QueueClass] = QUEUE_CLASSES) -> None:
         """There may be some of these."""
-        for each in turns:
+        for each in classes:
             self._due[each] = True
 
-    def look_for_nothing(self, turns: Iterable[Turn] = TURNS) -> None:
+    def look_for_nothing(self, classes: Iterable[QueueClass] = QUEUE_CLASSES) -> None:
         """Of these, until something is said of them again."""
-        for each in turns:
+        for each in classes:
             self._due[each] = False
 
-    def looks_for(self, turn: Turn) -> bool:
+    def looks_for(self, queue_class: QueueClass) -> bool:
         """Whether there may be some of these."""
-        return self._due[turn]
+        return self._due[queue_class]
 
     @property
     def looks(self) -> bool:
@@ -79,9 +79,13 @@ class EndpointClaims:
             await self._claim_notices(endpoint, now, limit)
 
     @property
-    def _lacking(self) -> Sequence[Turn]:
+    def _lacking(self) -> Sequence[QueueClass]:
         """Of which kinds of notices nothing is held and some may be due, the one whose turn it is first."""
-        return [turn for turn in self._held.notices if self._due[turn] and not self._held.count(turn)]
+        return [
+            queue_class
+            for queue_class in self._held.notices
+            if self._due[queue_class] and not self._held.count(queue_class)
+        ]
 
     async def _claim_notices(self, endpoint: SubscriptionDocument, now: datetime, limit: int) -> None:
         """Take up to ``limit``, half of each kind if there are both; of one that comes to those of the other which are
@@ -89,26 +93,28 @@ class EndpointClaims:
         lacking = self._lacking
         if len(lacking) > 1:
             await self._claim_some(endpoint, lacking[0], now, -(-limit // 2))
-        for turn in reversed(lacking):  # of the other one, and once more of the first if there were not so many
+        for queue_class in reversed(lacking):  # of the other one, and once more of the first if there were not so many
             left = limit - self._held.count("new", "left")
-            await self._claim_some(endpoint, turn, now, left if len(lacking) > 1 else max(left, limit // 2))
+            await self._claim_some(endpoint, queue_class, now, left if len(lacking) > 1 else max(left, limit // 2))
 
-    async def _claim_some(self, endpoint: SubscriptionDocument, turn: Turn, now: datetime, limit: int) -> None:
+    async def _claim_some(
+        self, endpoint: SubscriptionDocument, queue_class: QueueClass, now: datetime, limit: int
+    ) -> None:
         lease = self._deps.lease
         owner = lease.owner_for(endpoint["channel"])
         claim = random_bytes(8).hex()  # one whose answer was lost is never mistaken for this
-        if owner is None or limit < 1 or not self._due[turn]:
+        if owner is None or limit < 1 or not self._due[queue_class]:
             return
-        self._due[turn] = False
+        self._due[queue_class] = False
         claimed: list[ClaimedDelivery] = []
         try:
             claimed = await self._deps.repository.claim(
-                self._subscription, turn, owner, claim, now, limit, self._held.held_until
+                self._subscription, queue_class, owner, claim, now, limit, self._held.held_until
             )
         except PyMongoError:
             lease.claim_unknown(owner, claim)
             raise
-        self._due[turn] = self._due[turn] or len(claimed) == limit
+        self._due[queue_class] = self._due[queue_class] or len(claimed) == limit
         self._held.add(claimed)
 
 

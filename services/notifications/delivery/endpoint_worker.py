@@ -19,6 +19,7 @@ from services.notifications.delivery.attempt_recorder import Reservation
 from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.endpoint_attempts import EndpointAttempts
 from services.notifications.delivery.endpoint_claims import EndpointClaims
+from services.notifications.delivery.fair_queue import QUEUE_CLASSES, QUEUE_CLASSES_OF
 from services.notifications.delivery.held_deliveries import HELD_LIMIT, HeldDeliveries
 from services.notifications.delivery.pre_send_check import (
     BelievedEndpoint,
@@ -29,8 +30,7 @@ from services.notifications.delivery.pre_send_check import (
     recheck_before_send,
     still_allowed,
 )
-from services.notifications.delivery.turns import TURNS, TURNS_OF
-from services.notifications.documents import ClaimedDelivery, SubscriptionDocument, Turn
+from services.notifications.documents import ClaimedDelivery, QueueClass, SubscriptionDocument
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
 from services.notifications.domain.rate_limiter import Pace
 from services.notifications.domain.retry_schedule import OUTAGE
@@ -70,13 +70,19 @@ class EndpointWorker:
         """Whether a new one would do the same: nothing is held, and the endpoint is open and has all its slots."""
         return not self._held and not self._closed and self._limit.at_maximum
 
-    def room(self, turn: Turn) -> int:
+    def room(self, queue_class: QueueClass) -> int:
         """How much more of this kind may be given to it. None while some of it waits in the database, which would be
         overtaken. Of recalls none while all of its attempts are under way and other replicas run, which may have room:
         in the database whoever has it first takes it."""
-        if turn == "recall" and self._deps.lease.share.count > 1 and not self._limit.available("recall"):
+        if queue_class == "recall" and self._deps.lease.share.count > 1 and not self._limit.available("recall"):
             return 0
-        if self._stopped or self._closed or self._paced or self._claims.looks_for(turn) or not self._limit.at_maximum:
+        if (
+            self._stopped
+            or self._closed
+            or self._paced
+            or self._claims.looks_for(queue_class)
+            or not self._limit.at_maximum
+        ):
             return 0
         return max(0, HELD_LIMIT * self._deps.slots - len(self._held))
 
@@ -90,9 +96,9 @@ class EndpointWorker:
         self._held.give(claimed, allowed)
         self._moved.set()
 
-    def wake(self, turns: Iterable[Turn] = TURNS) -> None:
+    def wake(self, classes: Iterable[QueueClass] = QUEUE_CLASSES) -> None:
         """There may be something due."""
-        self._claims.look_for(turns)
+        self._claims.look_for(classes)
         self._moved.set()
 
     def stop(self) -> None:
@@ -168,8 +174,8 @@ class EndpointWorker:
 
     async def _hold_notices(self) -> None:
         """Recalls may be sent, and nothing else."""
-        self._claims.look_for_nothing(TURNS_OF["notice"])
-        await self._held.release(TURNS_OF["notice"])
+        self._claims.look_for_nothing(QUEUE_CLASSES_OF["notice"])
+        await self._held.release(QUEUE_CLASSES_OF["notice"])
 
     def _next_batch(self) -> list[ClaimedDelivery]:
         """What can be sent now of what is held."""

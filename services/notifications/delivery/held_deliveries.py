@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
+from services.notifications.delivery.fair_queue import QUEUE_CLASSES, FairQueue
 from services.notifications.delivery.pre_send_check import FoundAllowed
-from services.notifications.delivery.turns import TURNS, HeldInTurns
-from services.notifications.documents import ClaimedDelivery, Turn
+from services.notifications.documents import ClaimedDelivery, QueueClass
 
 PREFETCH_LIMIT = 4_000  # claimed by all workers together beyond what they can send at once
 HELD_LIMIT = 8  # times its slots: what one worker holds of what was born claimed
 
 
-class HeldDeliveries(HeldInTurns):
+class HeldDeliveries(FairQueue):
     """They leave in turns (turns.py)."""
 
     def __init__(self, lease: DispatcherLease) -> None:
@@ -49,9 +49,9 @@ class HeldDeliveries(HeldInTurns):
         super().put_back(taken)
         self._lease.prefetched += len(taken)
 
-    def clear(self, turns: Sequence[Turn] = TURNS) -> list[ClaimedDelivery]:
+    def clear(self, classes: Sequence[QueueClass] = QUEUE_CLASSES) -> list[ClaimedDelivery]:
         """Take out all of these, and forget what they were found."""
-        held = super().clear(turns)
+        held = super().clear(classes)
         for each in held:
             self._allowed.pop(each["_id"], None)
         self._lease.prefetched -= len(held)
@@ -61,10 +61,10 @@ class HeldDeliveries(HeldInTurns):
         """What was found of these, which are about to be sent; once: what is put back is read in full then."""
         return {each["_id"]: self._allowed.pop(each["_id"], None) for each in batch}
 
-    async def release(self, turns: Sequence[Turn] = TURNS) -> None:
+    async def release(self, classes: Sequence[QueueClass] = QUEUE_CLASSES) -> None:
         """Let go of all of these."""
         claims: dict[str, list[str]] = {}
-        for delivery in self.clear(turns):
+        for delivery in self.clear(classes):
             claims.setdefault(delivery["claim"], []).append(delivery["_id"])
         if claims:
             await self._lease.release_unsent(claims)

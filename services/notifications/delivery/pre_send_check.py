@@ -1,5 +1,5 @@
 """The check just before something is sent: read from the database at that moment, together with what other workers want
-to know then. What a transaction has just found allowed is not read again (heard_prohibitions.py), nor an endpoint that
+to know then. What a transaction has just found allowed is not read again (recent_prohibitions.py), nor an endpoint that
 one has read a moment ago: who changes it answers only when no replica can believe such a read any more
 (`NOBODY_BELIEVES_SECONDS`)."""
 
@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from services.notifications.delivery.data_loader import DataLoader
-from services.notifications.delivery.heard_prohibitions import HeardProhibitions
+from services.notifications.delivery.recent_prohibitions import RecentProhibitions
 from services.notifications.delivery_queues import known_to_have_left, nothing_of_it_left
 from services.notifications.documents import (
     AGENCIES,
@@ -139,8 +139,9 @@ async def recheck_before_send(
     believed: SubscriptionDocument | None = None,
 ) -> PreSendCheck:
     """Is the endpoint open, may its agency receive, and does each person still allow it? Recalls need no consent, and
-    of those that are ``known`` it is known (heard_prohibitions.py); of a recall that is for what was under way, did any
-    of that leave? ``believed``: the endpoint, if it need not be read; with nothing to read this waits for nothing."""
+    of those that are ``known`` it is known (recent_prohibitions.py); of a recall that is for what was under way, did
+    any of that leave? ``believed``: the endpoint, if it need not be read; with nothing to read this waits for
+    nothing."""
     recipient = deliveries[0]["recipient"]
     told_of = sorted({d["person"] for d in deliveries if d["about"] == "notice" and d["_id"] not in known})
     endpoint: SubscriptionDocument | None = believed
@@ -202,7 +203,7 @@ def found_allowed(work: UnitOfWork, delivery: DeliveryFields, today: Callable[[d
 def still_allowed(
     found: Mapping[str, FoundAllowed | None],
     deliveries: Sequence[ClaimedDelivery],
-    heard: HeardProhibitions,
+    heard: RecentProhibitions,
     clock: Clock,
     today: Callable[[datetime], date],
 ) -> set[str]:

@@ -1,7 +1,7 @@
 """Whom a mail server's refusal is about: the mail server and what we are to it, or one mailbox and mail (decision 76).
 
 A wrong setting of ours is answered like a recipient's policy, often with the same status (554 5.7.1), so what the
-answer does not settle is settled by what becomes of mails to others meanwhile (channels/mail/relay_standing.py).
+answer does not settle is settled by what becomes of mails to others meanwhile (channels/mail/refusal_attribution.py).
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from services.notifications.documents import (
     About,
     ClaimedDelivery,
     DeliveryReference,
+    QueueClass,
     SubscriptionDocument,
-    Turn,
 )
 from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.indexes_and_retention import (
@@ -87,7 +87,7 @@ class DeliveryQueries:
     async def claim(
         self,
         subscription: str,
-        which: About | Turn,
+        which: About | QueueClass,
         owner: str,
         claim: str,
         now: datetime,
@@ -284,7 +284,7 @@ async def change(
     return Changes(made, left)
 
 
-def _which(which: About | Turn, now: datetime, held_until: datetime | None) -> Iterator[tuple[str, Document]]:
+def _which(which: About | QueueClass, now: datetime, held_until: datetime | None) -> Iterator[tuple[str, Document]]:
     """By which indexes they are found, and how."""
     due: Document = {"$lte": now}
     if which in ("recall", "notice"):

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from services.notifications.delivery.turns import ABOUT
+from services.notifications.delivery.fair_queue import ABOUT
 from services.notifications.documents import About, SubscriptionDocument
 from services.notifications.repository import Repository
 from shared.kit.base.backoff import wait_or_stop

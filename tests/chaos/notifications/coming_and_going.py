@@ -2,7 +2,7 @@
 change and end, people get other names and consents end: what each system must have heard in the end is known from what
 was said.
 
-On real parts what tests/unit/notifications/at_will.py is over dictionaries. Who kills meanwhile is `faults.py`.
+On real parts what tests/unit/notifications/simulation.py is over dictionaries. Who kills meanwhile is `faults.py`.
 """
 
 from __future__ import annotations

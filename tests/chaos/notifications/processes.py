@@ -11,7 +11,7 @@ from typing import Any
 from deploy.local.ports import free_port
 from tests.integration.notifications.parts import Setup, eventually
 from tests.support.broker import IDEMPOTENT, SESSION_TIMEOUT_MS
-from verification.chaos.orders import Orders
+from verification.chaos.failpoint_control import FailpointControl
 from verification.chaos.processes import FaultTarget
 
 
@@ -32,7 +32,7 @@ async def process(setup: Setup, folder: Path, **changes: Any) -> AsyncIterator[F
         **changes,
     }
     variables = {f"IEUM_{name.upper()}": str(value) for name, value in settings.items()}
-    target = FaultTarget("notifications", port, folder / "log", variables, Orders(folder / "orders"))
+    target = FaultTarget("notifications", port, folder / "log", variables, FailpointControl(folder / "orders"))
     await asyncio.to_thread(target.start)
     try:
         yield target

@@ -21,7 +21,7 @@ from services.intake.file_reading import FileAnswer, Reading
 from services.intake.portions import PORTION_EVENTS
 from services.intake.request_admission import Admission
 from services.intake.request_body import Received
-from services.intake.request_turns import RequestTurns
+from services.intake.request_scheduler import RequestScheduler
 from services.intake.schemas import Receipt
 from services.intake.worker import client
 from services.intake.worker.client import WorkerGone, WorkerProcess
@@ -102,7 +102,7 @@ def every_kind(house: House) -> list[dict[str, Any]]:
 
 
 async def sent(house: House, worker: WorkerProcess, body: bytes, **headers: str) -> list[Receipt]:
-    admission = Admission(RequestTurns(), 5_000, 5_000_000, worker, Clock())
+    admission = Admission(RequestScheduler(), 5_000, 5_000_000, worker, Clock())
     received = Received(BATCH, list(headers.items()), body)
     return await admission.pass_on(received, house.callers["gjf"], Quotas(EdgeSettings()), house.door.take)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.matching import told_inputs
+from services.matching import match_provenance
 from services.matching.recomputation import recompute
 from services.matching.repository import Repository
 from shared.kit.runtime.admin_commands import store_beside
@@ -73,7 +73,7 @@ async def test_a_match_is_recomputed_after_both_sides_changed_twice_and_not_afte
 async def test_no_more_is_kept_of_a_person_than_the_newest_and_not_beyond_a_shorter_consent(
     kafka: str, mongo_url: str, database: Any, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(told_inputs, "MOST_STATES", 2)
+    monkeypatch.setattr(match_provenance, "MOST_STATES", 2)
     setup = Setup(kafka, mongo_url, database.name, topic_prefix)
     settings = setup.settings()
 

@@ -13,7 +13,7 @@ from services.intake.dependencies import Dependencies
 from services.intake.documents import AGENCIES, StoredAgency
 from services.intake.identity import References, Vault
 from services.intake.request_admission import Admission, Admitted
-from services.intake.request_turns import RequestTurns
+from services.intake.request_scheduler import RequestScheduler
 from services.intake.schemas import Receipt
 from services.intake.service import Door
 from services.intake.worker.client import WorkerProcess
@@ -57,7 +57,7 @@ def dependencies() -> Dependencies:
 
 def admission(most: int = 500, most_bytes: int = 5_000_000) -> Admission:
     """Without a worker: it does not run."""
-    return Admission(RequestTurns(), most, most_bytes, idle_worker(), Clock())
+    return Admission(RequestScheduler(), most, most_bytes, idle_worker(), Clock())
 
 
 def idle_worker() -> WorkerProcess:

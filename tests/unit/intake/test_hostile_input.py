@@ -16,7 +16,7 @@ from services.intake import request_admission
 from services.intake.event_validation import Validation
 from services.intake.receipts import MOST_ANSWERED
 from services.intake.request_body import Received
-from services.intake.request_turns import RequestTurns
+from services.intake.request_scheduler import RequestScheduler
 from services.intake.schemas import BatchAnswer
 from services.intake.service import Door
 from shared.events import Refused
@@ -143,7 +143,7 @@ class TestRequests:
         assert asked == 21
 
     async def test_a_large_batch_lets_the_loop_go_on(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-        every_piece = replace(house.dependencies, slices=RequestTurns(0.0))
+        every_piece = replace(house.dependencies, slices=RequestScheduler(0.0))
         monkeypatch.setattr(house, "door", Door(cast(Any, house.store), every_piece))
         beats = 0
         done = asyncio.Event()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.intake import metrics
-from services.intake.domain.same_advert import Facts, compared
+from services.intake.domain.record_linkage import Facts, compared
 from services.intake.event_handlers.advert_index import MOST_OF_AN_AGENCY
 from shared.events.field_types import Wage
 from shared.events.topics.opportunities import Employer

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from services.intake.documents import OPPORTUNITIES
-from services.intake.domain.same_advert import Facts
+from services.intake.domain.record_linkage import Facts
 from services.intake.domain.separated_vacancies import are_apart
 from services.intake.domain.vacancy import differs, facts_of
 from services.intake.domain.vetting import binds, status_of

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from services.matching.domain.assessment import DIGITS, assess
 from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.columns import factor_cache as part_lines_module
 from services.matching.domain.columns import kernel as kernel_module
 from services.matching.domain.columns import layout as layout_module
-from services.matching.domain.columns import part_lines as part_lines_module
 from services.matching.domain.columns import table as table_module
+from services.matching.domain.columns.dictionary_encoding import FREE, DictionaryEncoding, sight
 from services.matching.domain.columns.kernel import compile_kernels
-from services.matching.domain.columns.keys import FREE, Keys, sight
 from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.rows import Rows
 from services.matching.domain.columns.scores import Scored
@@ -209,14 +209,14 @@ class TestWhatRulesLookAt:
         assert {rule.answer(p, o, AssessmentContext(PACK, TODAY)).value for p in people for o in openings} == {"yes"}
 
     def test_a_rule_that_names_nothing_is_shown_everything(self) -> None:
-        keys, one, twin = Keys(None), person_facts(a_person(), PACK), person_facts(a_person(), PACK)
+        keys, one, twin = DictionaryEncoding(None), person_facts(a_person(), PACK), person_facts(a_person(), PACK)
         assert (keys.take(one), keys.take(twin)) == (1, 2)
         assert keys.sights[2] is twin
 
 
 class TestKeys:
     def test_who_looks_the_same_has_the_same_number_and_what_nobody_looks_like_is_forgotten(self) -> None:
-        keys, freed = Keys(("residence", "car")), list[int]()
+        keys, freed = DictionaryEncoding(("residence", "car")), list[int]()
         keys.on_end.append(freed.append)
         here, there = person_facts(a_person(1), PACK), person_facts(a_person(2, residence=None), PACK)
         assert [keys.take(one) for one in (here, here, there)] == [1, 1, 2]
@@ -227,7 +227,7 @@ class TestKeys:
         assert keys.take(person_facts(a_person(3, has={"car": True}), PACK)) == 1
 
     def test_whom_the_rule_is_met_by_anyway_is_not_told_apart(self) -> None:
-        keys = Keys(("residence",), lambda person: person.car is False)
+        keys = DictionaryEncoding(("residence",), lambda person: person.car is False)
         people = [person_facts(a_person(n, residence=place), PACK) for n, place in enumerate((SUWON, SEOUL))]
         assert [keys.take(one) for one in people] == [FREE, FREE]
         assert keys.all_free
@@ -236,7 +236,7 @@ class TestKeys:
         assert not keys.all_free
 
     def test_what_is_shown_names_nobody(self) -> None:
-        keys = Keys(("residence",))
+        keys = DictionaryEncoding(("residence",))
         keys.take(person_facts(a_person(), PACK))
         assert numbered(1) not in repr(keys.sights)
 

@@ -13,14 +13,14 @@ from typing import Any, cast
 import pytest
 from fastapi import FastAPI
 
-from services.matching import told_inputs
+from services.matching import match_provenance
 from services.matching.admin_commands import COMMANDS_OF_ONE
 from services.matching.domain.match_index import Revisions
+from services.matching.match_provenance import StoredOpeningInput, StoredPersonInput, input_id
 from services.matching.publisher import MOST_TOLD
 from services.matching.recomputation import recomputed
 from services.matching.repository import Repository
 from services.matching.settings import MatchingSettings
-from services.matching.told_inputs import StoredOpeningInput, StoredPersonInput, input_id
 from shared.events.topics.prohibitions import Floors
 from shared.kit.runtime import command_line as module
 from shared.kit.store.mongo import Document
@@ -47,7 +47,7 @@ class Held:
     async def floors(self, ids: Iterable[str]) -> dict[str, Floors]:
         return {id: Floors(person=id) for id in ids}
 
-    async def told_inputs(
+    async def match_provenance(
         self, person: str, opening: str, revisions: Revisions
     ) -> tuple[StoredPersonInput, StoredOpeningInput] | None:
         of_person = self._store.get("told_people", input_id(person, revisions.person))
@@ -190,10 +190,10 @@ class TestWhatIsKept:
         assert len(scene.store.all("told_openings")) == 1
 
     def test_that_is_remembered_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(told_inputs, "MOST_REMEMBERED", 3)
+        monkeypatch.setattr(match_provenance, "MOST_REMEMBERED", 3)
         scene = Scene()
         scene.does(a_person(), *(a_job(n) for n in range(5)))
-        assert len(scene.matching._inputs._openings) == 3
+        assert len(scene.matching._provenance._openings) == 3
 
     def test_is_not_there_when_the_transaction_that_tells_came_to_nothing(self) -> None:
         scene = Scene()

@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 
 from services.matching.domain.assessment import assess_pair
-from services.matching.domain.left_out import Drawn, left_out
-from services.matching.domain.pooled_months import FEWER
-from services.matching.domain.shadow_run import MEASURES, lists_of, means, shadow_run
-from services.matching.domain.small_groups import (
+from services.matching.domain.disclosure_control import (
     REPORTED,
     group_of,
     may_tell_by,
@@ -20,6 +17,9 @@ from services.matching.domain.small_groups import (
     pooled,
     told,
 )
+from services.matching.domain.left_out import Drawn, left_out
+from services.matching.domain.pooled_months import FEWER
+from services.matching.domain.shadow_run import MEASURES, lists_of, means, shadow_run
 from shared.events.topics.people import Person
 from tests.support.matching import CARE, SEOUL, SUWON, TODAY, a_job, a_person
 from tests.unit.matching.asking import PACK

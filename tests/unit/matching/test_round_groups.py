@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.domain.small_groups import LEAST, REPORTED, GroupBy
+from services.matching.domain.disclosure_control import LEAST, REPORTED, GroupBy
 from services.matching.rounds import compute
 from services.matching.rounds.compute import Question, answer
 from services.matching.rounds.documents import ResultDocument, RoundDocument

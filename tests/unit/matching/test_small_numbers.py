@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.condition_answer import ASK, NO
+from services.matching.domain.disclosure_control import LEAST, REPORTED, GroupBy, pooled
 from services.matching.domain.left_out import PAIRED, Drawn, left_out
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from services.matching.domain.pooled_months import FEWER
 from services.matching.domain.shadow_run import MEASURES, lists_of, shadow_run
-from services.matching.domain.small_groups import LEAST, REPORTED, GroupBy, pooled
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from tests.support.matching import BAKER, CARE, SEOUL, SUWON, TODAY, YEONCHEON, a_job, a_person

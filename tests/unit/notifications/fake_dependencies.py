@@ -13,14 +13,14 @@ from pymongo.errors import AutoReconnect
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dependencies import Dependencies
 from services.notifications.delivery.endpoint_worker import EndpointWorker
-from services.notifications.delivery.heard_prohibitions import HeardProhibitions
+from services.notifications.delivery.fair_queue import queue_class_of
 from services.notifications.delivery.notice_content import Messages
-from services.notifications.delivery.turns import turn_of
+from services.notifications.delivery.recent_prohibitions import RecentProhibitions
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.replica_shares import ReplicaShare
 from services.notifications.queries.delivery_queries import DeliveryQueries
 from shared.kit.base.clock import Clock
-from tests.support.along import AlongStore
+from tests.support.piggyback_store import PiggybackStore
 from tests.support.waiting import eventually
 from tests.unit.notifications.world import START
 
@@ -49,7 +49,7 @@ async def until_still(done: Sequence[Any]) -> int:
     return before
 
 
-class FakeDependencies(AlongStore):
+class FakeDependencies(PiggybackStore):
     """Everything a worker works with; nothing is written down until ``written`` is set."""
 
     def __init__(self, verdict: Verdict, name: str = "webhook", about: str = "recall") -> None:
@@ -79,13 +79,13 @@ class FakeDependencies(AlongStore):
         self.recorder = AttemptRecorder(anything, group=10, most_unrecorded=MOST_UNRECORDED)
 
     async def claim(
-        self, _: str, turn: str, owner: str, claim: str, __: Any, limit: int, *_held: Any
+        self, _: str, queue_class: str, owner: str, claim: str, __: Any, limit: int, *_held: Any
     ) -> list[dict[str, Any]]:
         if self.away:
             raise AutoReconnect
-        some = [each for each in self.waiting if turn_of(each) == turn][:limit]  # type: ignore[arg-type]  # of a test
+        some = [each for each in self.waiting if queue_class_of(each) == queue_class][:limit]  # type: ignore[arg-type]  # of a test
         self.waiting = [each for each in self.waiting if each not in some]
-        self.claimed.append((turn, len(some)))
+        self.claimed.append((queue_class, len(some)))
         return [{**each, "owner": owner, "claim": claim} for each in some]
 
     async def subscription(self, _: str) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class FakeDependencies(AlongStore):
         anything: Any = self
         others: Any = channels
         return Dependencies(
-            repository=anything, reads=anything, heard=HeardProhibitions(),
+            repository=anything, reads=anything, heard=RecentProhibitions(),
             channels={each.name: each for each in others}, transitions=anything, recorder=self.recorder,
             brought_up_to_date=anything,
             lease=anything, messages=Messages(), slots=SLOTS, jitter=0.2,

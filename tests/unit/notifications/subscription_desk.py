@@ -20,8 +20,8 @@ from services.notifications.subscriptions.management import Subscriptions
 from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
-from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+from tests.unit.notifications.world_store import WorldStore
 
 GRACE = timedelta(days=7)
 URL, OTHER = "https://partner.example.org/hook", "https://new.example.org/hook"
@@ -65,7 +65,7 @@ class Desk:
             self.world.hear(self.world.event(type, data, key, 1))
         self.credentials = Credentials(self.world.sealer)
         self.endpoints = Endpoints(self.credentials)
-        over, clock = OverTheWorld(self.world), Clock(wall=lambda: self.world.now)
+        over, clock = WorldStore(self.world), Clock(wall=lambda: self.world.now)
         channels: Any = {"feed": Feed(lambda now: now.date()), "webhook": self.endpoints}
         self.made = Subscriptions(
             over.store,

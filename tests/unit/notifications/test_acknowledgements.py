@@ -11,8 +11,8 @@ from services.notifications.acknowledgements import Deliveries
 from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.recovery.resend import Resend
-from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+from tests.unit.notifications.world_store import WorldStore
 
 pytestmark = pytest.mark.unit
 
@@ -26,7 +26,7 @@ class OneNotice:
         self.world.subscribe("gjf", "webhook")
         self.world.hear(self.world.event("person-updated", person_of("a", ("gjf",)), hexid("person", "a"), 1))
         self.world.hear(self.world.event("match-found", match_of("a", "x"), hexid("match", "a", "x"), 1))
-        over: Any = OverTheWorld(self.world)
+        over: Any = WorldStore(self.world)
         self._receipts = Deliveries(over, over, self.world.reconciler.queues, self.world.outcomes)
 
     @property
@@ -95,7 +95,7 @@ class TestAnAcknowledgement:
             told.world.hear(told.world.event("match-found", match_of("a", opening), hexid("match", "a", opening), 1))
         told.world.deliver_all()
         both = told.world.all(DELIVERIES, ordered=True)
-        over: Any = OverTheWorld(told.world)
+        over: Any = WorldStore(told.world)
         for each in both:  # as they are acknowledged: the first one's end is the second one's turn
             await Resend(over, over, told.world.reconciler.queues).resend("gjf", each["_id"])
         told.world.hear(told.world.event("match-found", match_of("a", "v"), hexid("match", "a", "v"), 1))

@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 from services.notifications.channels.feed_files import FileChanged
-from tests.unit.notifications.at_will import Life, a_life
-from tests.unit.notifications.what_must_hold import WhatMustHold
+from tests.unit.notifications.invariants import WhatMustHold
+from tests.unit.notifications.simulation import Life, a_life
 
 pytestmark = pytest.mark.unit
 LIVES, STEPS, DEEPEST, AT_MOST = range(6), 80, 2, 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.notifications.what_must_hold import lived
+from tests.unit.notifications.invariants import lived
 
 pytestmark = pytest.mark.unit
 LIVES, STEPS = range(8), 100

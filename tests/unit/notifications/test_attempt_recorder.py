@@ -12,7 +12,7 @@ import pytest
 from services.notifications.delivery import attempt_recorder
 from services.notifications.delivery.attempt_recorder import ENOUGH, MOST_AWAITED, AttemptRecorder
 from shared.kit.store.store import Operation, Unavailable
-from tests.support.along import AlongStore
+from tests.support.piggyback_store import PiggybackStore
 
 pytestmark = pytest.mark.unit
 
@@ -24,7 +24,7 @@ def operation(name: str) -> Operation[None]:
     return Operation(lambda work: (), do)
 
 
-class SlowStore(AlongStore):
+class SlowStore(PiggybackStore):
     """Commits when it is let; ``failing``: what it raises, one after the other."""
 
     def __init__(self) -> None:

@@ -12,9 +12,9 @@ import pytest_asyncio
 
 from services.notifications.delivery import attempt_recorder
 from services.notifications.delivery.dispatcher import Dispatcher
-from services.notifications.delivery.heard_prohibitions import ALLOWED_SECONDS
 from services.notifications.delivery.held_deliveries import HELD_LIMIT
 from services.notifications.delivery.pre_send_check import EndpointRead
+from services.notifications.delivery.recent_prohibitions import ALLOWED_SECONDS
 from services.notifications.documents import DELIVERIES, DUE, SENDING, SUBSCRIPTIONS, THREADS
 from services.notifications.domain.attempt_verdict import Verdict
 from shared.kit.store.store import Operation

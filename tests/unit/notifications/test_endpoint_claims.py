@@ -12,7 +12,7 @@ from pymongo.errors import AutoReconnect
 from services.notifications.delivery.endpoint_claims import EndpointClaims
 from services.notifications.delivery.endpoint_worker import EndpointWorker
 from services.notifications.delivery.held_deliveries import HeldDeliveries
-from services.notifications.documents import Turn
+from services.notifications.documents import QueueClass
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
 from tests.unit.notifications.fake_dependencies import DELIVERED, SLOTS, FakeDependencies, delivery
 from tests.unit.notifications.world import START
@@ -68,10 +68,10 @@ async def test_it_is_looked_again_for_what_may_go_before_what_is_held_and_for_wh
     claims, held = claims_of(deps)
     await claim(claims, deps)
     found = [claims.worth_a_look]
-    turns: tuple[Turn, ...] = ("new", "left", "recall")
-    for turn in turns:
+    classes: tuple[QueueClass, ...] = ("new", "left", "recall")
+    for queue_class in classes:
         claims.look_for_nothing()
-        claims.look_for([turn])
+        claims.look_for([queue_class])
         found.append(claims.worth_a_look)
     assert found == [False, False, True, True], "of what is held already no more is wanted"
     claims.look_for_nothing()
@@ -98,7 +98,7 @@ async def test_a_claim_of_which_nothing_is_known_is_let_go() -> None:
 async def test_of_a_kind_that_was_looked_for_in_vain_nothing_is_asked_until_something_is_told_of_it() -> None:
     deps = FakeDependencies(DELIVERED, about="notice")
     await deps.run_until_stuck()
-    assert [count for turn, count in deps.claimed if turn == "left"] == [0]
+    assert [count for queue_class, count in deps.claimed if queue_class == "left"] == [0]
 
 
 async def test_no_more_is_claimed_than_leaves_within_a_second() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.channels.mail.relay_standing import MOST_REFUSED, PROVEN, RelayStanding
+from services.notifications.channels.mail.refusal_attribution import MOST_REFUSED, PROVEN, RefusalAttribution
 from services.notifications.channels.mail.smtp_relay import MailAnswer, judge
 from services.notifications.domain.mail_refusals import About, status_of, whom
 
@@ -121,14 +121,14 @@ class Clock:
     """A standing whose answers come a while apart."""
 
     def __init__(self, most: int = MOST_REFUSED) -> None:
-        self.standing, self.now = RelayStanding(60.0, most), 0.0
+        self.attribution, self.now = RefusalAttribution(60.0, most), 0.0
 
     def refused(self, to: str, after: float = 60.0) -> About:
         self.now += after
-        return self.standing.refused(to, self.now)
+        return self.attribution.refused(to, self.now)
 
     def taken(self, to: str) -> None:
-        self.standing.taken(to, self.now)
+        self.attribution.taken(to, self.now)
 
 
 class TestMailsToOthers:

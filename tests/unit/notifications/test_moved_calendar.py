@@ -10,8 +10,8 @@ import pytest
 from services.notifications.documents import DELIVERIES, MATCHES, RECOVERIES, RESYNCS, SUBSCRIPTIONS
 from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.recovery.recovery_requests import Recoveries
-from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+from tests.unit.notifications.world_store import WorldStore
 
 pytestmark = pytest.mark.unit
 
@@ -37,7 +37,7 @@ async def test_what_has_ended_is_kept_for_as_long_as_it_should_be(world: World) 
     world.deliver_all()
     world.hear(world.event("match-withdrawn", match_of("a", "x", stands=False), hexid("person", "a"), 2))
     (subscription,) = world.all(SUBSCRIPTIONS)
-    over = OverTheWorld(world)
+    over = WorldStore(world)
     await Recoveries(over.store, over.repository, lambda: None).start("gjf", subscription["_id"], "failed", None)
     await Recoveries(over.store, over.repository, lambda: None).stop("gjf", subscription["_id"])
     written = {

@@ -16,8 +16,8 @@ from services.notifications.resync_request import request_resync
 from shared.events.envelope import from_kafka
 from shared.kit.store.store import Operation
 from shared.kit.web.problems import Problem
-from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+from tests.unit.notifications.world_store import WorldStore
 
 pytestmark = pytest.mark.unit
 PERSON, _NO_TIME = hexid("person", "a"), timedelta(0)
@@ -183,7 +183,7 @@ async def test_nor_is_it_sent_again_when_its_subscription_was_away_as_that_turne
     assert case.recall["reason"] == "unsubscribed"
     case.drop(*case.held)
     case.world.store.put(SUBSCRIPTIONS.name, subscription)
-    over = OverTheWorld(case.world)
+    over = WorldStore(case.world)
     with pytest.raises(Problem):
         await Resend(over.store, over.repository, case.world.reconciler.queues).resend("gjf", case.recall["_id"])
     assert case.world.due() == []

@@ -15,8 +15,8 @@ from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.retry_schedule import OUTAGE, recall_schedule
 from services.notifications.recovery.resend import Resend
 from shared.kit.base.metrics import REGISTRY
-from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
+from tests.unit.notifications.world_store import WorldStore
 
 pytestmark = pytest.mark.unit
 WHOLE_SCHEDULE = recall_schedule((0.0, 5.0, 300.0))  # of the world's
@@ -62,7 +62,7 @@ class Told:
         self.world.hear(self.world.event(type, state, hexid("person", "a"), self._sequences["match"]))
 
     async def acknowledge(self, notice: str) -> list[str]:
-        over: Any = OverTheWorld(self.world)
+        over: Any = WorldStore(self.world)
         return await Deliveries(over, over, self.world.reconciler.queues, self.world.outcomes).acknowledge(
             "gjf", [notice]
         )
@@ -198,7 +198,7 @@ class TestHowLongARecallIsKept:
         told = self.recalled()
         since = self.recall(told)["unacknowledged_since"]
         told.world.now += timedelta(hours=1)
-        over: Any = OverTheWorld(told.world)
+        over: Any = WorldStore(told.world)
         await Resend(over, over, told.world.reconciler.queues).resend("gjf", self.recall(told)["_id"])
         assert (self.recall(told)["state"], self.recall(told)["attempts"]) == ("due", 0)
         told.world.attempt(self.recall(told)["_id"], Verdict("failed", "aborted"))

@@ -20,8 +20,8 @@ from services.notifications.recovery.recovery_requests import FIRST, LAST, Recov
 from services.notifications.recovery.resend import Resend
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
-from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
+from tests.unit.notifications.world_store import WorldStore
 
 pytestmark = pytest.mark.unit
 TAKEN = Verdict("delivered", endpoint_healthy=True)
@@ -39,7 +39,7 @@ class Recovering:
             self.hear("person-updated", person_of(name, ("gjf",)), hexid("person", name))
             for opening in openings:
                 self.hear("match-found", match_of(name, opening), hexid("person", name))
-        over = OverTheWorld(self.world)
+        over = WorldStore(self.world)
         queues, clock = self.world.reconciler.queues, Clock(wall=lambda: self.world.now)
         self.requests = Recoveries(over.store, over.repository, lambda: None)
         self.resend = Resend(over.store, over.repository, queues)

@@ -13,9 +13,9 @@ from services.notifications.delivery_queues import recalls_of
 from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS, THREADS
 from services.notifications.domain import notice_threads
 from services.notifications.domain.attempt_verdict import Verdict
-from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.test_away import turned
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
+from tests.unit.notifications.world_store import WorldStore
 
 pytestmark = pytest.mark.unit
 PERSON, TAKEN = hexid("person", "a"), Verdict("delivered", endpoint_healthy=True)
@@ -112,7 +112,7 @@ async def test_one_that_was_away_hears_the_recall_under_each_alias_until_somebod
     recalls = [each["id"] for each in heard if each["type"] == "recall"]
     assert len(recalls) == 2
     if obeyed:
-        over, queues = OverTheWorld(case.world), case.world.reconciler.queues
+        over, queues = WorldStore(case.world), case.world.reconciler.queues
         await Deliveries(over.store, over.repository, queues, case.world.outcomes).acknowledge("gjf", recalls[:1])
     before = len(heard)
     turned(case.world, [away["_id"]], "active")

@@ -17,8 +17,8 @@ from services.notifications.domain.feed_file_format import Kind, head_of
 from shared.events.topics.prohibitions import Floor, Floors
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import UnitOfWork
-from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
+from tests.unit.notifications.world_store import WorldStore
 
 pytestmark = pytest.mark.unit
 HELD = {(hexid("alias", "a", "gjf"), hexid("opportunity", opportunity)) for opportunity in "xy"}
@@ -66,7 +66,7 @@ class Desk(World):
 
     def files(self) -> FeedFiles:
         """Of this world."""
-        over, today, queues = OverTheWorld(self), self.now.date(), self.reconciler.queues
+        over, today, queues = WorldStore(self), self.now.date(), self.reconciler.queues
         nothing: Any = None
         reader = FeedReader(
             *(self.feed, over.store, over.repository, queues, self.messages, self.sealer),

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns.blocks import BLANK, FIRST_QUESTION, MEETS, MOST_QUESTIONS, REFUSES, Conditions
-from services.matching.domain.columns.keys import FREE, Keys
-from services.matching.domain.columns.measured_table import MeasuredTable
+from services.matching.domain.columns.derived_attribute_table import DerivedAttributeTable
+from services.matching.domain.columns.dictionary_encoding import FREE, DictionaryEncoding
 from services.matching.domain.columns.table import OPENING, PERSON, Table
 from services.matching.domain.condition_answer import NO, YES
 from services.matching.domain.conditions import CONDITIONS
-from services.matching.domain.measure import Measure
+from services.matching.domain.derived_attribute import DerivedAttribute
 
 MOST_BYTES = 64_000_000  # of all lines that are kept
 ORDER_EVERY = 16  # so many looks are taken before it is worked out again what refuses most
@@ -99,16 +99,16 @@ class ConditionTables:
         _, line = self._lines.pop((each, number), (0, None))
         self._bytes -= 0 if line is None else line.nbytes
 
-    def _table_of(self, place: int) -> Table[np.uint8] | MeasuredTable[np.uint8]:
+    def _table_of(self, place: int) -> Table[np.uint8] | DerivedAttributeTable[np.uint8]:
         one, ask = PAIRED[place], partial(self._answer, place)
-        keys = Keys(one.of_person, one.free_person), Keys(one.of_opening, one.free_opening)
-        if one.measure is None:
+        keys = DictionaryEncoding(one.of_person, one.free_person), DictionaryEncoding(one.of_opening, one.free_opening)
+        if one.derived_attribute is None:
             return Table(keys, ask, np.uint8(MEETS), np.uint8(BLANK))
-        value = partial(self._measured, one.measure)
-        return MeasuredTable(keys, one.measure, value, ask, np.uint8(MEETS), np.uint8(BLANK))
+        value = partial(self._derived, one.derived_attribute)
+        return DerivedAttributeTable(keys, one.derived_attribute, value, ask, np.uint8(MEETS), np.uint8(BLANK))
 
-    def _measured(self, measure: Measure, person: Any, opening: Any) -> Hashable:
-        return measure.value(person, opening, self.context)
+    def _derived(self, attribute: DerivedAttribute, person: Any, opening: Any) -> Hashable:
+        return attribute.value(person, opening, self.context)
 
     def _answer(self, place: int, person: Any, opening: Any) -> int:
         condition = PAIRED[place]

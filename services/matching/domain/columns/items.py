@@ -16,8 +16,8 @@ FIRST_ROOM = 64
 
 
 class ItemPool:
-    """Of one side. Each comparison has a line; in it stands for each number (`Keys`) where its items are. What ends
-    leaves its place to the next of the same length."""
+    """Of one side. Each comparison has a line; in it stands for each number (`DictionaryEncoding`) where its items are.
+    What ends leaves its place to the next of the same length."""
 
     def __init__(self, lines: int) -> None:
         self._starts: NDArray[np.int32] = np.zeros((lines, FIRST_ROOM), np.int32)

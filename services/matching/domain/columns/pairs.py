@@ -15,7 +15,7 @@ from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns import kernel
 from services.matching.domain.columns.blocks import BLANK, Conditions, Factors, Others
 from services.matching.domain.columns.condition_filter import PAIRED, ConditionTables
-from services.matching.domain.columns.keys import FREE, Keys
+from services.matching.domain.columns.dictionary_encoding import FREE, DictionaryEncoding
 from services.matching.domain.columns.layout import Layout, Numbers
 from services.matching.domain.columns.rows import Held, Rows, Rowset
 from services.matching.domain.columns.scores import FactorTables, Order, Scored, at_least
@@ -38,11 +38,11 @@ class Pairs:
         self._factors = FactorTables(context, len(PAIRED))
         keys = [*(table.keys for table in self._conditions.tables), *self._factors.keys.values()]
         beneath = (
-            Keys(("wishes_of_trained",), lambda person: person.wishes_of_trained is None),
-            Keys(("elementary_work",), lambda opening: opening.elementary_work is None),
+            DictionaryEncoding(("wishes_of_trained",), lambda person: person.wishes_of_trained is None),
+            DictionaryEncoding(("elementary_work",), lambda opening: opening.elementary_work is None),
         )
         self._beneath = Table(beneath, self._is_beneath, np.uint8(0), np.uint8(BLANK))
-        self._apart = Keys(("apart",), lambda opening: opening.apart is None)
+        self._apart = DictionaryEncoding(("apart",), lambda opening: opening.apart is None)
         people = [*(each[PERSON] for each in keys), beneath[PERSON]]
         openings = [*(each[OPENING] for each in keys), beneath[OPENING], self._apart]
         self._beneath_column = len(keys)

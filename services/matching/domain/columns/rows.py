@@ -9,7 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.domain.columns.keys import Keys
+from services.matching.domain.columns.dictionary_encoding import DictionaryEncoding
 from services.matching.domain.columns.layout import FIRST_ROOM, Layout, Numbers
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
@@ -31,7 +31,7 @@ class Rows(Generic[F]):
     row is free, and the next that comes takes it. ``ends``: by row the last day, as its ordinal; ``chunks``: by row
     the chunk of a snapshot in which it stands as it is now, 0: in none."""
 
-    def __init__(self, keys: Sequence[Keys], layout: Layout) -> None:
+    def __init__(self, keys: Sequence[DictionaryEncoding], layout: Layout) -> None:
         self._keys = keys
         self._by_id: dict[str, Held[F]] = {}
         self._free: list[int] = []

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from services.matching.domain.assessment import DIGITS
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns.blocks import Factors
+from services.matching.domain.columns.derived_attribute_table import DerivedAttributeTable
+from services.matching.domain.columns.dictionary_encoding import DictionaryEncoding
+from services.matching.domain.columns.factor_cache import FactorCache
 from services.matching.domain.columns.items import ItemPool, Nearness
-from services.matching.domain.columns.keys import Keys
-from services.matching.domain.columns.measured_table import MeasuredTable
-from services.matching.domain.columns.part_lines import PartLines
 from services.matching.domain.columns.rows import Rowset
 from services.matching.domain.columns.table import OPENING, PERSON, Table
 from services.matching.domain.columns.values import BEST, SHARE, UNIT, Compared, Own, item_values, parts_of
+from services.matching.domain.derived_attribute import DerivedAttribute
 from services.matching.domain.factors import FACTORS
 from services.matching.domain.factors.base import BestOf, Comparison, Factor, ShareOf
 from services.matching.domain.factors.certainty import Certainty
-from services.matching.domain.measure import Measure
 from services.matching.domain.person_facts import PersonFacts
 
 assert 10**DIGITS == UNIT
@@ -69,16 +69,19 @@ class FactorTables:
         self.context = context
         self._places = [place for place in range(len(FACTORS)) if place != CERTAINTY]
         self.columns = {place: column for column, place in enumerate(self._places, first_column)}
-        self.keys = {place: (Keys(FACTORS[place].of_person), Keys(FACTORS[place].of_opening)) for place in self._places}
+        self.keys = {
+            place: (DictionaryEncoding(FACTORS[place].of_person), DictionaryEncoding(FACTORS[place].of_opening))
+            for place in self._places
+        }
         self._compared = dict[int, Compared]()
         self._comparisons = list[Comparison]()
-        self._tables = dict[int, Table[np.float64] | MeasuredTable[np.float64]]()
+        self._tables = dict[int, Table[np.float64] | DerivedAttributeTable[np.float64]]()
         for place in self._places:
             self._prepare(place, FACTORS[place])
         self._nearness = [self._nearness_of(one) for one in self._comparisons]
         self._pools = ItemPool(len(self._comparisons)), ItemPool(len(self._comparisons))
         self.wishes: list[Wish] = []
-        self._lines = PartLines(self.keys, self._some_values)
+        self._lines = FactorCache(self.keys, self._some_values)
 
     def column(self, name: str) -> int:
         """The column of a factor."""
@@ -176,11 +179,13 @@ class FactorTables:
         compared = _comparisons(factor)
         if not compared:
             ask, free, blank = partial(self._value, factor), np.float64(0), np.float64(-1)
-            if factor.measure is None:
+            if factor.derived_attribute is None:
                 self._tables[place] = Table(self.keys[place], ask, free, blank, factor.is_same_for_all)
             else:
-                value = partial(self._measured, factor.measure)
-                self._tables[place] = MeasuredTable(self.keys[place], factor.measure, value, ask, free, blank)
+                value = partial(self._derived, factor.derived_attribute)
+                self._tables[place] = DerivedAttributeTable(
+                    self.keys[place], factor.derived_attribute, value, ask, free, blank
+                )
             return
         first = len(self._comparisons)
         self._comparisons.extend(compared)
@@ -195,8 +200,8 @@ class FactorTables:
         value = factor.value(person, opening, self.context)
         return factor.unknown(opening, self.context) if value is None else value
 
-    def _measured(self, measure: Measure, person: Any, opening: Any) -> Hashable:
-        return measure.value(person, opening, self.context)
+    def _derived(self, attribute: DerivedAttribute, person: Any, opening: Any) -> Hashable:
+        return attribute.value(person, opening, self.context)
 
     def _nearness_of(self, one: Comparison) -> Nearness:
         near = one.near

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.domain.columns.keys import FREE, Keys
+from services.matching.domain.columns.dictionary_encoding import FREE, DictionaryEncoding
 
 PERSON, OPENING = 0, 1
 """The two sides, as the axes of a table."""
@@ -26,7 +26,7 @@ class Table(Generic[N]):
 
     def __init__(
         self,
-        keys: tuple[Keys, Keys],
+        keys: tuple[DictionaryEncoding, DictionaryEncoding],
         ask: Callable[[Any, Any], float],
         free: N,
         blank: N,

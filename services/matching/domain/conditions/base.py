@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.condition_answer import ASK, YES, Answer
-from services.matching.domain.measure import Measure
+from services.matching.domain.derived_attribute import DerivedAttribute
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -24,9 +24,9 @@ class Condition(ABC):
 
     ``of_person`` and ``of_opening`` name the facts that `answer` looks at (``rules.`` before those of the opening's
     rules), and it is shown no others: from them the columns are made (`columns`), so that it is asked once for all who
-    look the same to it. None: it may look at everything, which is right and slow. ``measure``: through what it looks at
-    some of these facts, if it does so with all of them (`Measure`). ``of_pairs``: False for what decides
-    whether somebody or something is held at all, and so is a yes for every pair that is.
+    look the same to it. None: it may look at everything, which is right and slow. ``derived_attribute``: through
+    what it looks at some of these facts, if it does so with all of them (`DerivedAttribute`). ``of_pairs``: False
+    for what decides whether somebody or something is held at all, and so is a yes for every pair that is.
     """
 
     name: ClassVar[str]
@@ -35,7 +35,7 @@ class Condition(ABC):
     of_person: ClassVar[tuple[str, ...] | None] = None
     of_opening: ClassVar[tuple[str, ...] | None] = None
     of_pairs: ClassVar[bool] = True
-    measure: ClassVar[Measure | None] = None
+    derived_attribute: ClassVar[DerivedAttribute | None] = None
 
     @abstractmethod
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:

@@ -3,8 +3,8 @@
 from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.condition_answer import ASK, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.derived_attribute import MINUTES_FOR_NEEDS
 from services.matching.domain.lodging import lives_there
-from services.matching.domain.measure import MINUTES_FOR_NEEDS
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from shared.reference.matching_data import NeedRule
@@ -23,7 +23,7 @@ class Needs(Condition):
     opens = "advert"
     of_person = ("needs", "home_of_needs", "wish_of_needs", "lodging")
     of_opening = ("needs_car", "shifts", "title_shifts", "strength", "region", "lodging")
-    measure = MINUTES_FOR_NEEDS
+    derived_attribute = MINUTES_FOR_NEEDS
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.needs:

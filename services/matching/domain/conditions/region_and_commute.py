@@ -3,8 +3,8 @@
 from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.condition_answer import ASK, NO, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.derived_attribute import WAY
 from services.matching.domain.lodging import lives_there, might_live_there
-from services.matching.domain.measure import WAY
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -60,7 +60,7 @@ class Commute(Condition):
     opens = "wish"
     of_person = ("way", "residence", "areas", "car", "stays", "lodging")
     of_opening = ("region", "paid", "learning", "lodging", "commuter_bus", "rules.residence")
-    measure = WAY
+    derived_attribute = WAY
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if opening.region is None and not opening.paid:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
-from services.matching.domain.measure import Measure
+from services.matching.domain.derived_attribute import DerivedAttribute
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from shared.events.topics.matches import Speaks
@@ -52,7 +52,7 @@ class Factor(ABC):
 
     ``name`` is the pack's name of the weight; its sentences are ``factor.<name>.<variant>``, and ``speaks`` says of
     each variant whether it speaks for the pair. ``between_people``: whether it counts when people are compared for one
-    opening. ``of_person``, ``of_opening`` and ``measure``: the facts that `value` looks at, as of a condition.
+    opening. ``of_person``, ``of_opening`` and ``derived_attribute``: what `value` looks at, as of a condition.
     """
 
     name: ClassVar[str]
@@ -60,7 +60,7 @@ class Factor(ABC):
     speaks: ClassVar[Mapping[str, Speaks]] = SPEAKS
     of_person: ClassVar[tuple[str, ...] | None] = None
     of_opening: ClassVar[tuple[str, ...] | None] = None
-    measure: ClassVar[Measure | None] = None
+    derived_attribute: ClassVar[DerivedAttribute | None] = None
 
     @abstractmethod
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:

@@ -1,9 +1,9 @@
 """How long the way to work is."""
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
+from services.matching.domain.derived_attribute import MINUTES
 from services.matching.domain.factors.base import SPEAKS, Factor, factor
 from services.matching.domain.lodging import lives_there
-from services.matching.domain.measure import MINUTES
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from shared.reference.commuting import Way
@@ -32,7 +32,7 @@ class Commute(Factor):
     name = "commute"
     of_person = ("residence", "car", "way", "lodging")
     of_opening = ("region", "lodging")
-    measure = MINUTES
+    derived_attribute = MINUTES
     speaks = SPEAKS | {"lodging": "for", "mean": "open"}
 
     def is_unsaid(self, opening: OpeningFacts) -> bool:

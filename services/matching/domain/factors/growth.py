@@ -1,9 +1,9 @@
 """A way out of low-wage, hard-labour work. The person can switch it off: their own wish comes first."""
 
 from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.derived_attribute import DerivedAttribute
 from services.matching.domain.factors.base import SPEAKS, Factor, factor, within
 from services.matching.domain.factors.occupation import wished
-from services.matching.domain.measure import Measure
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -21,7 +21,7 @@ def is_beneath(person: PersonFacts, opening: OpeningFacts, context: AssessmentCo
     return value is None or value < WISHED
 
 
-IS_BENEATH = Measure(("wishes_of_trained",), ("elementary_work",), is_beneath)
+IS_BENEATH = DerivedAttribute(("wishes_of_trained",), ("elementary_work",), is_beneath)
 
 
 @factor
@@ -36,7 +36,7 @@ class Growth(Factor):
     speaks = SPEAKS | {"new_skills": "for", "known_skills": "against"}
     of_person = ("courses", "wishes_of_trained")
     of_opening = ("paid", "learning", "teaches", "secure", "strength", "elementary_work")
-    measure = IS_BENEATH
+    derived_attribute = IS_BENEATH
 
     def wanted_by(self, person: PersonFacts) -> bool:
         return person.growth

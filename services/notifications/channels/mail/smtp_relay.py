@@ -20,7 +20,7 @@ from typing import Literal
 import aiosmtplib
 
 from services.notifications import metrics
-from services.notifications.channels.mail.relay_standing import RelayStanding
+from services.notifications.channels.mail.refusal_attribution import RefusalAttribution
 from services.notifications.channels.mail.tls_files import TlsFiles
 from services.notifications.domain.attempt_verdict import MAIL_SERVER, NO_MAILBOX, Outcome, Verdict
 from services.notifications.domain.mail_address_rules import NO_SUCH_MAILBOX
@@ -126,7 +126,7 @@ class Relay:
         self._parting: set[asyncio.Task[None]] = set()
         self._said: dict[str, float] = {}  # by trouble of the mail server, when it was logged last
         self._forgets: asyncio.TimerHandle | None = None  # the trouble that is shown
-        self._standing = RelayStanding(REFUSED_AGAIN_AFTER.total_seconds())
+        self._attribution = RefusalAttribution(REFUSED_AGAIN_AFTER.total_seconds())
         self._show(None)
 
     @property
@@ -177,7 +177,7 @@ class Relay:
             async with asyncio.timeout(settings.patience.total_seconds()):
                 await client.data(body, timeout=settings.patience.total_seconds())
             in_step = True
-            self._standing.taken(to, time.monotonic())
+            self._attribution.taken(to, time.monotonic())
             self._show(None)
             return MailAnswer("mailbox", 250)
         except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as refused:
@@ -240,7 +240,7 @@ class Relay:
         if about == "server":
             login, relaying = code in ASKS_FOR_LOGIN, code >= 500 and not of_us
             self._say("login" if login else "relaying" if relaying else "refused", code)
-        elif about == "unclear" and (about := self._standing.refused(to, time.monotonic())) == "server":
+        elif about == "unclear" and (about := self._attribution.refused(to, time.monotonic())) == "server":
             self._say("refuses-mails", code)
         return MailAnswer(about, code, status_of(refused.message))
 

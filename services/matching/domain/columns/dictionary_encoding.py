@@ -1,4 +1,4 @@
-"""Numbers for what a rule looks at, so that it is asked once for all who look the same to it."""
+"""Dictionary encoding: numbers for what a rule looks at, so that it is asked once for all who look the same to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Fields = tuple[str, ...] | None
 FREE = 0
 
 
-class Keys:
+class DictionaryEncoding:
     """Of one side and one rule: each different sight has a number as long as somebody held looks like that, and then
     another may have it. All that the rule is met by whatever the other side (``is_free``) have the number `FREE`.
     ``sights``: by number what the rule is shown, which names nobody; ``used``: whether somebody looks like that.
@@ -38,10 +38,10 @@ class Keys:
         self.on_begin: list[Callable[[int, Any], None]] = []
         self.on_end: list[Callable[[int], None]] = []
 
-    def without(self, fields: tuple[str, ...]) -> Keys:
+    def without(self, fields: tuple[str, ...]) -> DictionaryEncoding:
         """Of the same side, for what is looked at besides these facts."""
         assert self._fields is not None, "facts that are not named cannot be left out"
-        return Keys(tuple(field for field in self._fields if field not in fields))
+        return DictionaryEncoding(tuple(field for field in self._fields if field not in fields))
 
     def take(self, facts: object) -> int:
         """The number of what these facts look like; `give_back` follows when they are no longer held."""

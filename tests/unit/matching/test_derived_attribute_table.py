@@ -1,4 +1,4 @@
-"""A rule with a measure is asked once for each value of it, and said of every pair as the rule itself says it."""
+"""A rule with a derived attribute is asked once for each value of it, and said of every pair as the rule says it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from services.matching.domain.columns import table as table_module
-from services.matching.domain.columns.keys import FREE, Keys
-from services.matching.domain.columns.measured_table import MeasuredTable
+from services.matching.domain.columns.derived_attribute_table import DerivedAttributeTable
+from services.matching.domain.columns.dictionary_encoding import FREE, DictionaryEncoding
 from services.matching.domain.columns.table import OPENING, PERSON
-from services.matching.domain.measure import Measure
+from services.matching.domain.derived_attribute import DerivedAttribute
 
 pytestmark = pytest.mark.unit
 BLANK, FREE_SAYS = 255, 1
@@ -25,16 +25,16 @@ class Rule:
     def __init__(self) -> None:
         self.asked = 0
         self.keys = (
-            Keys(("home", "most"), lambda one: one.most is None),
-            Keys(("place", "bed")),
+            DictionaryEncoding(("home", "most"), lambda one: one.most is None),
+            DictionaryEncoding(("place", "bed")),
         )
 
         def value(person: Any, opening: Any, context: Any) -> int:  # of facts of the test's own
             return abs(person.home - opening.place)
 
-        measure = Measure(("home",), ("place",), value)
-        self.table = MeasuredTable(
-            self.keys, measure, lambda person, opening: abs(person.home - opening.place), self.says,
+        derived_attribute = DerivedAttribute(("home",), ("place",), value)
+        self.table = DerivedAttributeTable(
+            self.keys, derived_attribute, lambda person, opening: abs(person.home - opening.place), self.says,
             np.uint8(FREE_SAYS), np.uint8(BLANK),
         )  # fmt: skip
 

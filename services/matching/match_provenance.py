@@ -1,5 +1,6 @@
-"""What told matches were made of, kept so that each can be worked out again (`recomputation.py`): the state of the
-person and of the opening, one document for each revision that a match was told by, however many matches name it.
+"""Provenance of matches: what those that were told were made of, kept so that each can be worked out again
+(`recomputation.py`): the state of the person and of the opening, one document for each revision that a match
+was told by, however many matches name it.
 
 It is written in the transaction that tells. Of a person at most the `MOST_STATES` newest stay, so that neither their
 sum nor the transaction that deletes them grows with how often somebody changes. They go in the transaction by which
@@ -123,7 +124,7 @@ class StoredRevisions(Stored):
         return {"_id": self.person, "expires": max(expires for _, expires in self.kept), "kept": kept}
 
 
-class ToldInputs:
+class MatchProvenance:
     """Keeps what a match is told by, and lets it go. What is there already is not written again, so a flood of matches
     of few people and openings costs few documents. ``zone``: where the days of consents begin and end."""
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.matching import told_inputs
-from services.matching.told_inputs import MOST_STATES
+from services.matching import match_provenance
+from services.matching.match_provenance import MOST_STATES
 from shared.kit.store.unit_of_work import UnitOfWork
 from tests.support.matching import TODAY, a_job, a_person, numbered
 from tests.unit.matching.scene import NOW, Scene
@@ -42,7 +42,7 @@ class TestStatesOfAPerson:
         assert kept == [revision for revision, _ in listed(scene)] == list(range(6, MOST_STATES + 6))
 
     def test_that_are_older_say_that_they_are_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(told_inputs, "MOST_STATES", 2)
+        monkeypatch.setattr(match_provenance, "MOST_STATES", 2)
         scene = Scene()
         scene.does(a_job(), *(a_person(wants={"growth": bool(n % 2)}) for n in range(4)))
         assert results(again(scene)) == [(4, "equal"), (3, "equal"), (2, "inputs-gone"), (1, "inputs-gone")]
@@ -68,7 +68,7 @@ class TestStatesOfAPerson:
     def test_that_a_standing_match_was_told_by_stay_although_others_are_told_over_and_over(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(told_inputs, "MOST_STATES", 2)
+        monkeypatch.setattr(match_provenance, "MOST_STATES", 2)
         scene = Scene()
         scene.does(a_job(1), a_job(2), a_person())
         for number in range(6):  # another state by which both read as before, and then one of them does not
@@ -194,7 +194,7 @@ def test_an_opening_that_stands_for_long_is_kept_anew_before_it_goes() -> None:
     scene = Scene()
     scene.does(a_job(), a_person(**until("2099-12-31")))
     [first] = scene.store.all("told_openings")
-    scene.store.now = NOW + timedelta(days=told_inputs.KEEP_DAYS - told_inputs.RENEW_DAYS + 1)
+    scene.store.now = NOW + timedelta(days=match_provenance.KEEP_DAYS - match_provenance.RENEW_DAYS + 1)
     scene.does(a_person(education="work24-2024-education:03", **until("2099-12-30")))
     [second] = scene.store.all("told_openings")
     assert second["expires"] > first["expires"]

@@ -1,5 +1,5 @@
-"""What a person and an opening have between them, and what few different values that takes: the way to work, whether it
-is beneath somebody."""
+"""Derived attributes of a pair: what comes of a person and an opening together and takes few different values, as the
+way to work, or whether the work is beneath somebody."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.matching.domain.person_facts import PersonFacts
 
 
 @dataclass(frozen=True)
-class Measure:
+class DerivedAttribute:
     """A rule that names one looks at these facts of both sides through ``value`` alone. So it need not be asked for
     every home and every place of work, but once for each value and what else it looks at."""
 
@@ -38,6 +38,6 @@ def _minutes_for_needs(person: PersonFacts, opening: OpeningFacts, context: Asse
     return context.minutes(home, opening.region, by_car)
 
 
-MINUTES = Measure(("residence", "car"), ("region",), _minutes)
-WAY = Measure(("residence", "car", "areas"), ("region", "rules.residence"), _way)
-MINUTES_FOR_NEEDS = Measure(("home_of_needs",), ("region",), _minutes_for_needs)
+MINUTES = DerivedAttribute(("residence", "car"), ("region",), _minutes)
+WAY = DerivedAttribute(("residence", "car", "areas"), ("region", "rules.residence"), _way)
+MINUTES_FOR_NEEDS = DerivedAttribute(("home_of_needs",), ("region",), _minutes_for_needs)

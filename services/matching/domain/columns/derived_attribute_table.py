@@ -1,5 +1,5 @@
-"""What one rule says where it looks at some facts through a measure alone (the way to work): asked once for each value
-of the measure and what else the rule looks at, and put together from numbers for every pair of looks."""
+"""What one rule says where it looks at some facts through a derived attribute alone (the way to work): asked once for
+each value of that attribute and what else the rule looks at, and put together from numbers for every pair of looks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.columns import table
-from services.matching.domain.columns.keys import FREE, Keys
+from services.matching.domain.columns.dictionary_encoding import FREE, DictionaryEncoding
 from services.matching.domain.columns.table import OPENING, PERSON
-from services.matching.domain.measure import Measure
+from services.matching.domain.derived_attribute import DerivedAttribute
 
 N = TypeVar("N", np.uint8, np.float64)
 T = TypeVar("T", np.uint8, np.float64, np.int32)
@@ -21,15 +21,15 @@ UNKNOWN = np.int32(-1)
 Numbers = NDArray[np.int32]
 
 
-class MeasuredTable(Generic[N]):
+class DerivedAttributeTable(Generic[N]):
     """Reads as a `Table` does. ``keys``: of the whole looks, by side. Each look has two numbers: of what is measured
     (the home, the place), and of the rest of what the rule looks at. ``_values`` says which value two measured ones
     have, ``_cells`` what the rule says of two rests and a value."""
 
     def __init__(
         self,
-        keys: tuple[Keys, Keys],
-        measure: Measure,
+        keys: tuple[DictionaryEncoding, DictionaryEncoding],
+        attribute: DerivedAttribute,
         value: Callable[[Any, Any], Hashable],
         ask: Callable[[Any, Any], float],
         free: N,
@@ -39,9 +39,15 @@ class MeasuredTable(Generic[N]):
         self._value, self._ask = value, ask
         self._free: N = free
         self._blank: N = blank
-        self._measured = Keys(measure.of_person), Keys(measure.of_opening)
-        self._rest = keys[PERSON].without(measure.of_person), keys[OPENING].without(measure.of_opening)
-        self._measured_of = [np.zeros(64, np.int32), np.zeros(64, np.int32)]
+        self._derived = (
+            DictionaryEncoding(attribute.of_person),
+            DictionaryEncoding(attribute.of_opening),
+        )
+        self._rest = (
+            keys[PERSON].without(attribute.of_person),
+            keys[OPENING].without(attribute.of_opening),
+        )
+        self._derived_of = [np.zeros(64, np.int32), np.zeros(64, np.int32)]
         self._rest_of = [np.zeros(64, np.int32), np.zeros(64, np.int32)]
         self._numbers: dict[Hashable, int] = {}
         self._values: Numbers = np.full((1, 1), UNKNOWN)
@@ -49,7 +55,7 @@ class MeasuredTable(Generic[N]):
         for side in (PERSON, OPENING):
             keys[side].on_begin.append(partial(self._begin, side))
             keys[side].on_end.append(partial(self._end, side))
-            self._measured[side].on_end.append(partial(self._forget_measured, side))
+            self._derived[side].on_end.append(partial(self._forget_measured, side))
             self._rest[side].on_end.append(partial(self._forget_rest, side))
 
     def clear(self) -> None:
@@ -80,15 +86,15 @@ class MeasuredTable(Generic[N]):
         return line
 
     def _values_of(self, side: int, number: int, others: NDArray[np.int64], used: NDArray[np.bool_]) -> Numbers:
-        """The numbers of the measure's values, 0 for what nobody looks like; it is asked where it was not."""
-        needed = len(self._measured[PERSON]), len(self._measured[OPENING])
+        """The numbers of the derived attribute's values, 0 for what nobody looks like; it is asked where it was not."""
+        needed = len(self._derived[PERSON]), len(self._derived[OPENING])
         self._values = _with_room(self._values, needed, UNKNOWN)
-        own, places = self._measured_of[side][number], self._measured_of[1 - side][others]
+        own, places = self._derived_of[side][number], self._derived_of[1 - side][others]
         known = self._values[own] if side == PERSON else self._values[:, own]
         found: Numbers = known[places]
         missing = used & (found == UNKNOWN)
         if missing.any():
-            sights, mine = self._measured[1 - side].sights, self._measured[side].sights[own]
+            sights, mine = self._derived[1 - side].sights, self._derived[side].sights[own]
             for place in np.unique(places[missing]).tolist():
                 value = self._value(mine, sights[place]) if side == PERSON else self._value(sights[place], mine)
                 known[place] = self._numbers.setdefault(value, len(self._numbers))
@@ -117,13 +123,13 @@ class MeasuredTable(Generic[N]):
         return found
 
     def _begin(self, side: int, number: int, facts: Any) -> None:
-        for numbers, keys in ((self._measured_of, self._measured[side]), (self._rest_of, self._rest[side])):
+        for numbers, keys in ((self._derived_of, self._derived[side]), (self._rest_of, self._rest[side])):
             if number >= len(numbers[side]):
                 numbers[side] = np.pad(numbers[side], (0, max(number + 1 - len(numbers[side]), len(numbers[side]))))
             numbers[side][number] = keys.take(facts)
 
     def _end(self, side: int, number: int) -> None:
-        self._measured[side].give_back(int(self._measured_of[side][number]))
+        self._derived[side].give_back(int(self._derived_of[side][number]))
         self._rest[side].give_back(int(self._rest_of[side][number]))
 
     def _forget_measured(self, side: int, number: int) -> None:

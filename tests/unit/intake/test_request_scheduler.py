@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.intake.request_turns import RequestTurns
+from services.intake.request_scheduler import RequestScheduler
 
 pytestmark = pytest.mark.unit
 
@@ -24,10 +24,10 @@ class Clock:
 
 async def test_large_work_is_cut_and_takes_turns_with_others() -> None:
     clock, order = Clock(), []
-    turns = RequestTurns(1.0, clock)
+    scheduler = RequestScheduler(1.0, clock)
 
     async def work(name: str, pieces: int) -> None:
-        async with turns.work() as pause:
+        async with scheduler.work() as pause:
             for _ in range(pieces):
                 order.append(name)
                 clock.now += 0.5
@@ -39,7 +39,7 @@ async def test_large_work_is_cut_and_takes_turns_with_others() -> None:
 
 async def test_the_loop_goes_on_between_two_slices_even_if_nobody_else_has_work() -> None:
     clock, beats = Clock(), 0
-    turns = RequestTurns(1.0, clock)
+    scheduler = RequestScheduler(1.0, clock)
     done = asyncio.Event()
 
     async def heartbeat() -> None:
@@ -49,7 +49,7 @@ async def test_the_loop_goes_on_between_two_slices_even_if_nobody_else_has_work(
             await asyncio.sleep(0)
 
     beating = asyncio.create_task(heartbeat())
-    async with turns.work() as pause:
+    async with scheduler.work() as pause:
         for _ in range(10):
             clock.now += 1.0
             await pause()
@@ -60,8 +60,8 @@ async def test_the_loop_goes_on_between_two_slices_even_if_nobody_else_has_work(
 
 async def test_within_a_slice_nobody_is_asked_to_wait() -> None:
     clock = Clock()
-    turns = RequestTurns(1.0, clock)
-    async with turns.work() as pause:
+    scheduler = RequestScheduler(1.0, clock)
+    async with scheduler.work() as pause:
         for _ in range(100):
             pausing = pause().__await__()
             assert isinstance(pausing, Iterator)
@@ -71,10 +71,10 @@ async def test_within_a_slice_nobody_is_asked_to_wait() -> None:
 
 async def test_whoever_is_cancelled_or_fails_gives_the_turn_back() -> None:
     clock = Clock()
-    turns = RequestTurns(1.0, clock)
+    scheduler = RequestScheduler(1.0, clock)
 
     async def endless() -> None:
-        async with turns.work() as pause:
+        async with scheduler.work() as pause:
             while True:
                 clock.now += 1.0
                 await pause()
@@ -87,8 +87,8 @@ async def test_whoever_is_cancelled_or_fails_gives_the_turn_back() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
     with pytest.raises(ZeroDivisionError):
-        async with turns.work():
+        async with scheduler.work():
             raise ZeroDivisionError
     async with asyncio.timeout(5):
-        async with turns.work():
+        async with scheduler.work():
             pass

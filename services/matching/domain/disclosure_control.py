@@ -1,4 +1,5 @@
-"""Which group somebody belongs to, for figures by group, and what may be said of a small one."""
+"""Statistical disclosure control: which group somebody belongs to, for figures by group, and what may be said of a
+small one."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ SURE_SECONDS = 0.005  # so long a yes counts for all who ask: each delivery asks
 ALLOWED_SECONDS = 30.0  # so long counts what a transaction found allowed, and so long is remembered what was heard
 
 
-class HeardProhibitions:
+class RecentProhibitions:
     """``clock`` is monotonic. Until it knows whom to ask whether all was heard (`follow`), nothing is sure."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

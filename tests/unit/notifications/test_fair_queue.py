@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.delivery.turns import HeldInTurns, turn_of
+from services.notifications.delivery.fair_queue import FairQueue, queue_class_of
 from tests.unit.notifications.world import START
 
 pytestmark = pytest.mark.unit
 
 
-def held(*ids: str) -> HeldInTurns:
+def held(*ids: str) -> FairQueue:
     """``f1``: a first attempt, ``t1``: one that was tried before, ``r1``: a recall."""
-    made = HeldInTurns()
+    made = FairQueue()
     made.add([delivery(id) for id in ids])
     return made
 
@@ -27,7 +27,7 @@ def delivery(id: str) -> Any:
     return {"_id": id, "about": "recall" if id[0] == "r" else "notice", "attempts": 1 if id[0] == "t" else 0}
 
 
-def order(made: HeldInTurns) -> list[str]:
+def order(made: FairQueue) -> list[str]:
     return [made.take()["_id"] for _ in range(len(made))]
 
 
@@ -100,7 +100,7 @@ def test_of_two_kinds_that_wait_neither_gets_two_turns_and_each_keeps_its_order(
 
 
 def test_what_became_due_while_its_endpoint_was_held_was_left_waiting_too() -> None:
-    made = HeldInTurns()
+    made = FairQueue()
     made.held_until = START
     made.add([delivery(f"f{n}") | {"due": START + timedelta(seconds=n - 2)} for n in range(5)])
     assert order(made) == ["f3", "f0", "f4", "f1", "f2"]
@@ -108,5 +108,5 @@ def test_what_became_due_while_its_endpoint_was_held_was_left_waiting_too() -> N
 
 def test_what_was_tried_before_is_a_retry_and_a_recall_is_a_recall_however_often() -> None:
     tried: Any = {"about": "recall", "attempts": 3}
-    assert turn_of(tried) == "recall"
-    assert [turn_of(delivery(id)) for id in ("f", "t")] == ["new", "left"]
+    assert queue_class_of(tried) == "recall"
+    assert [queue_class_of(delivery(id)) for id in ("f", "t")] == ["new", "left"]

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 MOST_TOGETHER = 1_000  # entries
 
 
-class FeedTurns:
+class FeedAdmission:
     """First come, first served of one recipient, which then stands behind the others. Who asks for more than ``most``
     is alone."""
 
@@ -26,7 +26,7 @@ class FeedTurns:
         self._waiting: dict[str, deque[tuple[int, asyncio.Future[None]]]] = {}  # the next recipient first; none empty
 
     @asynccontextmanager
-    async def turn(self, recipient: str, entries: int) -> AsyncIterator[None]:
+    async def admit(self, recipient: str, entries: int) -> AsyncIterator[None]:
         """As soon as there is room for so many beside those that are looked at."""
         if self._waiting or not self._has_room(entries):
             free = asyncio.get_running_loop().create_future()

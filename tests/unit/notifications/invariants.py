@@ -1,4 +1,4 @@
-"""What must hold in a life (at_will.py), whatever happened in it: after each step, whenever something leaves, and at
+"""What must hold in a life (simulation.py), whatever happened in it: after each step, whenever something leaves, and at
 the end, when everything was let drain."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from services.notifications.documents import (
 from shared.kit.store.mongo import UTC_CODEC
 from shared.kit.store.store import Operation
 from shared.kit.store.typed_collection import Collection
-from tests.unit.notifications.at_will import AGENCIES, Life, a_life
+from tests.unit.notifications.simulation import AGENCIES, Life, a_life
 from tests.unit.notifications.world import holding
 
 

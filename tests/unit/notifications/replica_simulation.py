@@ -1,5 +1,5 @@
 """Replicas at will: they claim, send and write down, each step at any moment, die, lose their lease and let go, over a
-world's dictionaries. A part of a life (at_will.py)."""
+world's dictionaries. A part of a life (simulation.py)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from verification.chaos.failpoints import Failpoint
 
 
-class Orders:
+class FailpointControl:
     """``path``: the file by which a process, or the next one of its name, is told to stop itself at a failpoint."""
 
     def __init__(self, path: Path) -> None:

@@ -2,7 +2,7 @@
 service does (over a world's dictionaries), what partners and their endpoints do, replicas that die, the clock.
 
 What happens next is drawn from a `Random`, so that one seed is one life. What must hold is asked after each step
-(what_must_hold.py).
+(invariants.py).
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import UnitOfWork
 from shared.kit.web.problems import Problem
 from tests.support.memory_store import at_once
-from tests.unit.notifications.feeds_at_will import Feeds
-from tests.unit.notifications.over_the_world import OverTheWorld
-from tests.unit.notifications.replicas_at_will import TAKEN, Held, Replicas
+from tests.unit.notifications.feed_simulation import Feeds
+from tests.unit.notifications.replica_simulation import TAKEN, Held, Replicas
 from tests.unit.notifications.world import World, agency_of, floors_of, hexid, match_of, model, person_of
+from tests.unit.notifications.world_store import WorldStore
 
 AGENCIES = {"gjf": "service", "hana": "case"}
 PEOPLE_KNOWN, OPENINGS, URLS = ("a", "b"), ("x", "y", "z"), ("one", "two", "three")
@@ -117,7 +117,7 @@ class Life(Replicas):
         world = World(PATIENT if patient else SOON_OVER)
         super().__init__(random, world, patient=patient)
         self.credentials = Credentials(world.sealer)
-        over, clock = OverTheWorld(world), Clock(wall=lambda: world.now)
+        over, clock = WorldStore(world), Clock(wall=lambda: world.now)
         anything: Any = Willing()
         channels: Any = {FEED: Feed(lambda now: now.date()), WEBHOOK: Anywhere(self.credentials)}
         self.subscriptions = Subscriptions(

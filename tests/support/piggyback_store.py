@@ -9,7 +9,7 @@ from typing import Any
 from shared.kit.store.store import Operation, Piggyback
 
 
-class AlongStore(ABC):
+class PiggybackStore(ABC):
     """``perform`` does what is taken along, as `commit` says."""
 
     piggyback: Piggyback | None = None

@@ -1,5 +1,5 @@
 """Readers of feeds at will: page by page, from a cursor they lost or by files, and snapshots whose pages others come
-between. A part of a life (at_will.py)."""
+between. A part of a life (simulation.py)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.documents import DELIVERIES, FEED, SUBSCRIPTIONS
 from shared.kit.web.problems import Problem
 from tests.support.memory_store import at_once
-from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, holding
+from tests.unit.notifications.world_store import WorldStore
 
 PIECE = 2  # entries of a page
 
@@ -27,7 +27,7 @@ class Feeds:
     """``told``: by agency, what its reader has been told since its feed began, or by its last snapshot and since."""
 
     def __init__(self, random: Random, world: World, agencies: Sequence[str]) -> None:
-        over, queues, nothing = OverTheWorld(world), world.reconciler.queues, asyncio.Event()
+        over, queues, nothing = WorldStore(world), world.reconciler.queues, asyncio.Event()
         self._random, self._world, self._agencies = random, world, agencies
         self._reader = FeedReader(
             world.feed, over.store, over.repository, queues, world.messages, world.sealer, self._today, nothing

@@ -1,4 +1,5 @@
-"""Whether two portals' adverts are of one vacancy: the same, different, or so near that an operator has to say.
+"""Record linkage: whether two portals' adverts are of one vacancy: the same, different, or so near that an operator
+has to say.
 
 What has to agree is the employer (by number, where both give one, else by name), the place, the occupation's unit group
 and the pay. Where anything that both say differs (hours, shift, kind of employment, a number or a part of the day in

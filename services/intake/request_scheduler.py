@@ -14,7 +14,7 @@ from shared.kit.base.cpu_slices import SLICE_SECONDS
 Pause = Callable[[], Awaitable[None]]
 
 
-class RequestTurns:
+class RequestScheduler:
     """Hands out turns. ``clock`` as `time.monotonic`."""
 
     def __init__(self, seconds: float = SLICE_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:

@@ -8,7 +8,7 @@ from services.matching.domain.assessment import Assessment, band_of
 from shared.events.topics.matches import Match
 
 
-def told_match(assessment: Assessment, id: str, rank: int | None) -> Match:
+def match_event(assessment: Assessment, id: str, rank: int | None) -> Match:
     """The match of this id, by the weights and on the day of the assessment."""
     assert assessment.state != "no", "what is told may match"
     opening, context = assessment.opening, assessment.context

@@ -1,4 +1,4 @@
-"""What the factors of openings add for all people, kept: many openings look the same to one factor."""
+"""A cache of what the factors of openings add for all people: many openings look the same to one factor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.domain.columns.keys import Keys
+from services.matching.domain.columns.dictionary_encoding import DictionaryEncoding
 from services.matching.domain.columns.table import PERSON
 from services.matching.domain.columns.values import parts_of
 
@@ -18,12 +18,12 @@ Numbers = NDArray[np.int32]
 Values = Callable[[int, int, NDArray[np.int64]], NDArray[np.float64]]
 
 
-class PartLines:
+class FactorCache:
     """By factor and number of an opening a line (`parts_of`) by the numbers of people. Who came since a line was
     made is worked out when it is next asked for: ``_begun`` has the numbers that began, in their order. ``values``:
     what a factor says of an opening's number to these numbers of people."""
 
-    def __init__(self, keys: Mapping[int, tuple[Keys, Keys]], values: Values) -> None:
+    def __init__(self, keys: Mapping[int, tuple[DictionaryEncoding, DictionaryEncoding]], values: Values) -> None:
         self._keys = keys
         self._values = values
         self._lines: dict[tuple[int, int], tuple[Numbers, int]] = {}

@@ -11,7 +11,7 @@ from shared.kit.store.store import Operation
 from tests.unit.notifications.world import World
 
 
-class OverTheWorld:
+class WorldStore:
     """``store`` and ``repository`` are both this."""
 
     def __init__(self, world: World) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from services.notifications.channels.feed_admission import MOST_TOGETHER, FeedAdmission
 from services.notifications.channels.feed_reader import FeedReader, ServedPage
 from services.notifications.channels.feed_snapshot import MOST_ENTRIES, FeedSnapshot
-from services.notifications.channels.feed_turns import MOST_TOGETHER, FeedTurns
 from shared.kit.base.sealing import Sealer
 
 pytestmark = pytest.mark.unit
@@ -115,10 +115,10 @@ async def test_a_page_of_a_snapshot_ends_where_much_waits_under_it() -> None:
 
 class TestTurns:
     async def test_come_in_their_order_and_who_wants_more_than_there_is_is_alone(self) -> None:
-        turns, begun, end = FeedTurns(10), list[int](), {n: asyncio.Event() for n in (4, 5, 6, 50, 1)}
+        admission, begun, end = FeedAdmission(10), list[int](), {n: asyncio.Event() for n in (4, 5, 6, 50, 1)}
 
         async def take(entries: int) -> None:
-            async with turns.turn("gjf", entries):
+            async with admission.admit("gjf", entries):
                 begun.append(entries)
                 await end[entries].wait()
 
@@ -135,10 +135,10 @@ class TestTurns:
         await asyncio.gather(*tasks)
 
     async def test_one_with_many_readers_keeps_no_other_waiting_for_all_of_these(self) -> None:
-        turns, begun = FeedTurns(10), list[str]()
+        admission, begun = FeedAdmission(10), list[str]()
 
         async def take(recipient: str) -> None:
-            async with turns.turn(recipient, 10):
+            async with admission.admit(recipient, 10):
                 begun.append(recipient)
                 await asyncio.sleep(0)
 
@@ -147,13 +147,13 @@ class TestTurns:
         assert begun == ["gjf", "gjf", "hana", "portal", "gjf", "hana", "gjf"]
 
     async def test_whoever_hangs_up_while_waiting_or_as_the_turn_comes_takes_nothing(self) -> None:
-        turns = FeedTurns(10)
+        admission = FeedAdmission(10)
 
         async def take(entries: int) -> None:
-            async with turns.turn("gjf", entries):
+            async with admission.admit("gjf", entries):
                 await asyncio.sleep(0)
 
-        first = turns.turn("gjf", 10)
+        first = admission.admit("gjf", 10)
         await first.__aenter__()
         waiting = [asyncio.create_task(take(10)) for _ in range(3)]
         await asyncio.sleep(0)

@@ -19,7 +19,7 @@ SEVERAL = 2  # other addresses that are refused as well: then it is us
 MOST_REFUSED = 10_000  # addresses
 
 
-class RelayStanding:
+class RefusalAttribution:
     """Asked after every answer, in the order in which they came. ``again_after``: seconds between two refusals of an
     address that prove something; ``now``: of a clock that never goes back."""
 

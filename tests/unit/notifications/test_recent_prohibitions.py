@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.notifications.delivery.heard_prohibitions import HEARS_WITHIN_SECONDS, SURE_SECONDS, HeardProhibitions
+from services.notifications.delivery.recent_prohibitions import HEARS_WITHIN_SECONDS, SURE_SECONDS, RecentProhibitions
 
 pytestmark = pytest.mark.unit
 
@@ -23,13 +23,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def heard(clock: Clock) -> HeardProhibitions:
-    heard = HeardProhibitions(clock)
+def heard(clock: Clock) -> RecentProhibitions:
+    heard = RecentProhibitions(clock)
     heard.follow(lambda seconds: True)
     return heard
 
 
-def test_nothing_was_heard_of_either(heard: HeardProhibitions) -> None:
+def test_nothing_was_heard_of_either(heard: RecentProhibitions) -> None:
     heard.about("another")
     assert heard.nothing_since(1_000.0, "person", "agency")
 
@@ -37,7 +37,7 @@ def test_nothing_was_heard_of_either(heard: HeardProhibitions) -> None:
 @pytest.mark.parametrize("who", ["person", "agency"])
 @pytest.mark.parametrize("later", [0.0, 0.001, 29.0])
 def test_something_was_heard_of_one_of_them_since_the_transaction_began(
-    heard: HeardProhibitions, clock: Clock, who: str, later: float
+    heard: RecentProhibitions, clock: Clock, who: str, later: float
 ) -> None:
     began = clock.now
     clock.now += later
@@ -46,13 +46,15 @@ def test_something_was_heard_of_one_of_them_since_the_transaction_began(
     assert not heard.nothing_since(began, "person", "agency")
 
 
-def test_what_was_heard_before_the_transaction_began_is_in_its_snapshot(heard: HeardProhibitions, clock: Clock) -> None:
+def test_what_was_heard_before_the_transaction_began_is_in_its_snapshot(
+    heard: RecentProhibitions, clock: Clock
+) -> None:
     heard.about("person")
     clock.now += 0.001
     assert heard.nothing_since(clock.now, "person", "agency")
 
 
-def test_the_last_word_counts(heard: HeardProhibitions, clock: Clock) -> None:
+def test_the_last_word_counts(heard: RecentProhibitions, clock: Clock) -> None:
     heard.about("person")
     began = clock.now = clock.now + 1
     clock.now += 1
@@ -62,20 +64,20 @@ def test_the_last_word_counts(heard: HeardProhibitions, clock: Clock) -> None:
     assert not heard.nothing_since(began, "person", "agency")
 
 
-def test_what_no_transaction_that_counts_can_have_missed_is_forgotten(heard: HeardProhibitions, clock: Clock) -> None:
+def test_what_no_transaction_that_counts_can_have_missed_is_forgotten(heard: RecentProhibitions, clock: Clock) -> None:
     heard.about("person")
     clock.now += 31
     heard.about("another")
     assert heard.remembered == 1
 
 
-def test_it_counts_for_half_a_minute(heard: HeardProhibitions, clock: Clock) -> None:
+def test_it_counts_for_half_a_minute(heard: RecentProhibitions, clock: Clock) -> None:
     clock.now += 31
     assert not heard.nothing_since(1_000.0, "person", "agency")
 
 
 def test_a_stream_that_may_not_have_heard_all_makes_nothing_sure(clock: Clock) -> None:
-    heard = HeardProhibitions(clock)
+    heard = RecentProhibitions(clock)
     assert not heard.is_sure(), "nobody says that all is heard"
     asked: list[float] = []
 
@@ -89,7 +91,7 @@ def test_a_stream_that_may_not_have_heard_all_makes_nothing_sure(clock: Clock) -
 
 
 def test_a_yes_counts_for_a_moment_and_a_no_is_asked_again_at_once(clock: Clock) -> None:
-    heard, asked, answer = HeardProhibitions(clock), list[tuple[float, float]](), False
+    heard, asked, answer = RecentProhibitions(clock), list[tuple[float, float]](), False
 
     def current(seconds: float) -> bool:
         asked.append((clock.now, seconds))
@@ -109,7 +111,7 @@ def test_a_yes_counts_for_a_moment_and_a_no_is_asked_again_at_once(clock: Clock)
     assert not heard.is_sure()
 
 
-def test_another_stream_is_asked_at_once(heard: HeardProhibitions) -> None:
+def test_another_stream_is_asked_at_once(heard: RecentProhibitions) -> None:
     assert heard.is_sure()
     heard.follow(lambda seconds: False)
     assert not heard.is_sure()
