@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, BinaryIO
 
 from shared.events.limits import check_structure
@@ -20,7 +21,7 @@ from shared.files.cells import Cells
 from shared.files.columns import ENVELOPE, Placed
 from shared.files.csv_rows import csv_rows
 from shared.files.format_detection import format_of
-from shared.files.headings import Headings, read_headings
+from shared.files.headings import Headings, look_like_headings, read_headings
 from shared.files.json_lines import json_objects
 from shared.files.mapping import FileMapping
 from shared.files.rows import Broken, EmptyRows, Object, Row, Unreadable
@@ -31,6 +32,7 @@ from shared.files.xml_adverts import Advert, adverts
 from shared.reference import Pack
 
 _CANONICAL = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode
+MOST_ABOVE = 10  # rows of a title above the headings
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
@@ -99,7 +101,13 @@ class Converter:
             raise Unreadable.of(first.refusal)
         if first is None:
             raise Unreadable("no-headings")
-        return read_headings(first, type, self._mapping.columns, self._pack)
+        found = read_headings(first, type, self._mapping.columns, self._pack)
+        if any(one.field.startswith("/columns/") for one in found.refusals):
+            for row in islice(rows, MOST_ABOVE):
+                if isinstance(row, Row) and look_like_headings(row, type, self._mapping.columns, self._pack):
+                    found.refusals = [Refusal("headings-below", "", {"row": row.number})]
+                    break
+        return found
 
     def _of_table(self, rows: Iterator[Row | Broken], headings: Headings, type: str | None) -> Iterator[Converted]:
         if headings.refusals:
@@ -112,6 +120,8 @@ class Converter:
                 yield self._of_row(row, headings, type)
 
     def _of_row(self, row: Row, headings: Headings, type: str | None) -> Converted:
+        if self._is_none(row, headings):
+            return Converted(row.number, None, (Refusal("not-a-record", ""),))
         refusals: list[Refusal] = []
         warnings: list[Refusal] = []
         envelope: dict[str, str] = {}
@@ -146,6 +156,15 @@ class Converter:
         _closed(data)
         self._currency(data)
         return self._converted(row.number, envelope, data, type, refusals, warnings, headings.letters)
+
+    def _is_none(self, row: Row, headings: Headings) -> bool:
+        """A sum, or a note below the table: it begins as one, and lacks what every record has."""
+        first, words = next((cell for _, cell in sorted(row.cells.items())), None), self._pack.words
+        if not isinstance(first, str) or not (
+            words.sums_up(first) or (len(row.cells) == 1 and words.begins_a_note(first))
+        ):
+            return False
+        return any(each.column.needed and each.at not in row.cells for each in headings.placed)
 
     def _beside(self, data: dict[str, Any], placed: Placed, said: Says) -> Iterator[Refusal]:
         """What a cell says of the fields beside its own, put there; refused where another cell says something else."""

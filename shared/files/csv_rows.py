@@ -14,6 +14,7 @@ from shared.files.text_encoding import encoding_of, lines_of
 
 MOST_LINES = 40  # of one row: line breaks inside of quotation marks
 _DELIMITERS = ",\t;|"
+_QUOTED = re.compile(r'"[^"]*"')
 _TOLD = re.compile(r'"?sep=([,\t;|])"?\s{0,2}', re.IGNORECASE)  # a first line by which Excel is told
 
 
@@ -33,7 +34,7 @@ def csv_rows(stream: BinaryIO, empty: EmptyRows | None = None) -> Iterator[Row |
             if (told := _TOLD.fullmatch(text)) is not None:
                 delimiter = told[1]
                 continue
-            delimiter = max(_DELIMITERS, key=text.count)
+            delimiter = max(_DELIMITERS, key=_QUOTED.sub("", text).count)
         try:
             cells = next(csv.reader([text], delimiter=delimiter, strict=True), [])
         except csv.Error:

@@ -70,6 +70,19 @@ def letter(at: int) -> str:
     return name
 
 
+def look_like_headings(row: Row, type: str | None, own: Mapping[str, str], pack: Pack) -> bool:
+    """Whether most of at least two cells are headings."""
+    known, mine = _known(type, pack), {folded(heading) for heading in own}
+    cells = [str(cell)[:200] for cell in row.cells.values()]
+    count = sum(heading_key(cell)[0] in known or folded(cell) in mine for cell in cells)
+    return count > 1 and 2 * count > len(cells)
+
+
+def _known(type: str | None, pack: Pack) -> Mapping[str, Column]:
+    types = table_types() if type is None else (type,)
+    return {key: column for name in types for key, column in headings(name, pack).items()}
+
+
 def read_headings(row: Row, type: str | None, own: Mapping[str, str], pack: Pack) -> Headings:
     """Of the first row. Without a type a column `type` says it for each row, and only what all of the types that are
     sent as tables have is known."""
@@ -77,7 +90,7 @@ def read_headings(row: Row, type: str | None, own: Mapping[str, str], pack: Pack
     if type is not None and type not in table_types():
         found.refusals.append(Refusal("not-for-tables", "/type") if registry.known_name(type) else unknown_type(type))
         return found
-    known = headings(type, pack) if type else {k: c for name in table_types() for k, c in headings(name, pack).items()}
+    known = _known(type, pack)
     mine = {folded(heading): path for heading, path in own.items()}
     seen: set[str] = set()
     for at, cell in sorted(row.cells.items()):
@@ -86,6 +99,9 @@ def read_headings(row: Row, type: str | None, own: Mapping[str, str], pack: Pack
         path = mine.get(folded(heading))
         if path == "":
             found.passed_over.append(at)
+            continue
+        if at in row.wrong:
+            found.refusals.append(Refusal(row.wrong[at], f"/columns/{letter(at)}"))
             continue
         key, number = heading_key(path or heading)
         column = known.get(key)
@@ -103,6 +119,9 @@ def read_headings(row: Row, type: str | None, own: Mapping[str, str], pack: Pack
             found.refusals.append(Refusal("column-twice", where, {"nearest": column.path}))
         seen.add(placed.pointer)
         found.placed.append(placed)
+    for at in sorted(row.wrong.keys() - row.cells.keys()):
+        rule = "merged-headings" if row.wrong[at] == "merged-cells" else row.wrong[at]
+        found.refusals.append(Refusal(rule, f"/columns/{letter(at)}"))
     if type is None and "type" not in found.paths:
         found.refusals.append(Refusal("missing-field", "/type"))
     if not row.cells:

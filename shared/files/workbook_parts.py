@@ -1,5 +1,5 @@
 """What of a workbook is opened: its first sheet that is seen, the shared strings, which styles are days. Nothing else
-is, whatever is in it, and none of these more than once.
+is, whatever is in it, and none of these more than once but for the sheet, which is searched for merged cells first.
 
 A workbook is a zip of XML, and any part may have any name and any content. So each is read as a stream, element by
 element; only one of those that are asked for is held at a time, and that within bounds.
@@ -18,7 +18,8 @@ from xml.parsers import expat
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
 from openpyxl.xml.constants import REL_NS, SHEET_MAIN_NS
 
-from shared.files.rows import LONGEST_CELL, PIECE, Unreadable
+from shared.files.merged_cells import MergedCells
+from shared.files.rows import LONGEST_CELL, MOST_COLUMNS, PIECE, Unreadable
 
 WORKBOOK = "xl/workbook.xml"
 MOST_UNPACKED = 600_000_000  # bytes, all parts together: read as a stream
@@ -34,6 +35,12 @@ MOST_FORMATS = 2_000  # of numbers, written in the workbook: Excel has about 250
 _RELATIONS = "xl/_rels/workbook.xml.rels"
 _KOREAN_DAYS = frozenset((*range(27, 32), 36, *range(50, 59)))  # built in where Excel is Korean, and written nowhere
 _MAIN = f"{{{SHEET_MAIN_NS}}}"
+_STRICTLY = "http://purl.oclc.org/ooxml/"
+# The strict variant of the standard says the same under names of its own.
+_STRICT = {
+    f"{_STRICTLY}spreadsheetml/main": SHEET_MAIN_NS,
+    f"{_STRICTLY}officeDocument/relationships": REL_NS,
+}
 
 
 class Parts:
@@ -45,6 +52,7 @@ class Parts:
         self._most_held = most_held
         self._sheets, self._targets = self._related()
         self._sheet, self._since_1904 = self._chosen()
+        self._hidden: list[tuple[int, int]] = []
 
     @property
     def since_1904(self) -> bool:
@@ -55,7 +63,25 @@ class Parts:
         """The rows of the sheet, each as it is written there."""
         if self._sheet is None:
             raise Unreadable("broken-workbook")
-        return (row for _, row in self._elements(self._sheet, "row", most=None))
+        for _, element in self._elements(self._sheet, "row", "col", most=None):
+            if element.tag == f"{_MAIN}row":
+                yield element
+            elif element.get("hidden") in ("1", "true"):  # they stand before the rows
+                self._hidden.append((int(element.get("min", 0)), int(element.get("max", 0))))
+                if len(self._hidden) > MOST_COLUMNS:
+                    raise too_large()
+
+    def is_hidden(self, at: int) -> bool:
+        """Whether nobody sees the column at this position, as far as its rows are read."""
+        return any(first <= at + 1 <= last for first, last in self._hidden)
+
+    def merged(self) -> MergedCells:
+        """The cells of the sheet that are one with another. That stands behind its rows, so they are looked for before
+        these are read."""
+        if self._sheet is None:
+            raise Unreadable("broken-workbook")
+        with self._archive.open(self._sheet) as part:
+            return MergedCells.of(part)
 
     def strings(self) -> list[str]:
         """The texts that cells name by their number, without how they are to be read aloud."""
@@ -174,6 +200,7 @@ class _Elements:
         if len(self._names) >= DEEPEST or len(attributes) > MOST_ATTRIBUTES:
             raise too_large()
         self.count += 1
+        name = _usual(name)
         self._names.append(name)
         self._texts = None
         if not self._held and name not in self._wanted and not (self._all and len(self._names) == 2):
@@ -182,7 +209,7 @@ class _Elements:
         self._tags += 1
         if self._tags > MOST_TAGS:
             raise too_large()
-        element = Element(_named(name), {_named(key): value for key, value in attributes.items()})
+        element = Element(_named(name), {_named(_usual(key)): value for key, value in attributes.items()})
         if self._held:
             self._held[-1].append(element)
         self._held.append(element)
@@ -211,6 +238,14 @@ class _Elements:
     def _doctype(*_: object) -> None:
         """With it entities begin, which unpack themselves."""
         raise Unreadable("broken-workbook")
+
+
+def _usual(name: str) -> str:
+    """A name of the strict variant as the usual one writes it."""
+    if not name.startswith(_STRICTLY):
+        return name
+    space, _, plain = name.rpartition("}")
+    return f"{_STRICT.get(space, space)}}}{plain}"
 
 
 def _named(name: str) -> str:

@@ -11,7 +11,7 @@ import io
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import Element
@@ -51,7 +51,7 @@ def xlsx_rows(
             warnings.simplefilter("ignore")  # of cells that are no days; they name them
             _check_declared(archive.infolist(), most_unpacked)
             parts = Parts(archive, most_held)
-            yield from _rows(parts.rows(), _Cells(parts), empty or EmptyRows())
+            yield from _rows(parts, empty or EmptyRows())
     except Unreadable:
         raise
     except _DAMAGE:
@@ -67,9 +67,9 @@ def unpacked_size(stream: BinaryIO) -> int:
         return 0
 
 
-def _rows(rows: Iterable[Element], reader: _Cells, empty: EmptyRows) -> Iterator[Row | Broken]:
-    last = 0
-    for row in rows:
+def _rows(parts: Parts, empty: EmptyRows) -> Iterator[Row | Broken]:
+    reader, merged, is_first, last = _Cells(parts), parts.merged(), True, 0
+    for row in parts.rows():
         number = int(row.get("r", last + 1))
         if number <= last:  # one after the other, or nobody could say which row is meant
             raise Unreadable("broken-workbook")
@@ -81,7 +81,13 @@ def _rows(rows: Iterable[Element], reader: _Cells, empty: EmptyRows) -> Iterator
             yield Broken(number, Refusal("too-many-columns", "", {"most": MOST_COLUMNS}))
         elif any(isinstance(value, str) and len(value) > LONGEST_CELL for value in found.values()):
             yield Broken(number, Refusal("too-long", "", {"max_length": LONGEST_CELL}))
+        elif (found or wrong) and row.get("hidden") in ("1", "true"):
+            yield Broken(number, Refusal("hidden-row", ""))  # whoever sends it does not see it
         elif found or wrong:
+            wrong |= dict.fromkeys(merged.in_row(number), "merged-cells")
+            if is_first:
+                wrong |= {at: "hidden-column" for at in found if parts.is_hidden(at)}
+            is_first = False
             yield Row(number, found, wrong)
         # what holds nothing costs work, too, beside what something stands in
         empty.passed((not found and not wrong) + idle_elements(row, len(found) + len(wrong)) // IDLE_FOR_ONE)

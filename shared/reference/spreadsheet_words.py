@@ -9,6 +9,8 @@ from pydantic import Field
 from shared.reference.models import Data
 from shared.reference.title_folding import folded
 
+_LONGEST_TOTAL = 20
+
 
 class Units(Data):
     """Words after a number in these fields, and by how much it is multiplied."""
@@ -36,7 +38,7 @@ class FileWords(Data):
     are filled. `unsaid`: of a field, the words that leave open what it is. `trunk`: what a spreadsheet takes from the
     beginning of a phone number when it reads it as a number. `endings`: of a list of codes, what people leave out at
     the end of its names, or shorten to another of them. `narrower`: how names of places end that are narrower than the
-    regions of the list.
+    regions of the list. `totals`: what begins a row that sums up others; `notes`: how a note below a table begins.
     """
 
     columns: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -52,6 +54,8 @@ class FileWords(Data):
     trunk: str = ""
     endings: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     narrower: tuple[str, ...] = ()
+    totals: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def value(self, path: str, word: str) -> str | None:
         """What a word in a cell of this field means; None when it is no word for anything."""
@@ -82,6 +86,14 @@ class FileWords(Data):
                 return text.removesuffix(word).rstrip()
         return text
 
+    def sums_up(self, word: str) -> bool:
+        """Whether it stands in front of what other rows come to."""
+        return len(word) <= _LONGEST_TOTAL and folded(word) in self._totals
+
+    def begins_a_note(self, text: str) -> bool:
+        """Whether it begins as a note below a table does."""
+        return text.startswith(self.notes)
+
     def completed(self, field: str, name: str) -> frozenset[str]:
         """What a name may be short for."""
         endings = self.endings.get(field, ())
@@ -100,6 +112,10 @@ class FileWords(Data):
     @cached_property
     def _implied(self) -> Mapping[str, Implied]:
         return {path: group for group in self.implied for path in group.fields}
+
+    @cached_property
+    def _totals(self) -> frozenset[str]:
+        return frozenset(map(folded, self.totals))
 
     @cached_property
     def _open_ended(self) -> frozenset[str]:
