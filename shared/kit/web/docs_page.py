@@ -6,6 +6,7 @@ have, and the one that comes as a Python package knows no OpenAPI 3.1.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -28,24 +29,30 @@ code{font:.9em ui-monospace,monospace}
 
 def docs_routes(app: FastAPI) -> APIRouter:
     """The page and the document itself, both made once, when somebody asks: what describes the application has its say
-    before."""
+    before. In a thread, for it takes long, and whoever else asks waits for the same one."""
     routes = Router()
 
-    @cache
-    def made() -> tuple[bytes, str]:
+    def make() -> tuple[bytes, str]:
         document = app.openapi()
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(), page(document)
+
+    @cache
+    def making() -> asyncio.Future[tuple[bytes, str]]:
+        return asyncio.ensure_future(asyncio.to_thread(make))
+
+    async def made() -> tuple[bytes, str]:
+        return await asyncio.shield(making())
 
     @routes.get("/openapi.json", include_in_schema=False)
     @bounded(PAGE)
     async def openapi() -> Response:
-        return Response(made()[0], media_type="application/json")
+        return Response((await made())[0], media_type="application/json")
 
     @routes.get("/docs", include_in_schema=False)
     @bounded(PAGE)
     async def docs() -> HTMLResponse:
         policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return HTMLResponse(made()[1], headers=policy)
+        return HTMLResponse((await made())[1], headers=policy)
 
     return routes
 

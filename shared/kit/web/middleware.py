@@ -32,7 +32,7 @@ class Reading:
     """
 
     def __init__(self, scope: Scope) -> None:
-        self._says = _says_length(scope)
+        self.says = _says_length(scope)
         self.most_bytes = 0
         self.read = 0
         self.paid = 0
@@ -49,14 +49,14 @@ class Reading:
     def allow(self, most_bytes: int) -> None:
         """From now on so much may be read. Raises the 413 when the body says that it is longer."""
         self.most_bytes = most_bytes
-        if self._says > most_bytes:
+        if self.says > most_bytes:
             raise too_much(most_bytes)
 
     async def pay_above(self, size: int, pay: Callable[[int], Awaitable[None]]) -> None:
         """A body longer than ``size`` is paid for: at once when it says its length, else while it comes."""
         self._above, self._pay = size, pay
-        if self._says > size:
-            await pay(self._says)
+        if self.says > size:
+            await pay(self.says)
 
     async def took(self, message: Message) -> None:
         """Count what came. Raises what becomes ``refusal``."""

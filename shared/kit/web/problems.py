@@ -223,8 +223,8 @@ def install(
         if isinstance(error.body, bytes):  # it was not read, because it did not say that it is JSON
             phrase = HTTPStatus(415).phrase
             return Problem(415, "unsupported-media-type", phrase, name="json-wanted").response(app)
-        body, items = _body_of(request), without_echoes(error.errors())[:MOST]
-        known = _names_of(request)
+        body, known = _body_of(request), _names_of(request)
+        items = [_numbered(item, known, error.body) for item in without_echoes(error.errors())[:MOST]]
         found = [
             _finding(item, body if number < MOST_NAMED else None, known, _example_of(item["loc"], request, body))
             for number, item in enumerate(items)
@@ -278,6 +278,22 @@ def _finding(
     if found.rule == "missing-field" and not rest:
         return Refusal("missing-body", found.field, known_in(rest, body))
     return Refusal(found.rule, found.field, known_in(rest, body)) if found.rule == "object-type" else found
+
+
+def _numbered(item: dict[str, Any], known: frozenset[str], said: Any) -> dict[str, Any]:
+    """A key that the sender chose, where any may stand, as the number of its entry from 0 on."""
+    place, *rest = item["loc"]
+    if place != "body" or item["type"] == "extra_forbidden":
+        return item
+    found: list[int | str] = []
+    for number, part in enumerate(rest):
+        inside = isinstance(said, Mapping) and part in said
+        if inside and number and part not in known:
+            found.append(next(at for at, key in enumerate(said) if key == part))
+        elif part != "[key]":
+            found.append(part)
+        said = said[part] if inside or (isinstance(said, list) and isinstance(part, int)) else None
+    return {**item, "loc": (place, *found)}
 
 
 def _example_of(location: Sequence[str | int], request: Request, body: type[BaseModel] | None) -> str | None:

@@ -1,8 +1,8 @@
 """Before a route reads anything: who calls, how much they may send, and whether it is too often.
 
 Every route of ours is made by ``Router``. In this order, and before a byte of the body is taken or parsed: the key (for
-routes that ask who calls), the quotas, the parameters of the address, the length that the body says. What the body
-really is, is counted while it is read (``http.Outermost``).
+routes that ask who calls), the quotas, the parameters of the address, the length that the body says and whether one
+is taken. What the body really is, is counted while it is read (``http.Outermost``).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from shared.events.refusal import Refusal, Refused
 from shared.kit.web.address_parameters import AddressParameters
 from shared.kit.web.authentication import Authenticator, authenticated, refuse_key_in_address
 from shared.kit.web.json_bodies import JsonRequest
@@ -31,7 +32,7 @@ class Bounds:
     """What one route allows: the bytes of a body, the rates each call is charged to, how many at once of one key.
 
     ``batches``: bodies above ``SMALL_BODY`` are expected, and are charged as bytes. ``probe``: no quota at all.
-    ``any_parameter``: those of the address that it does not know are passed over.
+    ``any_parameter``: those of the address that it does not know are passed over, and a body.
     """
 
     most_bytes: int = 2_048
@@ -69,16 +70,24 @@ class BoundedRoute(APIRoute):
     def needs_key(self) -> bool:
         return _asks_who_calls(self.dependant)
 
+    @property
+    def takes_a_body(self) -> bool:
+        """Whether it says that it reads one."""
+        return self.body_field is not None or "requestBody" in (self.openapi_extra or {})
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's, which reads and parses the body, after our look at head and key."""
         handle, bounds, needs_key = super().get_route_handler(), self.bounds, self.needs_key
         parameters = AddressParameters(self.dependant, any_other=bounds.any_parameter)
+        takes_a_body = self.takes_a_body or bounds.any_parameter
 
         async def admitted(request: Request) -> Response:
             reading = Reading.of(request.scope)
             await _admit(request, reading, bounds, needs_key)
             parameters.check(request)
             reading.allow(bounds.most_bytes)
+            if not takes_a_body and (reading.says or await _comes(request)):
+                raise Refused(Refusal("body-not-taken", ""))
             return await handle(JsonRequest(request.scope, request.receive))
 
         return admitted
@@ -133,6 +142,11 @@ async def _admit(request: Request, reading: Reading, bounds: Bounds, needs_key: 
             await quotas.charge("bytes", who, min(size, bounds.most_bytes))
 
         await reading.pay_above(SMALL_BODY, pay)
+
+
+async def _comes(request: Request) -> bool:
+    """Whether anything stands in a body that does not say its length: of none some clients send the end alone."""
+    return "transfer-encoding" in request.headers and bool(await request.body())
 
 
 def _asks_who_calls(dependant: Dependant) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -27,6 +29,9 @@ from shared.kit.web.route_bounds import Bounds, Router, bounded
 pytestmark = pytest.mark.unit
 NAME = "kimchulsoo"
 LIMIT = 2_000
+
+
+RAW = {"requestBody": {"content": {"application/octet-stream": {}}}}
 
 
 class Place(BaseModel):
@@ -89,7 +94,7 @@ def _routes() -> Router:
     async def fail(how: str) -> str:
         raise failures[how]
 
-    @router.post("/raw")
+    @router.post("/raw", openapi_extra=RAW)
     @bounded(Bounds(most_bytes=LIMIT))
     async def raw(request: Request) -> int:
         return len(await request.body())
@@ -128,8 +133,8 @@ class TestRequestsThatDoNotFit:
             ({}, "/reference", "missing-field"),
             ([NAME], "", "object-type"),
             ({"reference": "a", "line2": NAME}, "/line2", "int-type"),
-            ({"reference": "a", "words": {NAME: {NAME: NAME}}}, "/words", "int-type"),
-            ({"reference": "a", "words": {NAME: [1]}}, "/words", "object-type"),
+            ({"reference": "a", "words": {NAME: {NAME: NAME}}}, "/words/0/0", "int-type"),
+            ({"reference": "a", "words": {"b": {}, NAME: [1]}}, "/words/1", "object-type"),
             ({"reference": "a", "places": [{}]}, "/places/0/number", "missing-field"),
         ],
     )
@@ -297,3 +302,20 @@ class TestOpenApi:
             responses = answer.json()["paths"]["/wanted"]["post"]["responses"]
             assert list(responses["422"]["content"]) == ["application/problem+json"]
             assert "default" in responses
+
+
+async def test_the_document_is_made_once_and_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a second in a service, and all who call at the same time would wait for it."""
+    app, threads = _app(), list[int]()
+    make = app.openapi
+
+    def noted() -> Any:
+        threads.append(threading.get_ident())
+        return make()
+
+    monkeypatch.setattr(app, "openapi", noted)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        answers = await asyncio.gather(*(client.get(path) for path in ("/openapi.json", "/docs") * 3))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(threads) == 1
+    assert threads != [threading.get_ident()]

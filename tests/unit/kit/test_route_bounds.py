@@ -55,7 +55,7 @@ def app(**settings: Any) -> FastAPI:
     async def wanted(wanted: Wanted, caller: Calling) -> str:
         return caller.key_id
 
-    @router.post("/batches")
+    @router.post("/batches", openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}}})
     @bounded(Bounds(most_bytes=100_000, charged=(), at_once=None, batches=True))
     async def batches(request: Request, caller: Calling) -> int:
         return len(await request.body())
@@ -71,6 +71,10 @@ def app(**settings: Any) -> FastAPI:
             raise BREAKS[how]
 
         return StreamingResponse(some())
+
+    @router.delete("/wanted", status_code=204)
+    async def forget(caller: Calling) -> Response:
+        return Response(status_code=204)
 
     @router.get("/probe")
     @bounded(PROBE)
@@ -145,6 +149,28 @@ class TestBeforeTheBody:
         made = app(limit_anonymous="1/1")
         assert [(await ask(made, "/page", method="GET")).status for _ in range(2)] == [200, 429]
         assert [(await ask(made, "/probe", method="GET")).status for _ in range(3)] == [200] * 3
+
+
+class TestWithoutABody:
+    """A body that nobody reads is not passed over: whoever sent it meant something by it."""
+
+    @pytest.mark.parametrize(("path", "method"), [("/wanted", "DELETE"), ("/page", "GET")])
+    async def test_what_says_its_length_is_refused_unread(self, path: str, method: str) -> None:
+        asked = await ask(app(), path, b"{}", method=method, content_length="2", **GOOD)
+        assert (asked.status, asked.received) == (422, 0)
+        assert json.loads(asked.body)["rule"] == "body-not-taken"
+
+    @pytest.mark.parametrize("pieces", [(b"{}",), (b"", b"x"), (b"x" * 1_500, b"x")])
+    async def test_what_says_none_is_refused_once_something_comes(self, pieces: tuple[bytes, ...]) -> None:
+        asked = await ask(app(), "/wanted", *pieces, method="DELETE", transfer_encoding="chunked", **GOOD)
+        assert (asked.status, json.loads(asked.body)["rule"]) == (422, "body-not-taken")
+
+    async def test_none_is_none_however_it_is_said(self) -> None:
+        for said in ({}, {"content_length": "0"}, {"transfer_encoding": "chunked"}):
+            assert (await ask(app(), "/wanted", b"", method="DELETE", **said, **GOOD)).status == 204
+
+    async def test_probes_are_answered_all_the_same(self) -> None:
+        assert (await ask(app(), "/probe", b"{}", method="GET", content_length="2")).status == 200
 
 
 class TestWhileReading:
