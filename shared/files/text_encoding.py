@@ -121,16 +121,21 @@ def _lines_by_return(stream: BinaryIO) -> Iterator[bytes | None]:
 
 
 def _of_utf_16(stream: BinaryIO, encoding: str) -> Iterator[str | Broken]:
-    left, number = "", 0
+    left, number, too_long = "", 0, False
     end: str | None = None
     for piece in pieces_of(stream, encoding, "\ufffd"):
         end = end or ("\r" if _ends_with_return(piece) else "\n")
         *whole, left = (left + piece).split(end)
         for line in whole:
             number += 1
-            yield (line.removeprefix("\ufeff") if number == 1 else line) + "\n"
+            if too_long or len(line) > LONGEST_LINE:
+                yield Broken(number, Refusal("line-too-long", "", {"most": LONGEST_LINE}))
+            else:
+                yield (line.removeprefix("\ufeff") if number == 1 else line) + "\n"
+            too_long = False
         if len(left) > LONGEST_LINE:
-            yield Broken(number + 1, Refusal("line-too-long", "", {"most": LONGEST_LINE}))
-            return
-    if left:
+            left, too_long = "", True
+    if too_long:
+        yield Broken(number + 1, Refusal("line-too-long", "", {"most": LONGEST_LINE}))
+    elif left:
         yield left.removeprefix("\ufeff") if number == 0 else left

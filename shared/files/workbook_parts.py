@@ -8,9 +8,11 @@ element; only one of those that are asked for is held at a time, and that within
 from __future__ import annotations
 
 import posixpath
+import re
 import zipfile
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import IO
 from xml.etree.ElementTree import Element
 from xml.parsers import expat
@@ -28,10 +30,12 @@ MOST_TAGS = 20_000  # of one element that is held, as a row is
 DEEPEST = 30  # elements in one another
 SHORTEST = 64  # bytes that an element beside the rows counts as: many short ones cost time, whatever they hold
 MOST_BESIDE = 500_000  # elements that are in none that is asked for: others wait for the thread
+MOST_SHEETS = 20  # of which it is told that they are like the first
 MOST_FEW = 50_000  # elements of the parts that say which others there are
 MOST_ATTRIBUTES = 50  # of an element
 LONGEST_FORMAT = 255  # characters: Excel's own bound, and telling whether it is a day's takes the square of it
 MOST_FORMATS = 2_000  # of numbers, written in the workbook: Excel has about 250
+_LITERAL = re.compile(r'"[^"]{0,255}"|\\.')  # of a format: shown as it is
 _RELATIONS = "xl/_rels/workbook.xml.rels"
 _KOREAN_DAYS = frozenset((*range(27, 32), 36, *range(50, 59)))  # built in where Excel is Korean, and written nowhere
 _MAIN = f"{{{SHEET_MAIN_NS}}}"
@@ -43,6 +47,22 @@ _STRICT = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """The styles in which a number is a day or a time, a span of time, or shown as a hundred times what it is."""
+
+    days: set[int] = field(default_factory=set)
+    spans: set[int] = field(default_factory=set)
+    percents: set[int] = field(default_factory=set)
+
+    def of(self, number: int, form: str | None) -> list[set[int]]:
+        """Those of them that a style with this format belongs to."""
+        is_day = is_date_format(form) or (form is None and number in _KOREAN_DAYS)
+        is_percent = form is not None and "%" in _LITERAL.sub("", form)
+        told = ((self.days, is_day), (self.spans, is_timedelta_format(form)), (self.percents, is_percent))
+        return [styles for styles, is_one in told if is_one]
+
+
 class Parts:
     """Of one workbook. `most_held`: bytes of the part whose texts are held. Everything raises Unreadable, or whatever
     the zip and the XML raise that are damaged."""
@@ -51,7 +71,8 @@ class Parts:
         self._archive = archive
         self._most_held = most_held
         self._sheets, self._targets = self._related()
-        self._sheet, self._since_1904 = self._chosen()
+        self._seen, self._since_1904 = self._chosen()
+        self._sheet = self._seen[0] if self._seen else None
         self._hidden: list[tuple[int, int]] = []
 
     @property
@@ -70,6 +91,13 @@ class Parts:
                 self._hidden.append((int(element.get("min", 0)), int(element.get("max", 0))))
                 if len(self._hidden) > MOST_COLUMNS:
                     raise too_large()
+
+    def beginnings(self) -> Iterator[tuple[int, Element]]:
+        """Of the other sheets that are seen the first row with its number among all of them, as far as they are few."""
+        for number, sheet in enumerate(self._seen[1:MOST_SHEETS], start=2):
+            for _, row in self._elements(sheet, "row"):
+                yield number, row
+                break
 
     def is_hidden(self, at: int) -> bool:
         """Whether nobody sees the column at this position, as far as its rows are read."""
@@ -92,13 +120,13 @@ class Parts:
             raise too_large(self._most_held)
         return [text_of(each) for _, each in self._elements(name, "si")]
 
-    def days_and_spans(self) -> tuple[set[int], set[int]]:
-        """The numbers of the styles in which a number is a day or a time, and of those that are a span of time."""
+    def formats(self) -> Formats:
+        """What the styles make of a number, each by its own number."""
         name = self._targets.get("styles")
-        days, spans, count = set[int](), set[int](), 0
-        own, told = dict[int, str](), dict[int, tuple[bool, bool]]()  # by the number of a format
+        found, count = Formats(), 0
+        own, told = dict[int, str](), dict[int, list[set[int]]]()  # by the number of a format
         if name is None or not self._has(name):
-            return days, spans
+            return found
         for parent, element in self._elements(name, "numFmt", "xf"):
             if element.tag == f"{_MAIN}numFmt":
                 own[int(element.get("numFmtId", 0))] = element.get("formatCode", "")[:LONGEST_FORMAT]
@@ -107,25 +135,24 @@ class Parts:
             elif parent == f"{_MAIN}cellXfs":
                 number = int(element.get("numFmtId", 0))
                 if number not in told:  # once for each, for styles are many and may all be of one
-                    told[number] = _day_and_span(number, own.get(number, BUILTIN_FORMATS.get(number)))
-                day, span = told[number]
-                if day:
-                    days.add(count)
-                if span:
-                    spans.add(count)
+                    told[number] = found.of(number, own.get(number, BUILTIN_FORMATS.get(number)))
+                for styles in told[number]:
+                    styles.add(count)
                 count += 1
-        return days, spans
+        return found
 
-    def _chosen(self) -> tuple[str | None, bool]:
-        """The part of the first sheet that whoever opens the workbook sees, for a hidden one may hold anything, and
-        that has cells, as a chart with a sheet of its own has none."""
-        first, since_1904 = None, False
+    def _chosen(self) -> tuple[list[str], bool]:
+        """The parts of the sheets that whoever opens the workbook sees, for a hidden one may hold anything, and that
+        have cells, as a chart with a sheet of its own has none. And whether days are counted from 1904 on."""
+        seen, since_1904 = list[str](), False
         for _, element in self._elements(WORKBOOK, "sheet", "workbookPr", most=MOST_FEW):
             if element.tag == f"{_MAIN}workbookPr":
                 since_1904 = element.get("date1904") in ("1", "true")
-            elif first is None and element.get("state", "visible") == "visible":
-                first = self._sheets.get(element.get(f"{{{REL_NS}}}id", ""))
-        return first, since_1904
+            elif len(seen) < MOST_SHEETS and element.get("state", "visible") == "visible":
+                part = self._sheets.get(element.get(f"{{{REL_NS}}}id", ""))
+                if part is not None and part not in seen:
+                    seen.append(part)
+        return seen, since_1904
 
     def _related(self) -> tuple[dict[str, str], dict[str, str]]:
         """The parts that may be asked for: sheets with cells by their relation, the others by their kind."""
@@ -148,11 +175,6 @@ class Parts:
         most = self._most_held // SHORTEST if most == 0 else most
         with self._archive.open(name) as part:
             yield from elements(part, *wanted, most=most)
-
-
-def _day_and_span(number: int, form: str | None) -> tuple[bool, bool]:
-    """Whether what has this format is a day or a time, and whether it is a span of time."""
-    return is_date_format(form) or (form is None and number in _KOREAN_DAYS), is_timedelta_format(form)
 
 
 def too_large(most: int | None = None) -> Unreadable:

@@ -12,6 +12,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import Element
@@ -45,13 +46,19 @@ def xlsx_rows(
     empty: EmptyRows | None = None,
 ) -> Iterator[Row | Broken]:
     """The rows of the first sheet that is seen with anything in them, the first one the headings. A formula is named,
-    no more."""
+    no more; so is another sheet with the same headings."""
     try:
         with zipfile.ZipFile(stream) as archive, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of cells that are no days; they name them
             _check_declared(archive.infolist(), most_unpacked)
             parts = Parts(archive, most_held)
-            yield from _rows(parts, empty or EmptyRows())
+            reader, head = _Cells(parts), set[str]()
+            for row in _rows(parts, reader, empty or EmptyRows()):
+                if not head and isinstance(row, Row):
+                    head = {str(cell) for cell in row.cells.values()}
+                yield row
+            for number in _alike(parts, reader, head):
+                yield Broken(1, Refusal("other-sheet", "", {"number": number}))
     except Unreadable:
         raise
     except _DAMAGE:
@@ -67,8 +74,18 @@ def unpacked_size(stream: BinaryIO) -> int:
         return 0
 
 
-def _rows(parts: Parts, empty: EmptyRows) -> Iterator[Row | Broken]:
-    reader, merged, is_first, last = _Cells(parts), parts.merged(), True, 0
+def _alike(parts: Parts, reader: _Cells, head: set[str]) -> list[int]:
+    """The other sheets that begin with the same headings, as far as they can be read: nobody asked for them."""
+    found = list[int]()
+    with suppress(Unreadable, *_DAMAGE):
+        for number, first in parts.beginnings():
+            if 2 * len(head.intersection(map(str, reader.of_row(first)[0].values()))) > len(head):
+                found.append(number)
+    return found
+
+
+def _rows(parts: Parts, reader: _Cells, empty: EmptyRows) -> Iterator[Row | Broken]:
+    merged, is_first, last = parts.merged(), True, 0
     for row in parts.rows():
         number = int(row.get("r", last + 1))
         if number <= last:  # one after the other, or nobody could say which row is meant
@@ -102,10 +119,11 @@ class _Cells:
     """Reads the cells of one workbook."""
 
     def __init__(self, parts: Parts) -> None:
-        days, spans = parts.days_and_spans()
+        formats = parts.formats()
+        self._percents = formats.percents
         epoch = CALENDAR_MAC_1904 if parts.since_1904 else WINDOWS_EPOCH
         self._parser = WorkSheetParser(
-            io.BytesIO(), parts.strings(), epoch=epoch, date_formats=days, timedelta_formats=spans
+            io.BytesIO(), parts.strings(), epoch=epoch, date_formats=formats.days, timedelta_formats=formats.spans
         )
 
     def of_row(self, row: Element) -> tuple[dict[int, Cell], dict[int, str]]:
@@ -125,8 +143,14 @@ class _Cells:
             elif (said := self._said(cell))["data_type"] == "e":
                 wrong[at] = "error-in-cell"
             elif said["value"] is not None and (plain := _plain(said["value"])) != "":
-                found[at] = plain
+                found[at] = self._as_shown(plain, said["style_id"])
         return found, wrong
+
+    def _as_shown(self, plain: Cell, style: int) -> Cell:
+        """`50%` of a cell that is shown so: what it holds is 0.5, and of `100%` one."""
+        if style in self._percents and isinstance(plain, int | float) and not isinstance(plain, bool):
+            return f"{round(plain * 100, 9):g}%"
+        return plain
 
     def _said(self, cell: Element) -> dict[str, Any]:
         """What openpyxl makes of it. A value that is none of its kind is an error of this cell and of no other."""

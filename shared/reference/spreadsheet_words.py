@@ -63,7 +63,7 @@ class FileWords(Data):
 
     def truth(self, word: str) -> bool | None:
         """Yes, no, or neither."""
-        return self._truths.get(folded(word))
+        return self._truths.get(_or_mark(word))
 
     def means_open_ended(self, word: str) -> bool:
         """Whether it says so in place of a last day."""
@@ -123,4 +123,9 @@ class FileWords(Data):
 
     @cached_property
     def _truths(self) -> Mapping[str, bool]:
-        return {folded(word): truth for truth, words in ((True, self.yes), (False, self.no)) for word in words}
+        return {_or_mark(word): truth for truth, words in ((True, self.yes), (False, self.no)) for word in words}
+
+
+def _or_mark(word: str) -> str:
+    """A word as it is compared; of one without letters the signs, as of a circle or a cross."""
+    return folded(word) or word.strip()[:_LONGEST_TOTAL]

@@ -161,3 +161,26 @@ def test_the_strict_variant_of_a_workbook_is_the_same() -> None:
                 content = content.replace(old, new)
             strict.writestr(part, content)
     assert [data_of(row) for row in converted(stream.getvalue())] == [A_JOB_SAYS]
+
+
+@pytest.mark.parametrize(("held", "percent"), [(0.5, 50), (1, 100), (0.29, 29), (1.2, 120)])
+def test_a_share_is_read_as_it_is_shown(held: float, percent: int) -> None:
+    def share(sheet: Any) -> None:
+        sheet["B2"].number_format = "0%"
+
+    (row,) = converted(laid_out([("번호", "중위소득 비율"), ("A-1", held)], share), "trainee-graduated")
+    assert data_of(row)["situation"] == {"income_percent_of_median": percent}
+
+
+def test_another_sheet_with_the_same_headings_is_not_left_out_in_silence() -> None:
+    def add(sheet: Any) -> None:
+        for title, rows in (("안내", [("작성 방법",)]), ("12월", [JOB, SECOND]), ("codes", [("field", "code")])):
+            other = sheet.parent.create_sheet(title)
+            for row in rows:
+                other.append(list(row))
+
+    rows = converted(laid_out([JOB, A_JOB], add))
+    assert data_of(rows[0]) == A_JOB_SAYS
+    assert [(row.row, row.refusals[0].rule, row.refusals[0].values) for row in rows[1:]] == [
+        (1, "other-sheet", {"number": 3})
+    ]

@@ -222,7 +222,8 @@ class TestCells:
         assert [[one.rule for one in each.warnings] for each in rows] == [[], [], *[["leading-zero-lost"]] * 2]
 
     @pytest.mark.parametrize(
-        ("cell", "truth"), [("예", True), ("O", True), ("아니오", False), ("x", False), ("?", "?")]
+        ("cell", "truth"),
+        [("예", True), ("O", True), ("아니오", False), ("x", False), ("?", "?"), ("○", True), ("×", False), ("-", "-")],
     )
     def test_yes_and_no(self, cell: str, truth: object) -> None:
         assert self.one("채용시까지", cell) == (truth, [])
@@ -316,8 +317,10 @@ def test_lines_may_end_with_a_carriage_return_alone(encoding: str, title: str) -
     assert all(" ".join(data_of(row)["title"].split()) == "빵 굽는 사람" for row in rows)
 
 
-def test_a_line_that_is_too_long_costs_itself_however_lines_end() -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r"])
+def test_a_line_that_is_too_long_costs_itself_however_lines_end(encoding: str, end: str) -> None:
     long = ",".join(("A-2", "x" * 300_000, *A_JOB[2:]))
-    content = "\r".join(",".join(f'"{cell}"' for cell in row) for row in (JOB, A_JOB)) + f"\r{long}\r"
-    rows = converted((content + ",".join(f'"{cell}"' for cell in A_JOB)).encode())
+    content = end.join(",".join(f'"{cell}"' for cell in row) for row in (JOB, A_JOB)) + f"{end}{long}{end}"
+    rows = converted((content + ",".join(f'"{cell}"' for cell in A_JOB)).encode(encoding))
     assert [row.event is None for row in rows] == [False, True, False]

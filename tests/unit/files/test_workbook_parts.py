@@ -206,6 +206,14 @@ class TestCells:
     def test_a_number_is_one_whatever_its_format_is_made_of(self, number: int, form: str | None) -> None:
         assert self.styled(number, form) == 46387
 
+    @pytest.mark.parametrize(("number", "form"), [(9, None), (10, None), (164, "0.0%;[Red]-0.0%")])
+    def test_a_share_is_what_is_shown(self, number: int, form: str | None) -> None:
+        assert self.styled(number, form) == "4.6387e+06%"
+
+    @pytest.mark.parametrize("form", ["0&quot;%&quot;", "0\\%"])
+    def test_a_sign_that_is_only_shown_changes_nothing(self, form: str) -> None:
+        assert self.styled(164, form) == 46387
+
     def test_whether_a_format_is_a_days_is_told_once_and_of_few(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked = Counter[str | None]()
 

@@ -31,7 +31,7 @@ NAME = "kimchulsoo"
 LIMIT = 2_000
 
 
-RAW = {"requestBody": {"content": {"application/octet-stream": {}}}}
+RAW: dict[str, Any] = {"requestBody": {"content": {"application/octet-stream": {}}}}
 
 
 class Place(BaseModel):
