@@ -262,7 +262,7 @@ class ServiceRuntime:
         async with asyncio.TaskGroup() as starting:
             for stream in self._streams:
                 # Kafka may have gone since it answered
-                starting.create_task(supervise(stream.start, self.stopping))
+                starting.create_task(supervise(stream.start, self.stopping, (*_AWAY, *KAFKA_ERRORS)))
             await self._catch_up()
             self._run(*loops)
             if not self._ready_needs_kafka:

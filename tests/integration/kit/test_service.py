@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from deploy.local.stack import LocalStack
@@ -23,7 +24,8 @@ from shared.access.api_keys import make_key
 from shared.events import Event
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
 from shared.kit.runtime.service_runtime import ServiceRuntime
-from shared.kit.store.store import Operation
+from shared.kit.store.store import Operation, Unavailable
+from shared.kit.stream.stream import Stream
 from tests.integration.kit.parts import publish
 from tests.support.keys import A_KEY, ANOTHER_KEY
 from tests.support.small_service import SmallSettings, build
@@ -356,6 +358,26 @@ class TestWhatIsMissingAsMetrics:
             needed: Any = runtime.health._needed
             needed["kafka"] = silent
             await eventually(ill)
+
+
+class TestStreamsThatBegin:
+    @pytest.mark.parametrize("error", [KafkaConnectionError("gone"), Unavailable("gone")])
+    async def test_while_kafka_or_mongodb_is_gone_are_tried_again_and_no_bug_is_told(
+        self, settings: SmallSettings, error: Exception, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begins, failures = Stream.start, [error, error]
+
+        async def start(stream: Stream) -> None:
+            if failures:
+                raise failures.pop()
+            await begins(stream)
+
+        monkeypatch.setattr(Stream, "start", start)
+        async with running(settings) as (client, _):
+            await eventually(lambda: not failures)
+            seen = (await client.get("/metrics")).text
+        assert f'kind="start",reason="{type(error).__name__}"' in seen
+        assert 'ieum_loop_restarts_total{kind="start"}' not in seen
 
 
 class TestReady:
