@@ -10,8 +10,8 @@ from services.notifications.channels import feed_snapshot
 from services.notifications.channels.feed_reader import FeedReader
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.documents import DELIVERIES
-from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+from tests.unit.notifications.world_store import WorldStore
 
 pytestmark = pytest.mark.unit
 FIRST, MIDDLE, LAST = "0" * 32, "8" * 32, "f" * 32
@@ -22,7 +22,7 @@ class Reading(World):
 
     def __init__(self) -> None:
         super().__init__()
-        over, today, queues, anything = OverTheWorld(self), self.now.date(), self.reconciler.queues, asyncio.Event()
+        over, today, queues, anything = WorldStore(self), self.now.date(), self.reconciler.queues, asyncio.Event()
         self.feed_reader = FeedReader(
             *(self.feed, over.store, over.repository, queues, self.messages, self.sealer), lambda now: today, anything
         )
