@@ -34,6 +34,8 @@ async def test_the_day_spreads_people_by_a_table_that_a_successor_goes_on_with(
     setup, days = Setup(kafka, mongo_url, database.name, topic_prefix), [0]
     token, hanawon = agency("hanawon", recipient_class="case")
 
+    right: list[Any] = [None, set()]  # a table, and the pairs that stand by it
+
     async def stands() -> set[tuple[str, str]]:
         return {(d["person"], d["opportunity"]) async for d in database.matches.find({"standing": True})}
 
@@ -44,7 +46,9 @@ async def test_the_day_spreads_people_by_a_table_that_a_successor_goes_on_with(
         table = await Repository(database).congestion()
         if table is None or table.day != day:
             return False
-        return await stands() == set(matches_of(PEOPLE, JOBS, PACK, day, table.prices))
+        if right[0] != table:  # worked out once: the service shares this thread with whoever waits
+            right[:] = table, set(matches_of(PEOPLE, JOBS, PACK, day, table.prices))
+        return await stands() == right[1]
 
     tomorrow = TODAY + timedelta(days=1)
     async with setup.running(now=lambda: NOON + timedelta(days=days[0])) as app:

@@ -17,6 +17,7 @@ from services.notifications.domain.attempt_phase import phase_of
 from services.notifications.domain.attempt_verdict import Verdict
 from tests.integration.notifications.one_attempt import (
     BODY,
+    HURRIED,
     LOOPBACK,
     NOTICE,
     Fake,
@@ -102,7 +103,9 @@ class TestMisbehaviour:
     async def test_one_attempt_is_one_request_bounded_and_judged_by_its_status(
         self, webhook: Webhook, answering: Answering, reason: str | None
     ) -> None:
-        partner, (verdict,) = await sent(webhook, answering)
+        hurried = webhook_to(LOOPBACK, limits=HURRIED)
+        partner, (verdict,) = await sent(hurried if reason == "timeout" else webhook, answering)
+        await hurried.close()
         assert (verdict.outcome == "delivered", verdict.reason) == (reason is None, reason)
         assert len(partner.requests) == 1
         unread = reason is not None and ("first-byte" if reason == "timeout" else "answer")

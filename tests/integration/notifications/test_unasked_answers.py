@@ -99,6 +99,7 @@ async def test_a_gateway_that_answers_to_the_headers_while_the_body_is_on_its_wa
     status: int, outcome: str | None, reads_on: bool
 ) -> None:
     connections = 0
+    heard = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
@@ -108,14 +109,16 @@ async def test_a_gateway_that_answers_to_the_headers_while_the_body_is_on_its_wa
         if reads_on:
             await reader.read(-1)
         else:
-            await asyncio.sleep(2)
+            await heard.wait()
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
     async with server, channel() as webhook:
         for number in (1, 2):
+            heard.clear()
             verdict = await webhook.send(endpoint(url), NOTICE, b" " * 20_000_000, datetime.now(UTC))
+            heard.set()
             assert (verdict.reason, verdict.possibly_sent, connections) == (outcome, True, number)
 
 
