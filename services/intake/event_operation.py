@@ -41,7 +41,7 @@ from shared.kit.base.ids import random_id
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.web.authentication import unauthorised
-from shared.kit.web.problems import findings, refused
+from shared.kit.web.problem_details import findings, refused
 
 
 def decision(validated: Validated, caller: Caller, dependencies: Dependencies) -> Operation[Receipt]:

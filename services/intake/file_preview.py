@@ -17,7 +17,7 @@ from shared.files import Converted, Converter, EmptyRows, Unreadable, visible
 from shared.files.headings import Headings, letter
 from shared.files.preview import MOST_ROWS
 from shared.files.report import column_of
-from shared.kit.web.problems import Finding, findings
+from shared.kit.web.problem_details import Finding, findings
 from shared.kit.web.response_model import Answer
 from shared.screening.findings import Budget
 

@@ -35,10 +35,10 @@ from shared.events.refusal import Refusal, Refused
 from shared.files import Converted, Converter, EmptyRows, Line, Report, Unreadable
 from shared.files.report import column_of
 from shared.files.xlsx_rows import unpacked_size
-from shared.kit.web.problems import Finding, findings
+from shared.kit.web.edge_settings import SMALL_BODY
+from shared.kit.web.problem_details import Finding, findings
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.response_model import Answer
-from shared.kit.web.route_bounds import SMALL_BODY
 
 MOST_CHARGED = 32_000_000  # bytes: less than a key may be charged at once, so that one file is never too much
 EMPTY_FOR_ONE = 50  # of them are charged like an event: so much less they cost

@@ -34,7 +34,7 @@ from shared.access.api_keys import Caller
 from shared.events.refusal import Refusal
 from shared.kit.base.ids import is_id
 from shared.kit.store.mongo import Document
-from shared.kit.web.problems import findings
+from shared.kit.web.problem_details import findings
 
 # Of a page of refusals: a page costs some 5 ms and 100 kB at most.
 FINDINGS_LISTED = 10  # of one event

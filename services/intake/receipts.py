@@ -10,7 +10,7 @@ from services.intake.schemas import Receipt
 from shared.events.refusal import Refusal
 from shared.kit.base.ids import random_id
 from shared.kit.base.logs import logger
-from shared.kit.web.problems import TYPE_BASE, refused
+from shared.kit.web.problem_details import TYPE_BASE, refused
 from shared.reference import Pack
 
 MOST_ANSWERED = 1_000  # findings in the answer to one request, besides the first of each event

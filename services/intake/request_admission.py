@@ -21,8 +21,8 @@ from shared.events import registry
 from shared.events.http_binding import Item, split
 from shared.events.refusal import Refused
 from shared.kit.base.clock import Clock
+from shared.kit.web.edge_settings import SMALL_BODY
 from shared.kit.web.quotas import Quotas
-from shared.kit.web.route_bounds import SMALL_BODY
 
 # Nothing else that an agency sends may keep these waiting.
 FORBIDS = frozenset(known.name for known in registry if known.forbids)

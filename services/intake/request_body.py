@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from shared.events import registry
 from shared.events.http_binding import BATCH, Item
 from shared.events.refusal import Refusal, Refused
-from shared.kit.web.route_bounds import SMALL_BODY
+from shared.kit.web.edge_settings import SMALL_BODY
 
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.ASCII | re.IGNORECASE)
 _PIECE = 65_536  # bytes that are decoded in one go: some 0.2 ms

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.events.field_types import Wage
-from shared.kit.web.problems import Finding, ProblemDetails
+from shared.kit.web.problem_details import Finding, ProblemDetails
 from shared.kit.web.response_model import Answer
 
 ReceiptStatus = Literal["accepted", "refused", "duplicate", "superseded", "failed"]

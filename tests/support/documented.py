@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from pymongo.errors import AutoReconnect
 
 from shared.kit.web.edge_settings import EdgeSettings
-from shared.kit.web.problems import MEDIA_TYPE
+from shared.kit.web.problem_details import MEDIA_TYPE
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import bounded_routes
 

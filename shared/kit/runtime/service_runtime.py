@@ -53,7 +53,7 @@ from shared.kit.web.middleware import Outermost
 from shared.kit.web.openapi import describe_problems
 from shared.kit.web.operator_routes import operator_routes
 from shared.kit.web.probes import Health, Watchdog, probe_routes
-from shared.kit.web.problems import Remedies, Sayings
+from shared.kit.web.problem_details import Remedies, Sayings
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import bounded_routes
 

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SMALL_BODY = 16_384  # an event on its own: what forbids is sent so, and never stands behind batches
 # "<sustained a second>/<burst>": so many may come at once, and so many are given back every second
 Rate = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}/[1-9][0-9]{0,9}$")]
 Many = Annotated[int, Field(ge=1, le=1_000_000)]

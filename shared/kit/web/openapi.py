@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from shared.kit.web.problems import MEDIA_TYPE, ProblemDetails
+from shared.kit.web.problem_details import MEDIA_TYPE, ProblemDetails
 from shared.kit.web.route_bounds import BoundedRoute, bounded_routes
 
 _CONVERTER = re.compile(":[a-z]+}")  # {id:path} is published as {id}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import Response
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+from starlette.responses import Response
 
 
 class Answer(BaseModel):

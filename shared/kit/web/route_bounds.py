@@ -18,12 +18,12 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from shared.events.refusal import Refusal, Refused
 from shared.kit.web.address_parameters import AddressParameters
 from shared.kit.web.authentication import Authenticator, authenticated, refuse_key_in_address
+from shared.kit.web.edge_settings import SMALL_BODY
 from shared.kit.web.json_bodies import JsonRequest
 from shared.kit.web.middleware import GOOD_KEY, Reading
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import AtOnce, Limiter, Quotas, address_of
 
-SMALL_BODY = 16_384  # an event on its own: what forbids is sent so, and never stands behind batches
 Call = TypeVar("Call", bound=Callable[..., Any])
 
 

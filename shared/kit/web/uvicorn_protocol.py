@@ -16,7 +16,8 @@ from shared.kit.base import metrics
 from shared.kit.web.connection_limits import PROBES, Connections, Wait
 from shared.kit.web.edge_settings import Networks, within
 from shared.kit.web.middleware import GOOD_KEY
-from shared.kit.web.problems import MEDIA_TYPE, Problem
+from shared.kit.web.problem_details import MEDIA_TYPE
+from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import address_of
 from shared.kit.web.request_smuggling import StrictConnection
 

@@ -18,10 +18,9 @@ from services.intake.request_body import Received
 from services.intake.worker.questions import OpenFile
 from shared.events.refusal import Refused, status_of
 from shared.files import Converted, Converter
-from shared.kit.web.edge_settings import EdgeSettings
+from shared.kit.web.edge_settings import SMALL_BODY, EdgeSettings
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import Limiter, Quotas
-from shared.kit.web.route_bounds import SMALL_BODY
 from tests.support.files import csv_of
 from tests.unit.intake.memory import House, idle_worker, today
 

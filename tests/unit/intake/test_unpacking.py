@@ -15,10 +15,9 @@ from services.intake.request_body import Received
 from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refused
 from shared.kit.web import quotas as limits
-from shared.kit.web.edge_settings import EdgeSettings
+from shared.kit.web.edge_settings import SMALL_BODY, EdgeSettings
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import Quotas
-from shared.kit.web.route_bounds import SMALL_BODY
 from tests.unit.intake.memory import House, admission, example
 
 pytestmark = pytest.mark.unit

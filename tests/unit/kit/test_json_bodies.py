@@ -17,6 +17,7 @@ from shared.kit.web import problems
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.json_bodies import NamedTwice, parsed
 from shared.kit.web.middleware import Outermost
+from shared.kit.web.problem_details import TYPE_BASE
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import Bounds, Router, bounded
 
@@ -201,7 +202,7 @@ async def test_what_may_be_said_several_times_is_taken(client: httpx.AsyncClient
 async def test_what_does_not_say_that_it_is_json_is_told_so(client: httpx.AsyncClient, media: str | None) -> None:
     headers = {"content-type": media} if media else {}
     answer = await client.post("/wanted/1", content=b'{"url": "a"}', headers=headers)
-    assert (answer.status_code, answer.json()["type"]) == (415, f"{problems.TYPE_BASE}unsupported-media-type")
+    assert (answer.status_code, answer.json()["type"]) == (415, f"{TYPE_BASE}unsupported-media-type")
     nothing = await client.post("/wanted/1", headers=headers)
     assert (nothing.status_code, nothing.json()["rule"]) == (422, "missing-body")
 

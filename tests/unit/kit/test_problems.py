@@ -22,7 +22,8 @@ from shared.kit.web.docs_page import docs_routes
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.middleware import Outermost
 from shared.kit.web.openapi import describe_problems
-from shared.kit.web.problems import Problem, Remedies, Sayings, general_remedy
+from shared.kit.web.problem_details import Remedies, Sayings
+from shared.kit.web.problems import Problem, general_remedy
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import Bounds, Router, bounded
 
