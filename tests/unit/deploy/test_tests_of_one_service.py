@@ -76,11 +76,11 @@ def texts_of(file: Path) -> set[object]:
     return {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
 
 
-def test_what_is_copied_for_a_service_alone_was_checked_when_everything_was_installed() -> None:
+def test_what_is_copied_for_a_service_or_the_client_alone_was_checked_when_everything_was_installed() -> None:
     """Versions and hashes (deploy/ci/copy_environment.py): two environments differ only in which packages they have."""
     everything = pinned("dev")
     assert all(len(hashes) for hashes in everything.values())
-    for name in (*SERVICES, "test"):
+    for name in (*SERVICES, "test", "clients", "clients-kafka"):
         assert pinned(name).items() <= everything.items()
 
 
