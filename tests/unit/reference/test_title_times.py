@@ -23,6 +23,9 @@ pytestmark = pytest.mark.unit
         ("야간 근무는 없습니다", set()),
         ("야간/주말 제외", set()),
         ("[야간] 주말 휴무", {"night"}),  # what stands in brackets is said by itself
+        ("생산직 (교대X)", set()),
+        ("야간작업 無, 주간 고정", set()),
+        ("야간대학 조교", set()),
         ("주야간보호센터 조리원", set()),
         ("교대역 5분 카페", set()),
         ("제과제빵원 (낮)", set()),
