@@ -30,6 +30,7 @@ pytestmark = pytest.mark.integration
 GOOD = b"Authorization: good\r\n"
 HEAD = b" HTTP/1.1\r\nHost: x\r\n"
 LIVE = b"GET /live" + HEAD + b"\r\n"
+RAW: dict[str, Any] = {"requestBody": {"content": {"application/octet-stream": {}}}}
 
 
 class Keys:
@@ -57,14 +58,14 @@ class World:
         async def live() -> int:
             return 1
 
-        @router.post("/events")
+        @router.post("/events", openapi_extra=RAW)
         @bounded(Bounds(most_bytes=1_000_000, charged=(), at_once=None, batches=True))
         async def events(request: Request, caller: Calling) -> int:
             self.begun += 1
             self.bodies.append(len(await request.body()))
             return self.bodies[-1]
 
-        @router.post("/wait")
+        @router.post("/wait", openapi_extra=RAW)
         async def wait_with_a_body(request: Request, caller: Calling) -> int:
             await request.body()
             self.begun += 1
