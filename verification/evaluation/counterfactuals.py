@@ -12,9 +12,9 @@ from shared.reference import Pack
 from verification.evaluation.families import FAMILIES
 from verification.evaluation.truth import TODAY
 from verification.evaluation.world import Market
-from verification.oracle.conditions import Pair
 from verification.oracle.factors import contributions, fit_of
 from verification.oracle.matches import asks_of
+from verification.oracle.pair import Pair
 
 PAIRS = 1_000
 

@@ -2,6 +2,6 @@
 
 No code is shared with the services: a rule that is wrong there is seen here.
 
-`state`: from accepted door events to people and openings. `conditions`, `factors`, `matches`: which matches stand, from
-docs/matching.md and the pack alone. `expected`: who must hold what. `verdict`: lost, doubled.
+`state`: from accepted door events to people and openings. `pair`, `conditions`, `commute`, `factors`, `matches`: which
+matches stand, from docs/matching.md and the pack alone. `expected`: who must hold what. `verdict`: lost, doubled.
 """

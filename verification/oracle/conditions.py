@@ -7,78 +7,11 @@ order of the page.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
 from shared.events.topics.opportunities import Opportunity
-from shared.events.topics.people import Person
-from shared.reference import Pack
-from shared.reference.commuting import Way
-
-Answer = Literal["yes", "no", "ask"]
-ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A person, an opening, and what decides about them besides."""
-
-    person: Person
-    opening: Opportunity
-    pack: Pack
-    today: date
-
-    @property
-    def paid(self) -> bool:
-        return self.opening.kind in self.pack.matching.paid_kinds
-
-    def hourly(self) -> tuple[float, float] | None:
-        """Least and most pay per hour; None when it does not say, or in another money."""
-        wage = self.opening.wage
-        if wage is None or wage.currency != self.pack.currency:
-            return None
-        amounts = (wage.minimum, max(wage.minimum, wage.maximum or 0))
-        hours = (self.opening.hours_per_week, self.opening.hours_per_day)
-        least, most = (self.pack.hourly(amount, wage.per, *hours) for amount in amounts)
-        return least, most
-
-    def minutes(self, car: bool | None = None) -> int | None:
-        """The way to work; None when it is not known. ``car``: as if there were one."""
-        way = self.way(car)
-        return None if way is None else way.minutes
-
-    def way(self, car: bool | None = None) -> Way | None:
-        """The same with the least that it may be."""
-        home, work = self.person.residence, self.opening.region
-        if home is None or work is None:
-            return None
-        return self.pack.way(home, work, bool(self.car) if car is None else car)
-
-    @property
-    def drives(self) -> bool | None:
-        """As the person says, and yes for who has a certificate that proves it."""
-        data, held = self.pack.matching, self.person.certificates
-        proofs = [proof for code in data.driving_licences for proof in data.licence_certificates.get(code, ())]
-        return True if any(proof in held for proof in proofs) else self.person.has.driving_licence
-
-    @property
-    def car(self) -> bool | None:
-        """As the person says, and none for who is known not to drive."""
-        return False if self.drives is False else self.person.has.car
-
-    def offers(self, benefits: tuple[str, ...]) -> bool:
-        return any(code in benefits for code in self.opening.benefits)
-
-    @property
-    def blank(self) -> bool:
-        """Nothing about skills was recorded."""
-        return not (self.person.certificates or self.person.courses or self.person.occupations)
-
-    @property
-    def needs_car(self) -> bool:
-        rules = self.opening.rules
-        return rules.car or any(code in self.pack.matching.own_car for code in rules.licences)
+from verification.oracle import commute
+from verification.oracle.pair import ROUNDING, Answer, Pair
 
 
 def last_day(opening: Opportunity) -> date | None:
@@ -308,30 +241,6 @@ def wage_floor(pair: Pair) -> Answer:
     return "ask" if pay[1] >= needed else "no"
 
 
-def usual_way(pair: Pair) -> int:
-    """Minutes one way that need not be asked about."""
-    data, found = pair.pack.matching, [pair.pack.matching.usual_commute_minutes]
-    for need in pair.person.counselling.needs:
-        rule = data.needs.get(need)
-        if rule is not None:
-            found += [most for most in (rule.commute_minutes_max, rule.usual_commute_minutes) if most is not None]
-    return min(found)
-
-
-def stays(pair: Pair) -> bool:
-    """Whether a need bounds the way: then neither lodging nor a bus makes work near that is far."""
-    rules = [pair.pack.matching.needs.get(need) for need in pair.person.counselling.needs]
-    return any(rule is not None and (rule.commute_minutes_max or rule.usual_commute_minutes) for rule in rules)
-
-
-def lodges(pair: Pair) -> bool | None:
-    """Whether the person lives where the work is, if there is lodging; None: to be asked."""
-    if not pair.offers(pair.pack.matching.lodging):
-        return False
-    said = pair.person.wants.lodging if pair.person.wants else None
-    return said if said is not None or not stays(pair) else False
-
-
 def said_no_times(pair: Pair) -> bool:
     """Paid work of which neither side says a time of day."""
     return pair.paid and not _times(pair) and not pair.opening.shifts
@@ -351,80 +260,7 @@ def why_asked(pair: Pair, name: str) -> str:
         return str(pair.pack.education_rank(pair.opening.rules.education_min or ""))
     if name == "wage-floor":
         return "between" if pair.hourly() is not None else ""
-    minutes = pair.minutes()
-    lodging = lodges(pair) is None
-    if name == "commute" and minutes is None and lodging:
-        return "anywhere"
-    if name != "commute" or minutes is None:
-        return ""
-    data, wish = pair.pack.matching, pair.person.wants.commute_minutes if pair.person.wants else None
-    if wish is None and minutes > data.way_out_reach * usual_way(pair):
-        return "moving"
-    if wish is None:
-        return "farther" if minutes > 1.25 * usual_way(pair) else "far"
-    if minutes <= data.way_out_reach * wish and lodging and not may_be_within(pair, wish):
-        return "lodging"
-    bus = pair.offers(data.commuter_bus) and not stays(pair)
-    if minutes <= data.way_out_reach * wish and bus:
-        return "bus"
-    if by_car_within(pair, wish):
-        return "car"
-    return "mean_far" if wish < 0.75 * minutes else "mean"
-
-
-def may_be_within(pair: Pair, limit: int) -> bool:
-    """Whether a way that is known as a mean may be as short as that."""
-    way = pair.way()
-    return way is not None and way.least <= limit
-
-
-def by_car_within(pair: Pair, wish: int) -> bool:
-    """Whether it would do by car, of which nobody knows whether there is one."""
-    by_car = pair.minutes(car=True) if pair.car is None else None
-    return by_car is not None and by_car <= wish
-
-
-def near_the_edge(pair: Pair) -> str | None:
-    """Of a way that is not too long: under which name the pack may say how often it turns out so all the same."""
-    minutes, wish = pair.minutes(), pair.person.wants.commute_minutes if pair.person.wants else None
-    if minutes is None:
-        return None
-    if wish is not None:
-        return "edge" if minutes > 0.9 * wish else None
-    if minutes <= 0.75 * usual_way(pair):
-        return None
-    return "edge_stays" if stays(pair) else "edge_usual"
-
-
-def why_unsaid(pair: Pair) -> str:
-    """What kind of programme names no place: one for people of an area, a training, or another kind of help."""
-    home, areas = pair.person.residence, pair.opening.rules.residence
-    if home is not None and any(pair.pack.lies_in(home, area) for area in areas):
-        return "unsaid_area"
-    return "unsaid" if pair.opening.kind in pair.pack.matching.learning_kinds else "unsaid_support"
-
-
-def commute(pair: Pair) -> Answer:
-    wish = pair.person.wants.commute_minutes if pair.person.wants else None
-    if pair.opening.region is None and not pair.paid:
-        return "yes"
-    if lodges(pair):
-        return "yes"
-    minutes = pair.minutes()
-    if minutes is None:
-        return "ask"
-    if wish is None:
-        usual, data = usual_way(pair), pair.pack.matching
-        if minutes <= usual:
-            return "yes"
-        return "ask" if minutes <= data.way_out_reach * usual or lodges(pair) is None else "no"
-    if minutes <= wish:
-        return "yes"
-    data = pair.pack.matching
-    way_out = lodges(pair) is None or (pair.offers(data.commuter_bus) and not stays(pair))
-    if minutes <= data.way_out_reach * wish and way_out:
-        return "ask"
-    return "ask" if by_car_within(pair, wish) or may_be_within(pair, wish) else "no"
+    return commute.why_asked(pair) if name == "commute" else ""
 
 
 def experience(pair: Pair) -> Answer:
@@ -460,7 +296,7 @@ def _against(pair: Pair, need: str) -> bool:
     wish = pair.person.wants.commute_minutes if pair.person.wants else None
     most = rule.commute_minutes_max
     too_far = most is not None and minutes is not None and wish is not None and most < minutes <= wish
-    return (too_far and not lodges(pair)) or _against_work(pair, need)
+    return (too_far and not commute.lodges(pair)) or _against_work(pair, need)
 
 
 def _against_work(pair: Pair, need: str) -> bool:
@@ -497,7 +333,7 @@ CONDITIONS: dict[str, Callable[[Pair], Answer]] = {
     "hours": hours,
     "legal-hours": legal_hours,
     "wage-floor": wage_floor,
-    "commute": commute,
+    "commute": commute.answer,
     "experience": experience,
     "employment": employment,
     "needs": needs,

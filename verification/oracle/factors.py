@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isclose
 
-from verification.oracle.conditions import (
-    Pair,
-    answers,
-    lodges,
-    may_be_within,
-    near_the_edge,
-    said_no_times,
-    usual_way,
-    why_asked,
-    why_unsaid,
-)
+from verification.oracle.commute import lodges, may_be_within, near_the_edge, usual_way, why_unsaid
+from verification.oracle.conditions import answers, said_no_times, why_asked
+from verification.oracle.pair import Pair
 
 DIGITS = 6
 UNKNOWN = 0.5

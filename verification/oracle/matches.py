@@ -17,8 +17,9 @@ from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack
 from shared.reference.title_folding import folded
-from verification.oracle.conditions import Pair, answers, only_in_title
+from verification.oracle.conditions import answers, only_in_title
 from verification.oracle.factors import DIGITS, beneath, certainty, contributions, fit_of
+from verification.oracle.pair import Pair
 
 
 @dataclass(frozen=True)

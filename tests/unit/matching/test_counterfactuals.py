@@ -24,9 +24,9 @@ from tests.support.matching import (
     random_person,
 )
 from tests.unit.matching.asking import DAY, EVENING, NIGHT, PACK
-from verification.oracle.conditions import Pair
 from verification.oracle.factors import contributions, fit_of
 from verification.oracle.matches import asks_of
+from verification.oracle.pair import Pair
 
 pytestmark = pytest.mark.unit
 CARER = "kr-certificate-2020:care-worker"

@@ -21,8 +21,8 @@ from shared.reference import available_packs, load_pack
 from shared.reference.commuting import Way
 from tests.support.matching import BAKER, CARE, GWANGMYEONG, SEOUL, SUWON, TODAY, YEONCHEON, a_job, a_person, a_training
 from tests.unit.matching.asking import PACK, assessed, value
-from verification.oracle.conditions import Pair
 from verification.oracle.factors import floor_met
+from verification.oracle.pair import Pair
 
 pytestmark = pytest.mark.unit
 

@@ -12,8 +12,8 @@ from services.matching.domain.opening_facts import opening_facts
 from shared.events.topics.opportunities import Opportunity
 from tests.support.matching import SEOUL, TODAY, YEONCHEON, a_job, a_person, a_training
 from tests.unit.matching.asking import PACK
-from verification.oracle.conditions import Pair
 from verification.oracle.matches import asks_of
+from verification.oracle.pair import Pair
 
 pytestmark = pytest.mark.unit
 CARE_WORKER = "kr-certificate-2020:care-worker"

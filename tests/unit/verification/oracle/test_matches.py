@@ -14,9 +14,10 @@ from services.matching.domain.conditions import CONDITIONS as OF_THE_SERVICE
 from shared.reference import load_pack
 from tests.support.matching import TODAY, random_opening, random_person
 from tests.unit.matching.asking import standing
-from verification.oracle.conditions import CONDITIONS, Pair
+from verification.oracle.conditions import CONDITIONS
 from verification.oracle.factors import FACTORS, contributions
 from verification.oracle.matches import matches_of
+from verification.oracle.pair import Pair
 
 pytestmark = pytest.mark.unit
 PACK = load_pack("kr-gyeonggi")
