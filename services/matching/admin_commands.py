@@ -10,6 +10,7 @@ from services.matching.publisher import republished_event
 from services.matching.recomputation import recompute
 from services.matching.report_commands import report_left_out, report_shadow_run
 from services.matching.repository import Repository
+from services.matching.restored_command import restored
 from services.matching.settings import MatchingSettings
 from shared.kit.base.ids import Ids
 from shared.kit.runtime.admin_commands import AdminCommand, republish_all
@@ -44,4 +45,7 @@ COMMANDS: Mapping[str, AdminCommand[MatchingSettings]] = {
     "republish": republish, "left-out": report_left_out, "shadow-run": report_shadow_run,
     "outcomes": report_outcomes, "outcome-rows": report_outcome_rows,
 }  # fmt: skip
-COMMANDS_OF_ONE: Mapping[str, Callable[[str], AdminCommand[MatchingSettings]]] = {"recompute": recompute}
+COMMANDS_OF_ONE: Mapping[str, Callable[[str], AdminCommand[MatchingSettings]]] = {
+    "recompute": recompute,
+    "restored": restored,
+}

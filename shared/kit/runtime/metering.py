@@ -29,10 +29,11 @@ async def sample_gauges(streams: Sequence[Stream], outbox: Outbox, watchdog: Wat
 
 
 async def sample_readiness(health: Health, stopping: asyncio.Event) -> None:
-    """Until ``stopping``: what ``/ready`` says. What is away stops nobody here, so it must not stop this, either."""
+    """Until ``stopping``: what ``/ready`` and ``/live`` say: not everybody who runs containers restarts what says that
+    it wants to be restarted, so somebody is to be called. What is away stops nobody here, so it must not stop this."""
     while True:
         told = await health.state()
-        metrics.ready.of().set(told.ready)
+        metrics.ready.of().set(told.ready and await health.stuck() is None)
         silent = {*told.missing, *(told.away or ())}
         for name in health.dependencies:
             metrics.missing.of(kind=name).set(name in silent)

@@ -355,6 +355,14 @@ class TestWhatIsMissingAsMetrics:
                 return await gauges() == (0, 1)
 
             await eventually(well)
+            with monkeypatch.context() as broken:
+                broken.setattr(runtime.health, "_broken", lambda: True)
+
+                async def stuck() -> bool:
+                    return await gauges() == (0, 0)
+
+                await eventually(stuck)
+            await eventually(well)
             needed: Any = runtime.health._needed
             needed["kafka"] = silent
             await eventually(ill)

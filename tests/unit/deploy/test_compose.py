@@ -160,6 +160,14 @@ class TestServices:
         for wanted in ("mem_limit:", "cpus:", "read_only: true", "cap_drop: [ALL]", "stop_grace_period: 30s"):
             assert wanted in text, wanted
 
+    @pytest.mark.parametrize("service", ["kafka", "database"])
+    def test_what_all_others_wait_for_may_start_slowly(self, service: str) -> None:
+        found = re.search(rf"(?ms)^  {service}:\n(.*?)(?=^  \S|^\S)", COMPOSE)
+        assert found
+        seconds = re.search(r"start_period: (\d+)s", found[1])
+        assert seconds
+        assert int(seconds[1]) >= 180  # at its end `up` gives up and starts nothing else
+
     def test_nothing_is_published_but_on_the_loopback(self) -> None:
         ports = re.findall(r'ports: \["(.+?)"\]', COMPOSE)
         assert len(ports) == COMPOSE.count("ports:") == 6
