@@ -168,6 +168,14 @@ class TestServices:
         assert seconds
         assert int(seconds[1]) >= 180  # at its end `up` gives up and starts nothing else
 
+    def test_what_is_in_memory_is_a_folder_that_every_image_has(self) -> None:
+        """Docker makes any other one, and runc gives it to root alone when the container is started again: MongoDB
+        could not write its key there and never came back."""
+        folders = {
+            folder for given in re.findall(r"tmpfs: \[(.+)\]", COMPOSE) for folder in re.findall(r'"([^:"]+):', given)
+        }
+        assert folders == {"/tmp"}
+
     def test_nothing_is_published_but_on_the_loopback(self) -> None:
         ports = re.findall(r'ports: \["(.+?)"\]', COMPOSE)
         assert len(ports) == COMPOSE.count("ports:") == 6
