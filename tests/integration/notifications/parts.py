@@ -8,6 +8,7 @@ import os
 import secrets
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -264,3 +265,24 @@ async def started(setup: Setup, port: int, **changes: Any) -> asyncio.subprocess
     environment = {name: value for name, value in os.environ.items() if not name.startswith("IEUM_")}
     environment |= variables | {"IEUM_PORT": str(port)}
     return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notifications", env=environment)
+
+
+async def states(app: Any, **query: Any) -> Counter[str]:
+    """How many deliveries there are in each state."""
+    return Counter([d["state"] async for d in app.state.database.deliveries.find(query)])
+
+
+async def until(condition: Any) -> None:
+    """Wait for it: a value, or something to await."""
+
+    async def check() -> bool:
+        found = condition()
+        return bool(await found if asyncio.iscoroutine(found) else found)
+
+    await eventually(check)
+
+
+async def all_ended(app: Any, count: int = 1, **query: Any) -> bool:
+    """Whether there are so many, and all of them have ended."""
+    found = await states(app, **query)
+    return sum(found.values()) >= count and set(found) <= {"delivered", "failed", "dropped"}

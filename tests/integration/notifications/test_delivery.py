@@ -1,16 +1,11 @@
-"""Retries, holds, ends, crashes and several dispatchers, with the whole service running."""
+"""Retries, holds, ends and rights, with the whole service running."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import sys
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from deploy.local.timeouts import scaled
@@ -24,28 +19,18 @@ from tests.integration.notifications.parts import (
     Partner,
     Request,
     Setup,
+    all_ended,
     answer_of,
     event,
-    eventually,
     match,
     person,
+    states,
     stored,
+    until,
 )
 from tests.unit.notifications.world import hexid, holding
 
 pytestmark = pytest.mark.integration
-
-
-async def states(app: Any, **query: Any) -> Counter[str]:
-    return Counter([d["state"] async for d in app.state.database.deliveries.find(query)])
-
-
-async def until(condition: Any) -> None:
-    async def check() -> bool:
-        found = condition()
-        return bool(await found if asyncio.iscoroutine(found) else found)
-
-    await eventually(check)
 
 
 class TestRetries:
@@ -89,7 +74,7 @@ class TestRetries:
             await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 made = await gjf.subscribed("webhook", partner.url)
-                await until(lambda: _all_ended(app))
+                await until(lambda: all_ended(app))
         times = [int(request.headers["webhook-timestamp"]) for request in partner.requests]
         assert len(set(times)) == 3
         assert times == sorted(times)
@@ -106,13 +91,13 @@ class TestRetries:
             await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await until(lambda: _all_ended(app))
+                await until(lambda: all_ended(app))
                 (failed,) = (await gjf.get("/deliveries", params={"state": "failed"})).json()["deliveries"]
                 assert (failed["attempts"], failed["reason"]) == (2, "refused-503")
                 well = True
                 for _ in range(2):  # a double click
                     await gjf.post(f"/deliveries/{failed['delivery']}/retry")
-                await until(lambda: _all_ended(app))
+                await until(lambda: all_ended(app))
                 assert await states(app) == {"delivered": 1}
                 assert len(partner.requests) == 3
                 assert (await gjf.post(f"/deliveries/{failed['delivery']}/retry")).json()["state"] == "delivered"
@@ -147,7 +132,7 @@ class TestRetries:
             await setup.publish(setup.agency("gjf"), person("a", "gjf"), person("b", "gjf"), match("a", "x"))
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await until(lambda: _all_ended(app))
+                await until(lambda: all_ended(app))
                 refusing = True
                 await setup.publish(match("b", "x"))
                 await until(lambda: _held(app))
@@ -165,7 +150,7 @@ class TestRetries:
                 assert endpoint["held_until"] > datetime.now(UTC) + timedelta(hours=23)
                 await gjf.post(f"/subscriptions/{endpoint['_id']}/pause")
                 await gjf.post(f"/subscriptions/{endpoint['_id']}/resume")
-                await until(lambda: _all_ended(app, 4))
+                await until(lambda: all_ended(app, 4))
 
     async def test_a_recall_does_not_wait_for_a_notice_that_was_left_behind_and_is_held(self, setup: Setup) -> None:
         """Another replica was killed while that was under way, and the partner had asked for a day without notices."""
@@ -287,7 +272,7 @@ class TestConsentAtTheMomentOfSending:
                 await until(lambda: len(partner.requests) == 1)
                 well = True
                 await setup.publish(person("a", sequence=2))
-                await until(lambda: _all_ended(app, 2))
+                await until(lambda: all_ended(app, 2))
                 assert [told["type"] for told in partner.told] == ["notice", "recall"]
 
     async def test_the_database_is_asked_and_not_the_event(self, corner: Corner) -> None:
@@ -329,88 +314,6 @@ class TestHangingPartners:
                 assert await app.state.database.deliveries.count_documents({"state": "delivered"}) <= 20
 
 
-class TestCrash:
-    async def test_killed_between_send_and_write_the_notice_comes_again_with_the_same_id(self, setup: Setup) -> None:
-        reached = asyncio.Event()
-
-        async def first_hangs(request: Request) -> bytes | None:
-            if reached.is_set():
-                return OK
-            reached.set()
-            await asyncio.sleep(20)  # the process is killed before it hears the answer
-            return None
-
-        port = _free_port()
-        async with Partner(first_hangs) as partner:
-            child = await _started(setup, port)
-            try:
-                await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
-                async with Client(None, setup.tokens["gjf"], f"http://127.0.0.1:{port}") as gjf:
-                    made = await gjf.subscribed("webhook", partner.url)
-                    await asyncio.wait_for(reached.wait(), 30)
-            finally:
-                child.kill()
-                await child.wait()
-            child = await _started(setup, port)
-            try:
-                await until(lambda: len(partner.requests) >= 2)
-                async with Client(None, setup.tokens["gjf"], f"http://127.0.0.1:{port}") as gjf:
-                    await until(lambda: _delivered(gjf))
-            finally:
-                child.terminate()
-                await child.wait()
-            assert len(partner.requests) == 2
-            assert {e["id"] for e in partner.told} == {partner.told[0]["id"]}
-            partner.verify(made["secret"])
-
-    async def test_what_may_have_left_before_a_crash_is_recalled_when_consent_ends(self, setup: Setup) -> None:
-        reached = asyncio.Event()
-
-        async def hangs(request: Request) -> bytes | None:
-            if request.event["type"] == "recall":
-                return OK
-            reached.set()
-            await asyncio.sleep(20)
-            return None
-
-        port = _free_port()
-        async with Partner(hangs) as partner:
-            child = await _started(setup, port)
-            try:
-                await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
-                async with Client(None, setup.tokens["gjf"], f"http://127.0.0.1:{port}") as gjf:
-                    await gjf.subscribed("webhook", partner.url)
-                    await asyncio.wait_for(reached.wait(), 30)
-            finally:
-                child.kill()
-                await child.wait()
-            await setup.publish(person("a", sequence=2))
-            async with setup.running() as app:
-                await until(lambda: partner.told[-1]["type"] == "recall")
-                await until(lambda: _all_ended(app, 2))
-
-
-class TestTwoDispatchers:
-    async def test_no_delivery_is_sent_by_both(self, setup: Setup) -> None:
-        async def slow(request: Request) -> bytes:
-            await asyncio.sleep(0.01)
-            return OK
-
-        names = [f"p{n}" for n in range(60)]
-        async with (
-            Partner(slow) as partner,
-            setup.running(instance="notifications-1") as one,
-            setup.running(instance="notifications-2"),
-        ):
-            await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in names))
-            async with Client(one, setup.tokens["gjf"]) as gjf:
-                await gjf.subscribed("webhook", partner.url)
-                await setup.publish(*(match(name, "x") for name in names))
-                await until(lambda: _all_ended(one, 60))
-                assert Counter(e["id"] for e in partner.told).most_common(1)[0][1] == 1
-                assert len(holding(partner.told)) == 60
-
-
 class TestRightsThatEnd:
     async def test_an_agency_that_loses_its_right_is_told_to_forget_and_hears_no_more(self, corner: Corner) -> None:
         async with Partner() as partner:
@@ -430,51 +333,13 @@ class TestRightsThatEnd:
                 assert holding(partner.told) == set()
 
 
-async def _all_ended(app: Any, count: int = 1, **query: Any) -> bool:
-    found = await states(app, **query)
-    return sum(found.values()) >= count and set(found) <= {"delivered", "failed", "dropped"}
-
-
 async def _ended(corner: Corner, count: int = 1) -> bool:
-    return await _all_ended(corner.app, count, **corner.kept())
+    return await all_ended(corner.app, count, **corner.kept())
 
 
 async def _held(app: Any, **query: Any) -> bool:
     return bool(await app.state.database.subscriptions.count_documents({"held_until": {"$ne": None}, **query}))
 
 
-async def _delivered(client: Client) -> bool:
-    try:
-        found = (await client.get("/deliveries")).json()["deliveries"]
-    except httpx.ConnectError:  # the process is still starting
-        return False
-    return bool(found) and all(d["state"] == "delivered" for d in found)
-
-
 def _soon(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def _started(setup: Setup, port: int) -> asyncio.subprocess.Process:
-    """The service as a process of its own."""
-    settings = {
-        "profile": "development",
-        "kafka": setup.kafka,
-        "mongo_url": setup.mongo_url,
-        "database": setup.database,
-        "topic_prefix": setup.prefix,
-        "port": port,
-        "session_timeout_ms": setup.settings().session_timeout_ms,
-        "deadline_seconds": 30,
-        "log_level": "error",
-    }
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("IEUM_")}
-    environment |= {f"IEUM_{name.upper()}": str(value) for name, value in settings.items()}
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notifications", env=environment)

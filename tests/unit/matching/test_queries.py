@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,43 +19,25 @@ from services.matching.next_steps_search import MOST_OF_AGENCY, MOST_WAITING, Ne
 from services.matching.people_access import PeopleAccess
 from services.matching.queries import MatchQueries
 from services.matching.repository import Repository
-from services.matching.schemas import WhyEmpty
-from shared.events import Event
-from shared.events.topics.opportunities import Opportunity
-from shared.events.topics.people import PERSON_UPDATED, Person
-from shared.events.topics.prohibitions import Floor, Floors
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
-from tests.support.matching import SEOUL, TODAY, a_job, a_person, numbered
-from tests.unit.matching.asking import DAY, PACK
+from tests.support.matching import TODAY, a_job
+from tests.unit.matching.asking import PACK
+from tests.unit.matching.kept_repository import (
+    ALIAS,
+    CALLER,
+    CONSENTS,
+    FAR,
+    GJF_ALIAS,
+    HOMELESS,
+    NEAR,
+    PARTNER,
+    Kept,
+    queries,
+    told,
+)
 
 pytestmark = pytest.mark.unit
-CALLER, PARTNER = (
-    cast(
-        Any,
-        SimpleNamespace(
-            agency=SimpleNamespace(agency=agency, recipient_class=kind),
-            key_id="key",
-            must_read=lambda _: None,
-            must=lambda *_: None,
-        ),
-    )
-    for agency, kind in (("hanawon", "case"), ("gjf", "service"))
-)
-ALIAS, GJF_ALIAS = numbered(0xAA1), numbered(0xAA2)
-ALIASES = [{"agency": "hanawon", "alias": ALIAS}, {"agency": "gjf", "alias": GJF_ALIAS}]
-CONSENTS = [
-    {"purpose": "matching", "until": "2027-05-15"},
-    {"purpose": "profile", "recipient": "gjf", "until": "2027-05-15"},
-]
-NEAR, FAR = a_job(1), a_job(2, region=SEOUL)
-
-
-def told(person: Person) -> Event[Person]:
-    return Event(
-        id="1", source="/services/intake", type=PERSON_UPDATED.name, version=1, time=datetime(2026, 11, 22, tzinfo=UTC),
-        key=person.person, data=person, sequence=1, correlationid="1", recordedtime=datetime(2026, 11, 22, tzinfo=UTC),
-    )  # fmt: skip
 
 
 class Unasked:
@@ -84,72 +66,6 @@ class TestAnAliasOrOpeningThatIsNone:
         with pytest.raises(Problem) as problem:
             await ask(name)
         assert problem.value.status == 404
-
-
-class Kept:
-    """A repository of one person and some openings. ``meanwhile`` is done while openings or matches are read."""
-
-    def __init__(self, *openings: Opportunity, consents: Sequence[Mapping[str, Any]] = CONSENTS) -> None:
-        person = a_person(1, consents=consents, aliases=ALIASES, wants={"kinds": ["job"], "commute_minutes": 60})
-        self.person = StoredPerson.of(told(person), 1)
-        self.held = {one.opportunity: one for one in openings}
-        self.revisions = dict.fromkeys(self.held, 1)
-        self.raised = Floors(person=person.person)
-        self.meanwhile: Callable[[], None] = lambda: None
-        self.read: list[str] = []
-        self.looked = True
-        self.standing: list[Any] = []
-        self.audited: list[Any] = []
-
-    def withdraw(self, purpose: str, recipient: str | None = None) -> None:
-        consents = (Floor(purpose=purpose, recipient=recipient, below=2),)
-        self.raised = Floors(person=self.person.id, consents=consents)
-
-    async def person_by_alias(self, agency: str, alias: str) -> StoredPerson:
-        return self.person
-
-    async def people(self, ids: Iterable[str]) -> list[StoredPerson]:
-        return [self.person] if self.person.id in set(ids) else []
-
-    async def floors(self, ids: Iterable[str]) -> dict[str, Floors]:
-        return dict.fromkeys(ids, self.raised)
-
-    async def newest_open(self, today: date, most: int) -> list[tuple[str, int]]:
-        self.meanwhile()
-        return sorted(self.revisions.items())[:most]
-
-    async def best_of_list(self, person: str, most: int) -> list[str] | None:
-        return [*list(self.held)[:most], numbered(0xDEAD)][:most] if self.looked else None
-
-    async def opportunities(self, ids: Sequence[str]) -> dict[str, Opportunity]:
-        self.read += ids
-        return {id: self.held[id] for id in ids if id in self.held}
-
-    async def opportunity(self, id: str) -> Opportunity:
-        return self.held[id]
-
-    async def fitting(self, opportunity: str, limit: int) -> set[str]:
-        return {self.person.id}
-
-    async def matches_of_person(self, person: str) -> list[Any]:
-        self.meanwhile()
-        return list(self.standing)
-
-    async def matches_of_people(self, people: Iterable[str]) -> dict[str, list[Any]]:
-        self.meanwhile()
-        return {id: [] for id in people}
-
-    async def gives_way(self, opening: str) -> float:
-        return 0.0
-
-    async def audit(self, entries: Sequence[Any]) -> None:
-        self.audited += entries
-
-
-def queries(kept: Kept, search: NextStepsSearch | None = None) -> MatchQueries:
-    repository: Any = kept
-    people = PeopleAccess(repository, lambda: TODAY, Clock())
-    return MatchQueries(repository, PACK, people, search or NextStepsSearch(PACK))
 
 
 class TestAConsentWithdrawnWhileItIsWorkedOut:
@@ -192,19 +108,18 @@ class TestAConsentWithdrawnWhileItIsWorkedOut:
 class TestWhatToAskFirst:
     """Also where nothing stands: what waits for the answer counts."""
 
-    HOMELESS = a_person(1, residence=None, consents=CONSENTS, aliases=ALIASES, wants={"kinds": ["job"]})
     JOBS = (a_job(1), a_job(2, status="closed"), a_job(3), a_job(4, kind="training"))
 
     async def test_is_told_of_the_best_that_may_match(self) -> None:
         kept = Kept(*self.JOBS)
-        kept.person = StoredPerson.of(told(self.HOMELESS), 1)
+        kept.person = StoredPerson.of(told(HOMELESS), 1)
         seen = await queries(kept).of_person(CALLER, ALIAS)
         assert seen.matches == ()
         assert [(one.what, one.decides) for one in seen.ask_first or ()] == [("residence", 2)]
 
     async def test_reads_on_behind_adverts_that_are_nearly_the_same(self) -> None:
         kept = Kept(*(a_job(n, employer={"number": "111-22-33333"}) for n in range(12)), a_job(20))
-        kept.person = StoredPerson.of(told(self.HOMELESS), 1)
+        kept.person = StoredPerson.of(told(HOMELESS), 1)
         seen = await queries(kept).of_person(CALLER, ALIAS)
         assert [(one.what, one.decides) for one in seen.ask_first or ()] == [("residence", 2)]
 
@@ -281,104 +196,6 @@ class TestWhatTakesNobodyAnyMore:
         kept.matches_of_people = and_it_ends  # type: ignore[method-assign]  # this repository alone
         [one] = (await queries(kept).of_opportunity(CALLER, NEAR.opportunity)).matches
         assert one.person_rank is None
-
-
-class TestAnEmptyList:
-    """Is never without a word: why, and what there is nevertheless."""
-
-    async def seen(self, kept: Kept) -> WhyEmpty:
-        empty = (await queries(kept).of_person(CALLER, ALIAS)).empty
-        assert empty is not None
-        assert set(empty.text) == set(PACK.languages)
-        return empty
-
-    async def test_of_who_may_not_be_matched_says_that_and_names_no_opening(self) -> None:
-        empty = await self.seen(Kept(NEAR, consents=[]))
-        assert (empty.why, empty.waiting) == ("not_matched", ())
-
-    async def test_of_whom_nobody_looked_at_yet_is_not_called_nothing(self) -> None:
-        kept = Kept(FAR)
-        kept.looked = False
-        assert (await self.seen(kept)).why == "soon"
-
-    async def test_of_who_has_something_likely_is_only_not_told_yet(self) -> None:
-        assert (await self.seen(Kept(NEAR))).why == "soon"
-
-    async def test_for_whom_nothing_passes_says_so_and_opens_more_says_what_refuses(self) -> None:
-        kept = Kept(FAR, a_job(3, status="closed"))
-        empty = await self.seen(kept)
-        assert (empty.why, empty.waiting) == ("nothing", ())
-        [refused] = (await queries(kept).opens_more(CALLER, ALIAS)).refused[:1]
-        assert (refused.condition, refused.openings, refused.alone) == ("commute", 1, 1)
-
-    async def test_shows_what_waits_for_the_employer_although_there_is_no_question_for_the_person(self) -> None:
-        """The advert states neither pay nor times of day, and nothing but the employer's word makes it likely."""
-        unsaid = a_job(1, wage=None, shifts=[], region=None)
-        kept = Kept(unsaid)
-        wants = {"kinds": ["job"], "wage_min": {"per": "month", "amount": 2_500_000, "currency": "KRW"},
-                 "shifts": [DAY], "commute_minutes": 60}  # fmt: skip
-        person = a_person(1, consents=CONSENTS, aliases=ALIASES, wants=wants)
-        kept.person = StoredPerson.of(told(person), 1)
-        empty = await self.seen(kept)
-        assert (empty.why, [one.opportunity for one in empty.waiting]) == ("waits", [unsaid.opportunity])
-        [waiting] = empty.waiting
-        assert waiting.person_rank is None
-        assert {"wage-floor", "shifts", "commute"} <= {one.condition for one in waiting.questions or ()}
-        assert (await queries(kept).of_person(CALLER, ALIAS)).ask_first == ()
-
-    async def test_names_what_nobody_said_where_nothing_asks(self) -> None:
-        placeless = a_job(1, kind="consulting", region=None, wage=None, shifts=[])
-        kept = Kept(placeless)
-        person = a_person(1, consents=CONSENTS, aliases=ALIASES, wants={"kinds": ["consulting"]})
-        kept.person = StoredPerson.of(told(person), 1)
-        [waiting] = (await self.seen(kept)).waiting
-        assert waiting.state == "eligible"
-        [unsure] = waiting.questions or ()
-        assert (unsure.condition, unsure.text["en"]) == ("commute", "No place is named, so it may be out of reach.")
-
-    async def test_names_pay_and_times_that_nobody_asked_about(self) -> None:
-        """Work at the legal floor waits for who states no least pay; here times of day are not known either."""
-        kept = Kept(a_job(1, shifts=[], wage={"per": "hour", "minimum": 10_320, "currency": "KRW"}))
-        kept.person = StoredPerson.of(
-            told(a_person(1, consents=CONSENTS, aliases=ALIASES, wants={"kinds": ["job"]})), 1
-        )
-        [waiting] = (await self.seen(kept)).waiting
-        assert {one.condition for one in waiting.questions or ()} == {"shifts", "wage-floor"}
-
-    async def test_shows_of_what_waits_the_three_least_unlikely_one_of_those_that_are_nearly_the_same(self) -> None:
-        same = [a_job(n, employer={"number": "111-22-33333"}) for n in range(3)]
-        needing = [a_job(n, certificates=["kr-certificate-2020:care-worker"]) for n in (10, 11)]
-        kept = Kept(*needing, *same, a_job(20), a_job(21))
-        kept.person = StoredPerson.of(told(TestWhatToAskFirst.HOMELESS), 1)
-        empty = await self.seen(kept)
-        assert empty.why == "waits"
-        shown = [one.opportunity for one in empty.waiting]
-        assert len(shown) == 3
-        assert len({one.opportunity for one in same} & set(shown)) == 1
-        assert not {one.opportunity for one in needing} & set(shown)
-
-    async def test_is_told_to_nobody_who_may_not_know_why(self) -> None:
-        notice = [CONSENTS[0], {"purpose": "notice", "recipient": "gjf", "until": "2027-05-15"}]
-        seen = await queries(Kept(FAR, consents=notice)).of_person(PARTNER, GJF_ALIAS)
-        assert (seen.matches, seen.ask_first, seen.empty) == ((), None, None)
-
-    async def test_names_no_opening_to_who_may_not_be_matched_any_more(self) -> None:
-        kept = Kept(a_job(1))
-        kept.person = StoredPerson.of(told(TestWhatToAskFirst.HOMELESS), 1)
-        seen = await queries(kept).of_person(CALLER, ALIAS)
-        assert seen.empty is not None
-        assert (seen.empty.why, len(seen.ask_first or ())) == ("waits", 1)
-        kept.meanwhile = lambda: kept.withdraw("matching")
-        seen = await queries(kept).of_person(CALLER, ALIAS)
-        assert seen.empty is not None
-        assert (seen.empty.why, seen.empty.waiting, seen.ask_first) == ("not_matched", (), ())
-
-    async def test_is_told_to_nobody_who_may_not_see_the_person_any_more(self) -> None:
-        kept = Kept(FAR)
-        kept.meanwhile = lambda: kept.withdraw("profile")
-        with pytest.raises(Problem) as problem:
-            await queries(kept).of_person(PARTNER, GJF_ALIAS)
-        assert (problem.value.status, kept.audited) == (404, [])
 
 
 class TestWhatManyLookAt:

@@ -21,8 +21,8 @@ from shared.events.topics.prohibitions import Floors
 from shared.kit.base.clock import Clock
 from tests.support.matching import BAKER, TODAY, a_job, a_person, numbered, random_opening, random_person
 from tests.unit.matching.asking import PACK
+from tests.unit.matching.kept_repository import CALLER
 from tests.unit.matching.scene import Scene
-from tests.unit.matching.test_queries import CALLER
 
 pytestmark = pytest.mark.unit
 CONTEXT = AssessmentContext(PACK, TODAY)
