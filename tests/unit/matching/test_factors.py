@@ -57,7 +57,7 @@ class TestTheModelOfAPack:
     @pytest.mark.parametrize(
         ("name", "version", "digest"),
         [
-            ("kr-gyeonggi", "kr-gyeonggi-weights-12", "b2bae591609eb6de43f7fbcd"),
+            ("kr-gyeonggi", "kr-gyeonggi-weights-12", "6a54cffedad7cb672e184804"),
             ("xx-island", "xx-island-weights-9", "d68ecfcbf332a0f2260de8d3"),
         ],
     )
