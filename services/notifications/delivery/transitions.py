@@ -50,8 +50,8 @@ _log = logger("delivery")
 
 @dataclass(frozen=True, slots=True)
 class _Retrying:
-    """``down``: it failed with an endpoint that is in an outage, or with us (``ours``): no fault of this delivery,
-    which is not given up."""
+    """``down``: it failed with an endpoint that is in an outage, or with us (``ours``, as where we asked at an address
+    of before): no fault of this delivery, which is not given up."""
 
     endpoint: SubscriptionDocument
     jitter: float
@@ -91,9 +91,9 @@ class DeliveryTransitions:
         counts: bool = True,
     ) -> Operation[None]:
         """After an attempt under the claim that ``held`` names, at ``endpoint`` as it was then: when the subscription
-        leads somewhere else since, the answer says nothing about its endpoint, and one that is gone there ends nothing
-        of what the other is to be told. When that claim was let go and another one took it, only the log is written;
-        but what was taken is delivered, whoever holds it now."""
+        leads somewhere else since, the answer says nothing about its endpoint, and a bad one nothing of when, or
+        whether, the other is told. When that claim was let go and another one took it, only the log is written; but
+        what was taken is delivered, whoever holds it now."""
         verdict = verdict.about(held["about"])
 
         def do(work: UnitOfWork) -> None:
@@ -116,9 +116,10 @@ class DeliveryTransitions:
                 self._claim_undone(delivery)
             if may_be_held(thread, delivery):
                 thread["recall_required"] = True
-            elsewhere = verdict.disable and _leads_elsewhere(work, endpoint)
-            said = replace(verdict, outcome="again") if elsewhere and verdict.outcome == "failed" else verdict
-            self._apply(work, thread, delivery, said, _Retrying(endpoint, jitter, down, verdict.ours))
+            said = verdict
+            if verdict.outcome != "delivered" and not verdict.endpoint_healthy and _leads_elsewhere(work, endpoint):
+                said, down = replace(verdict, outcome="again", hold=None, ours=True), True
+            self._apply(work, thread, delivery, said, _Retrying(endpoint, jitter, down, said.ours))
             THREADS.save(work, thread)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:

@@ -113,14 +113,22 @@ def test_after_five_days_of_nothing_but_bad_answers_the_subscription_ends_and_sa
     assert case.world.due() == []
 
 
-@pytest.mark.parametrize("reason", ["gone", "disabled-by-recipient", "no-such-mailbox"])
-def test_what_the_old_address_says_after_a_change_ends_nothing(reason: str) -> None:
-    case = Failing()
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(Verdict("failed", reason, disable=True) for reason in ("gone", "disabled-by-recipient", "no-such-mailbox")),
+        Verdict("failed", "mail-554", hold=timedelta(hours=1), possibly_sent=False, ends_recall=False),
+        Verdict("again", "refused-503", hold=timedelta(days=1)),
+        Verdict("again", "timeout"),
+    ],
+)
+@pytest.mark.parametrize("schedule", [(0.0,), (0.0, 86_400.0)])
+def test_what_the_old_address_says_after_a_change_ends_nothing(said: Verdict, schedule: tuple[float, ...]) -> None:
+    case = Failing(schedule)
     held: Any = case.world.claim(case.world.due()[0]["_id"])
     as_it_was: Any = case.endpoint
     case.world.store.put(SUBSCRIPTIONS.name, {**case.endpoint, "target": b"the new one"})
-    gone = Verdict("failed", reason, disable=True)
-    case.world.perform(case.world.transitions.after_attempt(held, gone, timedelta(0), 0.0, as_it_was))
+    case.world.perform(case.world.transitions.after_attempt(held, said, timedelta(0), 0.0, as_it_was))
     assert (case.endpoint["state"], case.endpoint["failures"]) == ("active", 0)
     case.world.now += timedelta(minutes=1)
     case.answers(GOOD)  # the new one is told what the old one did not take

@@ -114,6 +114,35 @@ async def test_a_recall_is_looked_for_while_letters_with_notices_leave(monkeypat
     await looking
 
 
+async def test_a_letter_that_leaves_is_not_cut_off_where_recalls_cannot_be_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody would write down what became of it, and what is in it would stay claimed as long as this process runs."""
+    monkeypatch.setattr(digest, "RECALLS_SECONDS", 0.01)
+    looked, answered, cut_off = list[str](), asyncio.Event(), list[str]()
+
+    class Leaving(World):
+        async def waiting_since(self, about: str, now: datetime) -> dict[str, datetime]:
+            looked.append(about)
+            if looked.count("recall") in (2, 3):
+                raise AutoReconnect
+            return await super().waiting_since(about, now)
+
+        async def claim(self, subscription: str, *_: Any) -> list[Any]:
+            try:
+                await answered.wait()
+            except asyncio.CancelledError:
+                cut_off.append(subscription)
+                raise
+            return []
+
+    looking = asyncio.create_task(Leaving().looked_at_by("n-1", DUE + PATIENCE * len(REPLICAS)))
+    await eventually(lambda: looking.done() or looked.count("recall") > 3)
+    answered.set()
+    await looking
+    assert not cut_off
+
+
 async def test_a_database_that_is_away_is_of_all_of_them() -> None:
     class Away(World):
         async def claim(self, subscription: str, *_: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pymongo.errors import PyMongoError
@@ -103,7 +104,8 @@ class DigestSender:
         notices = asyncio.create_task(self._letters("notice"), name="digests")
         try:
             while not (await asyncio.wait([notices], timeout=RECALLS_SECONDS))[0]:
-                await self._letters("recall")
+                with suppress(PyMongoError):  # a letter that was cut off would stay claimed; they are looked for again
+                    await self._letters("recall")
             await notices
         finally:
             await end_all([notices])
