@@ -9,11 +9,11 @@ OPEN_ENDED = date(9999, 12, 31)  # by a convention of databases
 _PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _SHORT = re.compile(r"(\d{2})(\d{2})(\d{2})")
 # What stands between the parts and behind them, and nothing else: "2026 4분기" and "2026-1기" are no months.
-_BETWEEN = r"(?:\s{0,2}[-./,\u00b7\u2010-\u2015\u2212\u30fc]\s{0,2}|\s{1,2})"
+_BETWEEN = r"(?:\s{0,2}[-./,\u00b7\u2010-\u2015\u2212\u30fc\uff0c-\uff0f]\s{0,2}|\s{1,2})"
 _YEAR, _MONTH_OF_YEAR = rf"(?:{_BETWEEN}|\s?년\s{{0,2}})", rf"(?:{_BETWEEN}|\s?월\s{{0,2}})"
 _HOUR = r"(?:\s{1,2}|T)(?:오[전후]\s?)?\d{1,2}(?::\d{2}(?::\d{2}(?:\.0+)?)?|시(?:\s?\d{1,2}분)?)"
 _PARTS = re.compile(
-    rf"['\u2018\u2019]?(\d{{4}}|\d{{2}}){_YEAR}(\d{{1,2}}){_MONTH_OF_YEAR}(\d{{1,2}})(?:\s?일|\.)?"
+    rf"['\u2018\u2019]?(\d{{4}}|\d{{2}}){_YEAR}(\d{{1,2}}){_MONTH_OF_YEAR}(\d{{1,2}})(?:\s?일)?[.\uff0e]?"
     rf"(?:\s?\(([월화수목금토일])(?:요일)?\)|\s([월화수목금토일])(?:요일)?)?(?:{_HOUR})?"
 )
 _MONTH = re.compile(rf"(\d{{4}})(\d{{2}})|(\d{{4}}){_YEAR}(\d{{1,2}})(?:\s?월|\.)?|'?(\d{{2}})\s?년\s?(\d{{1,2}})\s?월")
