@@ -24,6 +24,8 @@ from shared.kit.web.middleware import GOOD_KEY, Reading
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import AtOnce, Limiter, Quotas, address_of
 
+_NOTHING = frozenset({b"", b"{}", b"null"})
+_LONGEST_NOTHING = 8  # bytes, with a line's end or two; what is longer is refused unread
 Call = TypeVar("Call", bound=Callable[..., Any])
 
 
@@ -86,7 +88,7 @@ class BoundedRoute(APIRoute):
             await _admit(request, reading, bounds, needs_key)
             parameters.check(request)
             reading.allow(bounds.most_bytes)
-            if not takes_a_body and (reading.says or await _comes(request)):
+            if not takes_a_body and await _says_something(request, reading.says):
                 raise Refused(Refusal("body-not-taken", ""))
             return await handle(JsonRequest(request.scope, request.receive))
 
@@ -144,9 +146,14 @@ async def _admit(request: Request, reading: Reading, bounds: Bounds, needs_key: 
         await reading.pay_above(SMALL_BODY, pay)
 
 
-async def _comes(request: Request) -> bool:
-    """Whether anything stands in a body that does not say its length: of none some clients send the end alone."""
-    return "transfer-encoding" in request.headers and bool(await request.body())
+async def _says_something(request: Request, length: int) -> bool:
+    """Whether anything stands in a body of this length (0: it does not say). Where there is nothing to say some clients
+    send the end of a body alone, and many an empty object."""
+    if length > _LONGEST_NOTHING:
+        return True
+    if not length and "transfer-encoding" not in request.headers:
+        return False
+    return (await request.body()).strip() not in _NOTHING
 
 
 def _asks_who_calls(dependant: Dependant) -> bool:
