@@ -240,6 +240,7 @@ class TestWhatTheFieldSaysAlready:
             ("최대 나이", "rules.age_max", "만 34세 미만", "만 34세 미만"),
             ("주당시간", "hours_per_week", "주 40시간", 40),
             ("필요 경력개월", "rules.experience_months", "1년 이상", 12),
+            ("필요 경력개월", "rules.experience_months", "주40", "주40"),  # hours of a week are no months
             ("시작일", "starts", "2027-01-04부터", "2027-01-04"),
             ("시작일", "starts", "2027-01-04까지", "2027-01-04까지"),
         ],
@@ -264,7 +265,18 @@ class TestWhatTheFieldSaysAlready:
 
 class TestMonths:
     @pytest.mark.parametrize(
-        "said", ["2026. 12.", "2026-12월", "202612", "26년 12월", "２０２６년 １２월", "2026.12.31", "2026-12부터"]
+        "said",
+        [
+            "2026. 12.",
+            "2026-12월",
+            "202612",
+            "26년 12월",
+            "２０２６년 １２월",
+            "2026.12.31",
+            "2026-12부터",
+            "2026년 12월말",
+            "2026.12월 중",
+        ],
     )
     def test_are_read(self, said: str) -> None:
         (row,) = converted(csv_of(("번호", "시작 가능 월"), ("A-1", said)), "trainee-graduated")
