@@ -54,3 +54,21 @@ async def test_what_ended_between_two_feeds_is_not_held_by_who_reads_from_the_st
         (day, *_) = (await gjf.get("/files")).json()["days"]
         lines = (await gjf.get(f"/files/{day['files'][0]['name']}")).text.splitlines()
         assert holding([json.loads(line) for line in lines]) == standing
+
+
+@pytest.mark.parametrize("seen", [False, True])
+async def test_a_recall_that_nobody_obeyed_is_in_the_new_one(corner: Corner, seen: bool) -> None:
+    await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"), corner.match("a", "x"))
+    async with corner.client("gjf") as gjf:
+        made = await gjf.subscribed("feed")
+
+        async def holds(*types: str) -> bool:
+            events = (await gjf.get("/feed")).json()["events"]
+            return [each["type"] for each in events] == list(types)
+
+        await eventually(lambda: holds("notice"))
+        await corner.publish(corner.person("a", sequence=2))
+        await eventually(lambda: holds("recall") if seen else corner.count(about="recall", state="posted"))
+        assert (await gjf.delete(f"/subscriptions/{made['subscription']}")).status_code == 204
+        await gjf.subscribed("feed")
+        await eventually(lambda: holds("recall"))
