@@ -6,7 +6,7 @@ the recipient can drop whatever is older than what it holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -225,7 +225,7 @@ def _notify(
                 version += 1
                 held[opportunity] = Held(now, version, month, frozenset(told), left_behind)
                 ended.pop(opportunity, None)
-                messages += _messages(thread.alias, held[opportunity], told, before, subscriptions, "proposed")
+                messages += _messages(thread.alias, held[opportunity], told, before, behind, subscriptions, "proposed")
             elif before is not None:
                 ended.pop(opportunity, None)
                 held[opportunity] = replace(before, sent_via=via | set(told), behind=behind - set(told))
@@ -236,7 +236,7 @@ def _notify(
             # who was told may be gone: then whoever is there
             told = tuple(s for s in to_all if s in via or s in behind) or to_all
             ended[opportunity] = Held(before.summary, version, month, frozenset(), left_behind)
-            messages += _messages(thread.alias, ended[opportunity], told, before, subscriptions, "ended")
+            messages += _messages(thread.alias, ended[opportunity], told, before, behind, subscriptions, "ended")
         elif past is not None:
             told = tuple(s for s in to_all if s in behind)
             if told:
@@ -254,12 +254,19 @@ def _owed(ended: Mapping[str, Held]) -> dict[str, Held]:
 
 
 def _messages(
-    alias: str, now: Held, told: tuple[str, ...], before: Held | None, subscriptions: Collection[str], state: State
+    alias: str,
+    now: Held,
+    told: tuple[str, ...],
+    before: Held | None,
+    behind: Set[str],
+    subscriptions: Collection[str],
+    state: State,
 ) -> Iterator[OutboundMessage]:
-    """What is said of one opportunity. Whoever joins did not know what stood before. Nor is it sure of the others when
-    one has gone: that may have told it, while what these were to tell had not left, and would be taken back unsaid."""
+    """What is said of one opportunity. Whoever joins did not know what stood before, and who is ``behind`` may hold
+    something older. Nor is it sure of the others when one has gone: that may have told it, while what these were to
+    tell had not left, and would be taken back unsaid."""
     gone = before is not None and not all(s in subscriptions for s in before.sent_via)
-    joined = tuple(s for s in told if before is not None and (gone or s not in before.sent_via))
+    joined = tuple(s for s in told if s in behind or (before is not None and (gone or s not in before.sent_via)))
     content_before = content(before.summary if before else None)
     for whom, knew in ((tuple(s for s in told if s not in joined), content_before), (joined, UNKNOWN)):
         if whom:

@@ -120,6 +120,16 @@ def test_what_ended_and_stands_again_it_hears_of_as_it_is() -> None:
     assert case.told(case.all) == [("x", "low", "proposed")]
 
 
+def test_what_stands_again_as_it_comes_back_and_ends_before_that_has_left_it_hears_the_end_of() -> None:
+    case = Away()
+    case.match("x", "high", 2, stands=False)
+    (found,) = case.world.all(SUBSCRIPTIONS, _id=case.all)
+    case.world.store.put(SUBSCRIPTIONS.name, {**found, "state": "active"})  # nobody has come to this person yet
+    case.match("x", "high", 3)
+    case.match("x", "high", 4, stands=False)
+    assert case.told(case.all) == [("x", "high", "ended")]
+
+
 def test_what_stands_again_and_nobody_wants_who_is_there_it_hears_of_when_it_is_back() -> None:
     case = Away()
     case.match("x", "high", 2, stands=False)
