@@ -12,7 +12,7 @@ from shared.screening.findings import Findings
 MOST_TIMES = 30  # the legal minimum of an hour; more is no wage of anybody whom this is for
 LIKELY_TIMES = 5  # what another period or unit has to make of it, to be what was meant
 LEAST_SHARE = 0.1  # of the legal minimum: a wish below it that fits another period or unit is a slip
-LEAST_ALLOWANCE = 0.005  # of the legal minimum, some 10,000 won a month: below it 30 was meant as 30 of a unit
+LEAST_ALLOWANCE = 0.002  # of the legal minimum, some 4,000 won a month: below it 30 was meant as 30 of a unit
 _PERIODS: tuple[Period, ...] = ("hour", "day", "month", "year")
 
 

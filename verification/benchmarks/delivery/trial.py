@@ -39,6 +39,7 @@ NOT_YET_SECONDS = 86_400
 COPIED = 1_000  # documents
 AT_ONCE = 1_000  # events in the producer's buffers
 WHOLE_BATCH_BYTES = 256 * 1024
+WAIT_MS = 180_000  # for a broker that a trial restarts: on a busy machine its start takes longer than the usual 40 s
 Document = dict[str, Any]
 
 
@@ -68,7 +69,7 @@ class Trial:
         self._http = httpx.AsyncClient(trust_env=False, timeout=scaled(PATIENCE_SECONDS))
         # what is said at once must not make wait in this program what is said when it is due
         self._at_once, self._when_due = (
-            AIOKafkaProducer(bootstrap_servers=stack.kafka, acks="all", max_batch_size=size)
+            AIOKafkaProducer(bootstrap_servers=stack.kafka, acks="all", max_batch_size=size, request_timeout_ms=WAIT_MS)
             for size in (WHOLE_BATCH_BYTES, 16_384)
         )
         self._receiver: asyncio.subprocess.Process | None = None
