@@ -64,6 +64,7 @@ class WhatMustHold:
         self._next = 0
         self._left: dict[tuple[str, str], list[Left]] = defaultdict(list)
         self._before: dict[str, tuple[str, dict[str, int]]] = {}
+        self._forgotten = 0  # how many of them have been counted out
         self._decoded: dict[str, dict[str, tuple[bytes, Any]]] = {}
         self._given = set[str]()  # recalls of feeds that were given
         # by thread and recall: up to which version all was recalled and obeyed as it was said
@@ -87,6 +88,10 @@ class WhatMustHold:
         self._decoded[collection.name] = now
         return {id: document for id, (_, document) in now.items()}
 
+    def _ever(self) -> list[Any]:
+        """Deliveries, also those that MongoDB has deleted."""
+        return [*self._all(DELIVERIES).values(), *self._life.world.forgotten]
+
     # --- when something leaves
 
     def leaves(self, claimed: dict[str, Any]) -> None:
@@ -103,7 +108,7 @@ class WhatMustHold:
             if claimed["about"] == "notice" and other.entry["opportunity"] is None and other.alias == this.alias:
                 assert other.version < this.version, ("a notice behind its recall", claimed, other)
         if claimed["about"] == "recall":
-            own = [d for d in self._all(DELIVERIES).values() if d["thread"] == claimed["thread"]]
+            own = [d for d in self._ever() if d["thread"] == claimed["thread"]]
             assert self._has_reason(claimed, own), ("nothing had left", claimed)
         self._left[queue].append(this)
 
@@ -124,7 +129,7 @@ class WhatMustHold:
                 **{key: places for key, places in self._places.items() if key[0] != thread["_id"]},
                 **{(thread["_id"], s): self._placed((thread["_id"], s), q) for s, q in thread["queues"].items()},
             }
-            own = [d for d in deliveries.values() if d["thread"] == thread["_id"]]
+            own = [d for d in self._ever() if d["thread"] == thread["_id"]]
             self._recalls(thread, own)
         assert queued == {id for id, d in deliveries.items() if d["state"] not in ENDED}
         self._counters(deliveries)
@@ -206,9 +211,12 @@ class WhatMustHold:
             now[f"feed {each['_id']}"] = "", {"position": each["position"]}
         for each in self._all(RECOVERIES).values():
             now[f"recovery {each['_id']}"] = each["recovery"], {n: each[n] for n in ("again", "passed_over")}
+        for each in self._life.world.forgotten[self._forgotten :]:
+            del self._before[each["_id"]], self._before[f"outcomes {each['_id']}"]
+        self._forgotten = len(self._life.world.forgotten)
         for key, (same, counts) in self._before.items():
-            assert key in now, ("gone", key)
-            if now[key][0] == same:
+            assert key in now or key.startswith("recovery "), ("gone", key)
+            if key in now and now[key][0] == same:
                 for name, count in counts.items():
                     assert now[key][1][name] >= count, ("goes back", key, name, count, now[key])
         self._before = now
@@ -235,7 +243,9 @@ class WhatMustHold:
         for agency in AGENCIES:
             allowed = {life.alias(name, agency) for name in life.people if life.may(agency, name)}
             for alias in {alias for alias, _ in held[agency]} - allowed:
-                recalls = world.all(DELIVERIES, alias=alias, about="recall", recipient=agency)
+                recalls = [
+                    d for d in self._ever() if (d["alias"], d["recipient"], d["about"]) == (alias, agency, "recall")
+                ]
                 assert any(d["state"] == "failed" for d in recalls), ("not recalled", agency, alias)
 
     def _system_alone(self, subscription: Any, desired: set[tuple[str, str]]) -> None:
@@ -245,7 +255,8 @@ class WhatMustHold:
         told = systems[subscription["_id"]]
         acknowledged = [
             self._life.world.messages.of(each)
-            for each in self._life.world.all(DELIVERIES, recipient=agency, acknowledged=True)
+            for each in self._ever()
+            if each["recipient"] == agency and each["acknowledged"]
             if each["about"] == "recall" or (each["state"] == DELIVERED and systems[each["subscription"]] is told)
         ]
         holds = holding([*told, *acknowledged])

@@ -48,8 +48,8 @@ class Held:
 class Replicas:
     """``patient``: no notice is refused for good. What is next is drawn from ``random``."""
 
-    def __init__(self, random: Random, world: World, *, patient: bool) -> None:
-        self.random, self.world, self.patient = random, world, patient
+    def __init__(self, random: Random, world: World, recipients: Sequence[str], *, patient: bool) -> None:
+        self.random, self.world, self.recipients, self.patient = random, world, recipients, patient
         self.numbers = Counter[str]()
         self.under_way: list[Held] = []
         self.replicas = ["r1", "r2"]

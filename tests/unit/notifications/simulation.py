@@ -51,14 +51,17 @@ from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import UnitOfWork
 from shared.kit.web.problems import Problem
 from tests.support.memory_store import at_once
+from tests.unit.notifications.calendar_simulation import Calendar
 from tests.unit.notifications.feed_simulation import Feeds
-from tests.unit.notifications.replica_simulation import TAKEN, Held, Replicas
+from tests.unit.notifications.replica_simulation import TAKEN, Held
 from tests.unit.notifications.world import World, agency_of, floors_of, hexid, match_of, model, person_of
 from tests.unit.notifications.world_store import WorldStore
 
 AGENCIES = {"gjf": "service", "hana": "case"}
 PEOPLE_KNOWN, OPENINGS, URLS = ("a", "b"), ("x", "y", "z"), ("one", "two", "three")
-FILTERS = (None, None, '{"exact":{"band":"high"}}', '{"not":{"exact":{"band":"high"}}}')
+REGIONS = (None, "district:north", "district:south")
+HIGH, NORTH = '{"exact":{"band":"high"}}', '{"exact":{"region":"district:north"}}'
+FILTERS = (None, None, HIGH, f'{{"not":{HIGH}}}', NORTH)
 PIECE = 2  # people of a resync, deliveries and threads of a recovery
 
 # Everything is tried again for as long as it takes: partners end with what they should hold. Else some is given up.
@@ -73,7 +76,7 @@ SOMETIMES = {
     "hear_again": 1, "person": 4, "rename": 1, "match": 5, "agency": 1, "let_go": 2, "die": 1, "lose_lease": 1,
     "end_recalled": 2, "probe": 2, "begin": 2, "end": 1, "go_away": 4, "pause": 2, "resume": 3, "change": 3,
     "rotate": 1, "send_again": 3, "recover": 2, "recovery": 5, "stop_recovery": 1, "acknowledge": 5, "pull": 2,
-    "lose_cursor": 1, "snapshot": 2, "file": 2, "lapse": 2, "doubt": 1,
+    "lose_cursor": 1, "snapshot": 2, "file": 2, "lapse": 2, "doubt": 1, "months": 1, "forget": 1, "set_back": 1,
 }  # fmt: skip
 
 
@@ -110,12 +113,12 @@ class Willing:
         return TAKEN
 
 
-class Life(Replicas):
+class Life(Calendar):
     """``patient``: nothing is given up while its subscription lasts, and partners acknowledge only what they have."""
 
     def __init__(self, random: Random, *, patient: bool) -> None:
         world = World(PATIENT if patient else SOON_OVER)
-        super().__init__(random, world, patient=patient)
+        super().__init__(random, world, tuple(AGENCIES), patient=patient)
         self.credentials = Credentials(world.sealer)
         over, clock = WorldStore(world), Clock(wall=lambda: world.now)
         anything: Any = Willing()
@@ -199,9 +202,7 @@ class Life(Replicas):
         """Two clocks differ by a day, or agree again: then everybody is gone through (fan_out/clock_recovery.py)."""
         self.world.doubt = timedelta(0) if self.world.doubt else timedelta(days=1)
         if not self.world.doubt:
-            for agency in AGENCIES:
-                again = Operation(lambda work: [RESYNCS.by_id(agency)], lambda work: request_resync(work, agency))  # noqa: B023  performed at once
-                self.world.perform(again)
+            self.everybody_again()
 
     def _holds(self, name: str) -> bool:
         until = self.states[name][-1].get("until")
@@ -220,8 +221,8 @@ class Life(Replicas):
             self._say("floor-raised", floors, key, f"floors {name}", len(states))
 
     def match(self) -> None:
-        state = {"band": self.one(("high", "medium", "low")), "stands": self.random.random() < 0.75}
-        self._say_match(self.one(self.people), self.one(OPENINGS), state)
+        state = {"band": self.one(("high", "medium", "low")), "region": self.one(REGIONS)}
+        self._say_match(self.one(self.people), self.one(OPENINGS), {**state, "stands": self.random.random() < 0.75})
 
     def _say_match(self, name: str, opening: str, state: dict[str, Any]) -> None:
         self.matches[name, opening] = state
@@ -248,7 +249,8 @@ class Life(Replicas):
             self.world.hear(self.heard[-1])
 
     def hear_again(self) -> None:
-        self.world.hear(self.one(self.heard))
+        if self.heard:
+            self.world.hear(self.one(self.heard))
 
     def follow(self) -> None:
         self.world.follow()
@@ -272,9 +274,7 @@ class Life(Replicas):
     def begin(self, agency: str | None = None) -> None:
         agency = agency or self.one(list(AGENCIES))
         feed = self.random.random() < 0.2
-        ordered: Any = {"order": self.one((None, "alias"))}
-        if self.patient and ordered["order"]:
-            ordered["blocked_head_seconds"] = MOST_BLOCKED
+        ordered: Any = self._order()
         url = f"https://{self.one(URLS)}.example.org/"
         wishes = Wishes() if feed else Wishes(url, new_secret(), filter=self.one(FILTERS), **ordered)
         disabled = self.world.all(SUBSCRIPTIONS, agency=agency, channel=WEBHOOK, state="disabled")
@@ -311,16 +311,20 @@ class Life(Replicas):
     def change(self) -> None:
         if not (found := self._some(channel=WEBHOOK)):
             return
-        order = self.one((None, "alias"))
         wishes: Any = self.one(
             (
                 {"filter": self.one(FILTERS)},
                 {"recalls_only": self.random.random() < 0.4},
-                {"order": order, "blocked_head_seconds": MOST_BLOCKED if self.patient and order else None},
+                self._order(),
                 {"url": f"https://{self.one(URLS)}.example.org/"},
             )
         )
         self.asked(self.subscriptions.change(found["agency"], found["_id"], Wishes(**wishes), set(wishes)))
+
+    def _order(self) -> dict[str, Any]:
+        order = self.one((None, "alias"))
+        longest = MOST_BLOCKED if self.patient else self.one((None, 60, 3_600))
+        return {"order": order, "blocked_head_seconds": longest if order else None}
 
     def rotate(self) -> None:
         if found := self._some(channel=WEBHOOK):
@@ -395,11 +399,12 @@ class Life(Replicas):
             if found.get("filter") or found.get("recalls_only"):
                 wishes, named = Wishes(), {"filter", "recalls_only"}
                 self.asked(self.subscriptions.change(found["agency"], found["_id"], wishes, named))
-        for _ in range(MOST_ROUNDS):
+        for n in range(MOST_ROUNDS):
             self._round()
             if not self._moves():
                 return
-            self.world.now += timedelta(seconds=30)
+            # what a clock that was ahead has put off is due once that time has come
+            self.world.now += timedelta(seconds=30) if n < MOST_ROUNDS // 2 else timedelta(hours=3)
         raise AssertionError("stuck", [(each, self._endpoint(each)) for each in self.open()])
 
     def _round(self) -> None:

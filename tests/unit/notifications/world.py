@@ -85,6 +85,7 @@ class World:
         self.doubt = timedelta(0)  # by so much the other clock is later
         self.moved = timedelta(0)  # by so much the calendar is ahead of MongoDB's clock
         self.store = MemoryStore(START)
+        self.forgotten: list[Stored] = []  # deliveries that MongoDB has deleted
         self.woken: list[str] = []
         self.ids = Ids(b"k" * 32)
         self.sealer = Sealer(b"s" * 32)
@@ -138,7 +139,8 @@ class World:
             for document in self.store.all(collection):
                 assert not (MUST_STAY[collection](document) and fields & document.keys()), document
         deliveries = self.store.all(DELIVERIES.name)
-        obeyed = [d for d in deliveries if d["about"] == "recall" and d["acknowledged"]]
+        ever = [*deliveries, *self.forgotten]
+        obeyed = [d for d in ever if d["about"] == "recall" and d["acknowledged"]]
         for delivery in deliveries:
             final, awaited = delivery["state"] in FINAL, "unacknowledged_since" in delivery
             assert ("ended" in delivery) == (final and not awaited), delivery
@@ -157,7 +159,7 @@ class World:
                 (d["thread"], d["alias"], d["about"]) == (delivery["thread"], delivery["alias"], "notice")
                 and before < d["version"] < delivery["version"]
                 and d["possibly_sent"]
-                for d in deliveries
+                for d in ever
             )
             assert awaited or answered or needless or not arrived, delivery
             assert not (awaited and delivery["acknowledged"]), delivery
