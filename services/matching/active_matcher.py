@@ -41,7 +41,7 @@ from shared.kit.base.supervise import supervise
 from shared.kit.kafka.records import Partition
 from shared.kit.kafka.topics import Topics
 from shared.kit.store.lease import Lease
-from shared.kit.store.store import Operation, Unavailable
+from shared.kit.store.store import Operation, TooLargeTogether, Unavailable
 from shared.kit.stream.checkpoints import PartitionCheckpoints
 from shared.kit.stream.stream import Stream
 from shared.kit.web.probes import Role
@@ -317,7 +317,7 @@ class ActiveMatcher:
             except Unavailable as error:
                 if not error.too_much or len(some) == 1:
                     raise
-                self._batch_size.was_too_much()
+                self._batch_size.was_too_much(len(some) if isinstance(error, TooLargeTogether) else None)
                 continue
             self._batch_size.worked(len(some))
             del left[: len(some)]

@@ -25,7 +25,7 @@ from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize
 from shared.kit.base.backoff import Backoff, wait_or_stop
 from shared.kit.base.logs import logger
 from shared.kit.base.metrics import retries
-from shared.kit.store.store import Operation, Store, Unavailable
+from shared.kit.store.store import Operation, Store, TooLargeTogether, Unavailable
 
 GROUP = 200  # attempts in one transaction: well under a second of work
 MOST_UNRECORDED = 2 * GROUP  # one group being written, one coming in behind it
@@ -181,7 +181,7 @@ class AttemptRecorder:
         self._sooner.set()
         if isinstance(results, Exception):
             if count and isinstance(results, Unavailable) and results.too_much:
-                self._batch_size.was_too_much()
+                self._batch_size.was_too_much(count if isinstance(results, TooLargeTogether) else None)
             return
         self._failing = False
         self._batch_size.worked(count)

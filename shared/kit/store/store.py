@@ -192,11 +192,12 @@ class Store:
                 try:
                     results = await self._perform([*operations, *along], in_transaction) if todo or along else []
                 except BaseException as error:
-                    if piggyback is not None:
-                        piggyback.done(error if isinstance(error, Exception) else Unavailable(type(error).__name__))
-                    if not (todo and along and isinstance(error, TooLargeTogether)):
+                    if piggyback is None:
                         raise
-                    return await self._perform(operations, in_transaction)  # alone: it may be large for what went along
+                    if todo and along and isinstance(error, TooLargeTogether):
+                        return await self._alone(operations, in_transaction, piggyback)
+                    piggyback.done(error if isinstance(error, Exception) else Unavailable(type(error).__name__))
+                    raise
                 if piggyback is not None:
                     piggyback.done(results[len(operations) :])
                 return results[: len(operations)]
@@ -205,6 +206,19 @@ class Store:
         self._running.add(running)
         running.add_done_callback(self._ended)
         return await asyncio.shield(running)
+
+    async def _alone(
+        self, operations: Sequence[Operation[T]], in_transaction: InTransaction | None, piggyback: Piggyback
+    ) -> list[T | Exception]:
+        """With what was to go along they were too large: it is told that it was too much, unless they are so alone."""
+        why = Unavailable("TooLargeAlone")
+        try:
+            results = await self._perform(operations, in_transaction)
+            if not any(isinstance(each, TooLarge) for each in results):
+                why = TooLargeTogether("Along")
+        finally:
+            piggyback.done(why)
+        return results
 
     def _ended(self, running: asyncio.Task[Any]) -> None:
         self._running.discard(running)

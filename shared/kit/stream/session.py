@@ -24,7 +24,7 @@ from shared.kit.kafka.client import KAFKA_ERRORS
 from shared.kit.kafka.consumer import Consumer
 from shared.kit.kafka.records import Origin, Partition, Record
 from shared.kit.kafka.settings import KafkaSettings
-from shared.kit.store.store import Operation, Store, Unavailable
+from shared.kit.store.store import Operation, Store, TooLargeTogether, Unavailable
 from shared.kit.stream.backlog import SHARE, Backlog, Item
 from shared.kit.stream.checkpoints import Checkpoint, Fenced, PartitionCheckpoints
 from shared.kit.stream.event_dispatch import Routes, bad_of
@@ -196,7 +196,7 @@ class Session:
     async def batch(self, records: Sequence[Record]) -> None:
         """Raises when it must come again; its reader rewinds all partitions of the batch then. What was read on beside
         it is asked for anew from our checkpoints."""
-        backlog, size = Backlog(), self._parts.batch_size
+        backlog, size, part = Backlog(), self._parts.batch_size, list[Item]()
         try:
             await self._take_in(backlog, records)
             if self._parts.flows is not None and len(records) >= self._kafka.batch_max_records:
@@ -216,7 +216,7 @@ class Session:
                 self._observer.fenced(str(error))
             else:
                 if too_much(error) or (isinstance(error, Unavailable) and error.too_much):
-                    size.was_too_much()
+                    size.was_too_much(len(part) if isinstance(error, TooLargeTogether) else None)
                 self._observer.retried("stream", type(error).__name__)
             if isinstance(error, Exception) and self.reader is not None:  # else nobody will try again
                 await self._backoff.wait(self._parts.stopping)

@@ -132,6 +132,26 @@ class TestPerform:
         assert [type(each) for each in told] == [TooLargeTogether]
         assert await kept(store) == ["a"]
 
+    @pytest.mark.parametrize("parts", [1, 3], ids=["one", "several together"])
+    async def test_what_goes_along_with_what_is_too_large_without_it_is_not_told_that_it_was_too_much(
+        self, store: Store, parts: int
+    ) -> None:
+        told: list[Any] = []
+
+        class Along:
+            def take(self, *, company: bool) -> list[Operation[Any]]:
+                return [writes("b", 10)]
+
+            def done(self, results: Any) -> None:
+                told.append(results)
+
+        store.take_along(Along())
+        large = [writes(f"{n}", 2 * LIMIT // parts) for n in range(parts)]
+        results = await asyncio.gather(store.perform(large), return_exceptions=True)
+        assert isinstance(results[0], TooLargeTogether) if parts > 1 else True
+        assert [(type(each), each.too_much) for each in told] == [(Unavailable, False)]
+        assert await kept(store) == []
+
 
 async def test_a_record_that_is_too_large_for_a_transaction_is_set_apart_and_those_beside_it_are_done(
     kafka: str, mongo_url: str

@@ -24,7 +24,7 @@ from shared.kit.kafka.records import Origin, Partition
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec
-from shared.kit.store.store import Unavailable
+from shared.kit.store.store import TooLargeTogether, Unavailable
 from shared.kit.stream.backlog import Backlog, Position
 from shared.kit.stream.checkpoints import Fenced
 from shared.kit.stream.quarantine import Quarantine
@@ -116,6 +116,7 @@ class TestAStream:
             (Fenced("people"), 500),
             (Unavailable("NetworkTimeout", too_much=True), 250),
             (DocumentTooLarge("large"), 250),
+            (TooLargeTogether("these few"), 1),
         ],
     )
     async def test_takes_less_only_after_what_size_explains(

@@ -11,7 +11,7 @@ import pytest
 
 from services.notifications.delivery import attempt_recorder
 from services.notifications.delivery.attempt_recorder import ENOUGH, MOST_AWAITED, AttemptRecorder
-from shared.kit.store.store import Operation, Unavailable
+from shared.kit.store.store import Operation, TooLargeTogether, Unavailable
 from tests.support.piggyback_store import PiggybackStore
 
 pytestmark = pytest.mark.unit
@@ -135,6 +135,18 @@ async def test_a_group_that_was_too_much_is_halved() -> None:
     store = SlowStore()
     store.failing = [Unavailable("ExecutionTimeout", too_much=True)]
     async with running(store, group=8) as recorder:
+        for n in range(8):
+            recorder.record(operation(str(n)))
+        store.open.set()
+        await recorder.flush()
+    assert store.asked == [8, 4, 4]
+
+
+async def test_of_a_few_that_were_too_large_there_are_fewer_the_next_time() -> None:
+    """However many more there might have been."""
+    store = SlowStore()
+    store.failing = [TooLargeTogether("TransactionTooLarge")]
+    async with running(store, group=64) as recorder:
         for n in range(8):
             recorder.record(operation(str(n)))
         store.open.set()
