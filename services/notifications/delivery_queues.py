@@ -274,6 +274,7 @@ class Queues:
         if self._is_awaited(thread, delivery):
             delivery.setdefault("unacknowledged_since", work.trusted)
         else:
+            delivery.pop("unacknowledged_since", None)  # it may have arrived before, and is not asked for any more
             delivery["ended"] = work.trusted
         # that it was to be told, and then was not, would tell its recipient of a consent that ended
         needless = delivery["about"] == "notice" or reason == NOTHING_LEFT

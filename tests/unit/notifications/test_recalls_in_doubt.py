@@ -11,9 +11,11 @@ from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.delivery.pre_send_check import PreSendCheck, recheck_before_send, without_forbidden
 from services.notifications.documents import DELIVERIES, THREADS
 from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.recovery.resend import Resend
 from shared.kit.base.clock import Clock
 from tests.unit.notifications.test_permission import Database
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+from tests.unit.notifications.world_store import WorldStore
 
 pytestmark = pytest.mark.unit
 PERSON = hexid("person", "a")
@@ -224,3 +226,16 @@ def test_a_snapshot_tells_it_only_then(under_way: bool) -> None:
     )
     events = world.perform(snapshot.serve("gjf", world.all(THREADS)))
     assert [event["type"] for event in events] == ["recall"] * under_way
+
+
+async def test_one_that_had_arrived_and_turns_out_needless_as_it_is_sent_again_is_not_asked_for_any_more() -> None:
+    case = InDoubt()
+    case.world.attempt(case.recalls()[0]["_id"])
+    (arrived,) = case.recalls()
+    assert "unacknowledged_since" in arrived
+    over = WorldStore(case.world)
+    await Resend(over.store, over.repository, case.world.reconciler.queues).resend("gjf", arrived["_id"])
+    case.world.let_go(case.held["_id"])
+    case.world.perform(case.world.transitions.needless(case.claimed_recall()))
+    (ended,) = case.recalls()
+    assert (ended["state"], "unacknowledged_since" in ended, "ended" in ended) == ("dropped", False, True)
