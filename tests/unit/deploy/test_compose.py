@@ -147,6 +147,16 @@ class TestCommand:
         assert imported <= sys.stdlib_module_names
 
 
+class TestScripts:
+    def test_what_compose_and_the_runbook_call_in_a_container_is_in_the_folder_that_is_mounted_there(self) -> None:
+        called = re.findall(r"/etc/ieum/([\w/]+\.(?:py|sh))", COMPOSE + Path("docs/runbook.md").read_text())
+        setup = re.search(r"(?ms)^  database-setup:\n(.*?)(?=^  \S)", COMPOSE)
+        assert setup
+        assert "./deploy/compose:/etc/ieum:ro" in setup[1]
+        assert {"setup_database.py", "copy_database.py"} <= set(called)
+        assert [name for name in called if not (Path("deploy/compose") / name).exists()] == []
+
+
 class TestServices:
     @pytest.mark.parametrize(
         "service", ["kafka", "database", "intake", "matching", "notifications", "prometheus", "grafana"]
