@@ -14,6 +14,7 @@ import pytest
 
 from deploy.compose.env import OFFLINE, administrator, variables
 from services.intake.first_administrator import administrator as read_administrator
+from services.notifications.settings import NotificationsSettings
 from shared.kit.base.weak_keys import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
 
 pytestmark = pytest.mark.unit
@@ -145,6 +146,19 @@ class TestCommand:
             )
         }
         assert imported <= sys.stdlib_module_names
+
+
+class TestSettingsOfYourOwn:
+    def test_the_example_names_services_of_compose_and_settings_that_they_have(self) -> None:
+        text = Path("docs/compose.md").read_text().partition("## Settings of your own")[2]
+        example = re.search(r"(?ms)^```yaml\n(.*?)^```", text)
+        assert example
+        services = re.findall(r"(?m)^  (\w+):$", example[1])
+        assert services == ["notifications", "alertmanager"]
+        assert set(services) <= set(re.findall(r"(?m)^  (\w+):$", COMPOSE))
+        named = re.findall(r"IEUM_(\w+):", example[1])
+        assert named
+        assert {name.lower() for name in named} <= NotificationsSettings.model_fields.keys()
 
 
 class TestScripts:
