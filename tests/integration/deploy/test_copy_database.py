@@ -103,7 +103,15 @@ def test_what_says_less_than_it_counts_changes_nothing(world: Raw) -> None:
     assert numbers(world, "ones") == list(range(1200))
 
 
-@pytest.mark.parametrize("other", [b"", b"no gzip", gzip.compress(b"no bson"), gzip.compress(bson.encode({"a": 1}))])
+NO_COPIES = {
+    "nothing": b"",
+    "no gzip": b"no gzip",
+    "no bson": gzip.compress(b"no bson"),
+    "another head": gzip.compress(bson.encode({"a": 1})),
+}
+
+
+@pytest.mark.parametrize("other", NO_COPIES.values(), ids=NO_COPIES)
 def test_what_is_no_copy_changes_nothing(world: Raw, other: bytes) -> None:
     with pytest.raises(NoCopy):
         restore(world, io.BytesIO(other))
