@@ -256,15 +256,22 @@ class Partner:
             writer.close()
 
 
-async def started(setup: Setup, port: int, **changes: Any) -> asyncio.subprocess.Process:
-    """The service as a process of its own."""
+@asynccontextmanager
+async def child(setup: Setup, port: int, **changes: Any) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The service as a process of its own, which is killed at the end if it has not ended before."""
     changes = {"deadline_seconds": 30, "log_level": "error"} | changes
     settings = setup.settings(**changes).model_dump()
     wanted = {"profile", "kafka", "mongo_url", "database", "topic_prefix", "kafka_idempotent", "session_timeout_ms"}
     variables = {f"IEUM_{name.upper()}": str(settings[name]) for name in {*wanted, *changes}}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("IEUM_")}
     environment |= variables | {"IEUM_PORT": str(port)}
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notifications", env=environment)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notifications", env=environment)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def states(app: Any, **query: Any) -> Counter[str]:

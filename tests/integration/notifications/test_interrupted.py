@@ -27,10 +27,10 @@ from tests.integration.notifications.parts import (
     Partner,
     Request,
     Setup,
+    child,
     eventually,
     match,
     person,
-    started,
     stored,
 )
 from tests.support.missed import cannot_run_here
@@ -165,21 +165,16 @@ class TestSigterm:
 
         port = free_port()
         async with Partner(slowly) as partner:
-            child = await started(setup, port)
-            try:
+            async with child(setup, port) as service:
                 await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
                 async with Client(None, setup.tokens["gjf"], f"http://127.0.0.1:{port}") as gjf:
                     await gjf.subscribed("webhook", partner.url)
                     await asyncio.wait_for(reached.wait(), 30)
-                    child.terminate()
+                    service.terminate()
                     await eventually(lambda: _not_ready(gjf))
                     await asyncio.sleep(1)  # it has begun to end
                     may_answer.set()
-                    assert await asyncio.wait_for(child.wait(), 60) == 0
-            finally:
-                if child.returncode is None:
-                    child.kill()
-                    await child.wait()
+                    assert await asyncio.wait_for(service.wait(), 60) == 0
             client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(setup.mongo_url)
             (delivery,) = await client[setup.database].deliveries.find().to_list(None)
             client.close()

@@ -1,16 +1,12 @@
-"""How we talk to the operator's mail server, over sockets: who it is, what it is told and when, and how it is left."""
+"""How we meet the operator's mail server, over sockets: who it is, what it is told, and what its answers mean."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +14,11 @@ import pytest
 
 from deploy.local.ports import free_port
 from services.notifications.channels.mail import smtp_relay
-from services.notifications.channels.mail.smtp_relay import MailAnswer, Relay, RelaySettings, Security, judge
+from services.notifications.channels.mail.smtp_relay import MailAnswer, Security, judge
 from services.notifications.channels.mail.tls_files import TlsFiles
 from shared.kit.base.metrics import REGISTRY
-from tests.integration.notifications.parts import eventually
+from tests.integration.notifications.mail_handover import TAKEN, TO, letter, relay, said, scripted
+from tests.integration.notifications.parts import until
 from tests.support.certificates import Authority
 from tests.support.mail_server import MailServer
 
@@ -29,23 +26,9 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning"),
 ]
-TO, USER, PASSWORD = "jobs@partner.example", "ieum", "\u00fcber geheim=secret"
+USER, PASSWORD = "ieum", "\u00fcber geheim=secret"
 BOTH: tuple[Security, ...] = ("starttls", "tls")
-TAKEN = MailAnswer("mailbox", 250)
 BODY = "안녕하세요\n.\n..two dots\n"
-
-
-def letter(subject: str = "Hello", body: str = "Hello\n") -> EmailMessage:
-    mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = "notices@ieum.example", TO, subject
-    mail["Date"] = datetime(2026, 11, 28, tzinfo=UTC)
-    mail.set_content(body)
-    return mail
-
-
-def relay(port: int, tls: TlsFiles | None = None, host: str = "127.0.0.1", **changes: Any) -> Relay:
-    values: dict[str, Any] = {"security": "none", "user": "", "password": "", "sender": "notices@ieum.example"}
-    return Relay(RelaySettings(host, port, **values | {"total": timedelta(seconds=5)} | changes), tls)
 
 
 def trusting(authority: Authority) -> TlsFiles:
@@ -57,16 +40,6 @@ def serving(authority: Authority, **options: Any) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.signed("mail", **options))
     return context
-
-
-def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What operators are told of the mail server's trouble."""
-    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    return [each["reason"] for each in logged if each["event"] == "mail_server_trouble"]
-
-
-async def true(value: Any) -> Any:
-    return value
 
 
 @pytest.fixture
@@ -81,7 +54,7 @@ class TestWhoItIs:
     ) -> None:
         with MailServer(tls=serving(authority), implicit=security == "tls") as server:
             assert await relay(server.port, trusting(authority), security=security).send(TO, letter(), "s") == TAKEN
-            await eventually(lambda: true(server.quits == 1))
+            await until(lambda: server.quits == 1)
         assert len(server.received) == 1
 
     @pytest.mark.parametrize("security", BOTH)
@@ -149,7 +122,7 @@ class TestTheLogin:
                 verdict = judge(await asking.send(TO, letter(), "s"))
                 assert (verdict.outcome, verdict.reason, verdict.disable) == ("again", "mail-server", False)
                 assert not verdict.possibly_sent
-            await eventually(lambda: true(server.quits == 3))
+            await until(lambda: server.quits == 3)
         assert server.logins == ["PLAIN"] * 3
         assert said(capsys) == ["login"], "not with every mail"
 
@@ -157,7 +130,7 @@ class TestTheLogin:
         async with scripted({}) as (port, heard):
             asking = relay(port, user=USER, password=PASSWORD)
             assert (await asking.send(TO, letter(), "s")).about == "server"
-            await eventually(lambda: true(b"QUIT" in heard))
+            await until(lambda: b"QUIT" in heard)
         assert b"AUTH" not in b"".join(heard)
         assert said(capsys) == ["unencrypted"]
 
@@ -166,7 +139,7 @@ class TestTheLogin:
         async with scripted({}) as (port, heard):
             asking = relay(port, security="starttls", user=USER, password=PASSWORD)
             assert await asking.send(TO, letter(), "s") == MailAnswer("server", None)
-            await eventually(lambda: true(b"QUIT" in heard))
+            await until(lambda: b"QUIT" in heard)
         assert [line.split()[0] for line in heard] == [b"EHLO", b"QUIT"]
         assert said(capsys) == ["no-starttls"]
 
@@ -185,145 +158,6 @@ class TestTheLogin:
             asking = relay(server.port, trusting(authority), security="starttls", user=USER, password=PASSWORD)
             assert await asking.send(TO, letter(), "s") == MailAnswer("server", None)
         assert said(capsys) == ["no-login"]
-
-
-Says = dict[bytes, bytes | None]
-
-
-@asynccontextmanager
-async def scripted(answers: Says, late: float = 0.0) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """A server that answers each command as told, 250 without; None: not at all. ``late``: so many seconds after a
-    mail. With what it heard."""
-    heard: list[bytes] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mail\r\n")
-        in_mail = False
-        while line := await reader.readline():
-            command = line.split()[0].upper() if line.split() else b""
-            if in_mail:
-                if line != b".\r\n":
-                    continue
-                in_mail, command = False, b"."
-            heard.append(line.strip() if command != b"." else b".")
-            usual = {b"EHLO": b"250-mail\r\n250 AUTH PLAIN LOGIN", b"DATA": b"354 go on", b"QUIT": b"221 bye"}
-            answer = answers.get(command, usual.get(command, b"250 2.0.0 OK"))
-            in_mail = command == b"DATA" and (answer or b"").startswith(b"354")
-            if command == b".":
-                await asyncio.sleep(late)
-            if answer is not None:
-                writer.write(answer + b"\r\n")
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1], heard
-
-
-class TestManyMails:
-    async def test_are_handed_over_by_so_many_connections_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(smtp_relay, "MOST_AT_ONCE", 2)
-        answered, open_now, most = asyncio.Event(), 0, 0
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal open_now, most
-            open_now += 1
-            most = max(most, open_now)
-            await answered.wait()
-            open_now -= 1
-            writer.write(b"421 later\r\n")
-            writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        async with server:
-            asking = relay(server.sockets[0].getsockname()[1], total=timedelta(seconds=60))
-            sending = [asyncio.create_task(asking.send(TO, letter(), "s")) for _ in range(6)]
-            await eventually(lambda: true(open_now == 2))
-            await asyncio.sleep(0.2)
-            answered.set()
-            assert {each.code for each in await asyncio.gather(*sending)} == {421}
-        assert most == 2
-
-    async def test_one_whose_turn_does_not_come_waits_without_a_fault_of_anybody(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        monkeypatch.setattr(smtp_relay, "MOST_AT_ONCE", 1)
-        async with scripted({b".": None}) as (port, heard):
-            asking = relay(port, total=timedelta(seconds=1))
-            first = asyncio.create_task(asking.send(TO, letter(), "s"))
-            await eventually(lambda: true(b"." in heard))
-            verdict = judge(await asking.send(TO, letter(), "s"))
-            assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "mail-server", False)
-            assert verdict.ours
-            assert verdict.endpoint_healthy
-            assert said(capsys) == []
-            await first
-
-
-class TestHowItIsLeft:
-    async def test_with_quit_once_after_a_mail_that_was_taken(self) -> None:
-        async with scripted({}) as (port, heard):
-            assert await relay(port).send(TO, letter(), "s") == TAKEN
-            await eventually(lambda: true(heard[-1] == b"QUIT"))
-        assert [line.split()[0] for line in heard] == [b"EHLO", b"MAIL", b"RCPT", b"DATA", b".", b"QUIT"]
-
-    @pytest.mark.parametrize(
-        ("command", "answer"),
-        [(b"MAIL", b"550 not you"), (b"RCPT", b"550 5.1.1 nobody"), (b"DATA", b"452 full"), (b".", b"554 no")],
-    )
-    async def test_with_quit_after_a_refusal(self, command: bytes, answer: bytes) -> None:
-        async with scripted({command: answer}) as (port, heard):
-            found = await relay(port).send(TO, letter(), "s")
-            assert found.code == int(answer[:3])
-            await eventually(lambda: true(heard[-1] == b"QUIT"))
-        assert [line.split()[0] for line in heard].count(b"QUIT") == 1
-
-    @pytest.mark.parametrize("bye", [None, b"500 what?", b"no smtp at all", b"421 closing"])
-    async def test_an_odd_answer_or_none_to_quit_changes_nothing_and_is_not_waited_for(
-        self, bye: bytes | None, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(smtp_relay, "QUIT_SECONDS", 0.3)
-        async with scripted({b"QUIT": bye}) as (port, heard):
-            asking = relay(port)
-            assert await asking.send(TO, letter(), "s") == TAKEN
-            assert heard[-1] != b"QUIT", "it is not said before the answer is known"
-            await eventually(lambda: true(heard[-1] == b"QUIT"))
-            await eventually(lambda: true(not asking._parting))
-
-    async def test_without_where_no_command_is_expected(self) -> None:
-        async with scripted({b".": None}) as (port, heard):
-            found = await relay(port, total=timedelta(seconds=0.3)).send(TO, letter(), "s")
-            assert found == MailAnswer("server", None, handed=True)
-            await asyncio.sleep(0.1)
-        assert b"QUIT" not in heard
-
-    async def test_a_late_answer_to_the_mail_counts_for_three_times_as_long_as_any_other(self) -> None:
-        """It has it already: whoever asks again sends it twice, and every time that it takes so long."""
-        for waits, expected in ((3.0, TAKEN), (10.0, MailAnswer("server", None, handed=True))):
-            async with scripted({}, late=waits) as (port, _):
-                assert await relay(port, total=timedelta(seconds=2)).send(TO, letter(), "s") == expected
-
-    async def test_only_what_was_begun_to_be_handed_over_may_have_been(self) -> None:
-        for command in (b"EHLO", b"MAIL", b"RCPT"):
-            async with scripted({command: None}) as (port, _):
-                found = await relay(port, total=timedelta(seconds=0.3)).send(TO, letter(), "s")
-            assert found == MailAnswer("server", None, handed=False)
-
-    async def test_no_more_than_so_many_at_once_and_a_stop_waits_for_none(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(smtp_relay, "QUIT_SECONDS", 60)
-        monkeypatch.setattr(smtp_relay, "PARTING_AT_STOP_SECONDS", 0.1)
-        monkeypatch.setattr(smtp_relay, "MOST_PARTING", 2)
-        async with scripted({b"QUIT": None}) as (port, heard):
-            asking = relay(port)
-            for _ in range(4):
-                assert await asking.send(TO, letter(), "s") == TAKEN
-            await eventually(lambda: true(heard.count(b"QUIT") == 2))
-            assert len(asking._parting) == 2
-            await asking.close()
-            await eventually(lambda: true(not asking._parting))
-        assert heard.count(b"QUIT") == 2
 
 
 class TestTrouble:
@@ -355,7 +189,7 @@ class TestTrouble:
             await asking.send(TO, letter(), "s")
             assert self.shown() == ["no-connection"]
             await asyncio.sleep(0.05)
-        await eventually(lambda: true(self.shown() == []))
+        await until(lambda: self.shown() == [])
         await asking.close()
 
 

@@ -19,10 +19,10 @@ from tests.integration.notifications.parts import (
     Request,
     Setup,
     answer_of,
+    child,
     eventually,
     match,
     person,
-    started,
     stored,
 )
 
@@ -150,8 +150,7 @@ class TestKilled:
         client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(setup.mongo_url)
         deliveries = client[setup.database].deliveries
         async with Partner(hanging) as partner:
-            child = await started(setup, killed, instance=REPLICAS[0], **changes)
-            try:
+            async with child(setup, killed, instance=REPLICAS[0], **changes):
                 await setup.publish(setup.agency("gjf"), person("a", "gjf"))
                 async with Client(None, setup.tokens["gjf"], f"http://127.0.0.1:{killed}") as gjf:
                     await gjf.subscribed("webhook", partner.url)
@@ -162,9 +161,6 @@ class TestKilled:
                     return await deliveries.count_documents({"state": "sending"}) == 2
 
                 await eventually(held)
-            finally:
-                child.kill()
-                await child.wait()
             hangs.set()
             async with setup.running(instance=REPLICAS[1], **changes) as other:
                 await eventually(lambda: stored(other, 1, state="delivered"))
