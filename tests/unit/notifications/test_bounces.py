@@ -1,28 +1,21 @@
-"""Reports of undelivered mails: what counts as one, what it means, and whose address it may come to."""
+"""Reports of undelivered mails: what counts as one, and what it means."""
 
 from __future__ import annotations
 
 import base64
 import quopri
 from collections.abc import Callable
-from email.message import EmailMessage, Message
-from typing import Any, ClassVar
+from email.message import Message
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from services.notifications.channels.mail.return_path import ReturnPath, ReturnTag
-from services.notifications.channels.mail.smtp_relay import MailAnswer, RelaySettings, judge
+from services.notifications.channels.mail.smtp_relay import MailAnswer, judge
 from services.notifications.domain import bounce_report
 from services.notifications.domain.bounce_report import Failure, failures_of, said_of
-from services.notifications.domain.mail_address_rules import LONGEST_TAGGED
-from services.notifications.settings import NotificationsSettings
-from shared.kit.base.ids import Ids
-from tests.support.keys import A_KEY
 from tests.support.undelivered import AWAY, REPORTS, crlf, postfix, written
-from tests.unit.notifications.world import hexid
 
 pytestmark = pytest.mark.unit
 TO = "jobs@partner.example"
@@ -324,107 +317,3 @@ class TestMeaning:
 
     def test_an_address_is_not_shown(self) -> None:
         assert TO not in repr(failures_of(postfix(TO)))
-
-
-class TestReturnPath:
-    ID, SEALED = hexid("subscription"), b"sealed once"
-    PATH = ReturnPath(Ids(b"k" * 32), "bounces@ieum.example")
-
-    def address(self, tag: str) -> str:
-        return RelaySettings("mail", 587, "tls", "", "", "n@ieum.example", "bounces@ieum.example").envelope_sender(tag)
-
-    def test_what_we_wrote_is_known_in_any_case(self) -> None:
-        address = self.address(self.PATH.tag(self.ID, self.SEALED))
-        found = self.PATH.read(address)
-        assert found is not None
-        assert found.subscription == self.ID
-        assert found == self.PATH.read(address.upper())
-        assert self.PATH.names(found, self.SEALED)
-
-    def test_an_address_that_was_sealed_anew_is_another_one(self) -> None:
-        found = self.PATH.read(self.address(self.PATH.tag(self.ID, self.SEALED)))
-        assert found is not None
-        assert not self.PATH.names(found, b"sealed again")
-        assert not self.PATH.names(found, None)
-        assert not self.PATH.names(ReturnTag(hexid("other"), found.generation), self.SEALED)
-
-    def test_any_change_makes_it_unknown(self) -> None:
-        address = self.address(self.PATH.tag(self.ID, self.SEALED))
-        for at, letter in enumerate(address):
-            for other in "a2x@+-.":
-                if other != letter.lower():
-                    assert self.PATH.read(address[:at] + other + address[at + 1 :]) is None
-        assert self.PATH.read(address[:-1]) is None
-        assert self.PATH.read(f"{address}x") is None
-
-    def test_with_another_key_it_is_unknown(self) -> None:
-        other = ReturnPath(Ids(b"l" * 32), "bounces@ieum.example")
-        assert other.read(self.address(self.PATH.tag(self.ID, self.SEALED))) is None
-
-    @pytest.mark.parametrize(
-        "address",
-        [
-            "",
-            "@",
-            "bounces@ieum.example",
-            "bounces+@ieum.example",
-            f"bounces+{hexid('subscription')}@ieum.example",
-            "x",
-        ],
-    )
-    def test_without_a_token_it_is_unknown(self, address: str) -> None:
-        assert self.PATH.read(address) is None
-
-    @given(st.text(max_size=200))
-    def test_nobody_invents_one(self, text: str) -> None:
-        assert self.PATH.read(text) is None
-        assert self.PATH.read(f"bounces+{self.ID}-{text}@ieum.example") is None
-
-    def test_is_no_longer_than_mail_servers_take(self) -> None:
-        tag = ReturnPath(Ids(b"k" * 32), f"{'b' * LONGEST_TAGGED}@ieum.example").tag(self.ID, self.SEALED)
-        assert len(f"{'b' * LONGEST_TAGGED}+{tag}") == 64
-
-    def test_can_stand_in_a_header(self) -> None:
-        mail = EmailMessage()
-        mail["Return-Path"] = self.address(self.PATH.tag(self.ID, self.SEALED))
-        assert mail["Return-Path"].isascii()
-
-
-class TestSettings:
-    MAIL: ClassVar = {"smtp_host": "mail", "mail_sender": "n@ieum.example", "mail_bounces": "bounces@ieum.example"}
-
-    def settings(self, **values: str) -> NotificationsSettings:
-        base = {"profile": "development", "kafka": "127.0.0.1:9092", "mongo_url": "mongodb://127.0.0.1/?replicaSet=rs0"}
-        return NotificationsSettings.model_validate(base | values)
-
-    def test_nothing_listens_unless_it_is_asked_for(self) -> None:
-        assert self.settings(**self.MAIL).bounces_listen == ""
-
-    @pytest.mark.parametrize(
-        ("listen", "address"),
-        [("127.0.0.1:2525", ("127.0.0.1", 2525)), ("localhost:1", ("localhost", 1)), ("[::1]:25", ("::1", 25))],
-    )
-    def test_says_where(self, listen: str, address: tuple[str, int]) -> None:
-        assert self.settings(**self.MAIL, bounces_listen=listen).bounces_address == address
-
-    @pytest.mark.parametrize(
-        "listen", ["2525", "127.0.0.1", ":2525", "a b:1", "127.0.0.1:99999", "127.0.0.1:0", "x:1:2", "127.0.0.1:"]
-    )
-    def test_that_is_no_address_is_refused(self, listen: str) -> None:
-        with pytest.raises(ValidationError):
-            self.settings(**self.MAIL, bounces_listen=listen)
-
-    @pytest.mark.parametrize("missing", ["smtp_host", "mail_bounces"])
-    def test_without_mails_that_could_come_back_it_is_refused(self, missing: str) -> None:
-        with pytest.raises(ValidationError, match="needs IEUM_SMTP_HOST and IEUM_MAIL_BOUNCES"):
-            self.settings(**{name: v for name, v in self.MAIL.items() if name != missing}, bounces_listen="127.0.0.1:1")
-
-    def test_keys_that_everybody_knows_are_for_loopback(self) -> None:
-        with pytest.raises(ValidationError, match="guessable"):
-            self.settings(**self.MAIL, bounces_listen="0.0.0.0:2525")
-        own = {"id_key": A_KEY, "sealing_key": A_KEY}
-        assert self.settings(**self.MAIL, **own, bounces_listen="0.0.0.0:2525").bounces_address[1] == 2525
-
-    def test_an_address_that_leaves_no_room_for_the_token_is_refused(self) -> None:
-        with pytest.raises(ValidationError, match="at most 12 letters"):
-            self.settings(**self.MAIL | {"mail_bounces": f"{'b' * 13}@ieum.example"})
