@@ -279,16 +279,6 @@ async def states(app: Any, **query: Any) -> Counter[str]:
     return Counter([d["state"] async for d in app.state.database.deliveries.find(query)])
 
 
-async def until(condition: Any) -> None:
-    """Wait for it: a value, or something to await."""
-
-    async def check() -> bool:
-        found = condition()
-        return bool(await found if asyncio.iscoroutine(found) else found)
-
-    await eventually(check)
-
-
 async def all_ended(app: Any, count: int = 1, **query: Any) -> bool:
     """Whether there are so many, and all of them have ended."""
     found = await states(app, **query)

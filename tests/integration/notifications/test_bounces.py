@@ -77,7 +77,7 @@ class Mailed:
     async def begin(self, channel: str) -> None:
         self.made = await self.client.subscribed(channel, f"mailto:{self.to}", alerts_to=f"mailto:{self.alerts}")
         await self.corner.publish(self.corner.match("a", "x"))
-        await eventually(lambda: _true(len(self.told(self.to)) == 1))
+        await eventually(lambda: len(self.told(self.to)) == 1)
 
     @property
     def path(self) -> str:
@@ -121,10 +121,6 @@ async def begin(service: Service) -> AsyncIterator[Begin]:
         yield mailed
 
 
-async def _true(said: bool) -> bool:
-    return said
-
-
 @pytest.mark.parametrize("report", REPORTS)
 async def test_a_mailbox_that_is_gone_ends_its_subscription_and_its_owner_is_told(begin: Begin, report: str) -> None:
     mailed, before = await begin(), counted("ended")
@@ -132,7 +128,7 @@ async def test_a_mailbox_that_is_gone_ends_its_subscription_and_its_owner_is_tol
     shown = await mailed.shown()  # what is accepted has happened
     assert (shown["state"], shown["reason"]) == ("disabled", "no-such-mailbox")
     assert counted("ended") == before + 1
-    await eventually(lambda: _true("Your subscription has ended" in mailed.told(mailed.alerts)))
+    await eventually(lambda: "Your subscription has ended" in mailed.told(mailed.alerts))
     await mailed.corner.publish(mailed.corner.match("a", "y"))
     await eventually(lambda: _nothing_open(mailed))
     assert len(mailed.told(mailed.to)) == 1
@@ -151,7 +147,7 @@ async def test_the_same_report_again_changes_nothing_and_it_may_be_resumed(begin
     ended = await mailed.app.state.database.subscriptions.find_one({"_id": mailed.made["subscription"]})
     assert await hands(mailed.port, path.upper(), postfix(mailed.to)) == 250
     assert await mailed.app.state.database.subscriptions.find_one({"_id": mailed.made["subscription"]}) == ended
-    await eventually(lambda: _true("Your subscription has ended" in mailed.told(mailed.alerts)))
+    await eventually(lambda: "Your subscription has ended" in mailed.told(mailed.alerts))
     assert mailed.told(mailed.alerts).count("Your subscription has ended") == 1
     answer = await mailed.client.post(f"/subscriptions/{mailed.made['subscription']}/resume")
     assert answer.json()["state"] == "active"
@@ -215,7 +211,7 @@ async def test_what_is_not_for_good_or_not_about_it_ends_nothing(
 async def test_a_mail_about_trouble_that_comes_back_is_shown_and_ends_nothing(begin: Begin) -> None:
     mailed = await begin()
     assert await hands(mailed.port, mailed.path, postfix(mailed.to)) == 250
-    await eventually(lambda: _true(bool(mailed.told(mailed.alerts))))
+    await eventually(lambda: bool(mailed.told(mailed.alerts)))
     assert (await mailed.client.post(f"/subscriptions/{mailed.made['subscription']}/resume")).status_code == 200
     alerts = next(each.sender for each in mailed.server.received if each.to == [mailed.alerts])
     assert await hands(mailed.port, alerts, postfix(mailed.alerts)) == 250

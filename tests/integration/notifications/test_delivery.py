@@ -22,11 +22,11 @@ from tests.integration.notifications.parts import (
     all_ended,
     answer_of,
     event,
+    eventually,
     match,
     person,
     states,
     stored,
-    until,
 )
 from tests.unit.notifications.world import hexid, holding
 
@@ -44,8 +44,8 @@ class TestRetries:
             await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"), corner.match("a", "x"))
             async with corner.client("gjf") as gjf:
                 made = await gjf.subscribed("webhook", partner.url)
-                await until(lambda: len(partner.requests) == 5)
-                await until(lambda: _ended(corner))
+                await eventually(lambda: len(partner.requests) == 5)
+                await eventually(lambda: _ended(corner))
                 assert len({request.body for request in partner.requests}) == 1
                 assert len({request.headers["webhook-id"] for request in partner.requests}) == 1
                 partner.verify(made["secret"])
@@ -74,7 +74,7 @@ class TestRetries:
             await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 made = await gjf.subscribed("webhook", partner.url)
-                await until(lambda: all_ended(app))
+                await eventually(lambda: all_ended(app))
         times = [int(request.headers["webhook-timestamp"]) for request in partner.requests]
         assert len(set(times)) == 3
         assert times == sorted(times)
@@ -91,13 +91,13 @@ class TestRetries:
             await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await until(lambda: all_ended(app))
+                await eventually(lambda: all_ended(app))
                 (failed,) = (await gjf.get("/deliveries", params={"state": "failed"})).json()["deliveries"]
                 assert (failed["attempts"], failed["reason"]) == (2, "refused-503")
                 well = True
                 for _ in range(2):  # a double click
                     await gjf.post(f"/deliveries/{failed['delivery']}/retry")
-                await until(lambda: all_ended(app))
+                await eventually(lambda: all_ended(app))
                 assert await states(app) == {"delivered": 1}
                 assert len(partner.requests) == 3
                 assert (await gjf.post(f"/deliveries/{failed['delivery']}/retry")).json()["state"] == "delivered"
@@ -111,10 +111,10 @@ class TestRetries:
             async with corner.client("gjf") as gjf:
                 await gjf.subscribed("webhook", partner.url)
                 await corner.publish(corner.match("a", "x"))
-                await until(lambda: len(partner.requests) == 1)
-                await until(lambda: _held(corner.app, agency=corner.own("gjf")))
+                await eventually(lambda: len(partner.requests) == 1)
+                await eventually(lambda: _held(corner.app, agency=corner.own("gjf")))
                 await corner.publish(corner.match("b", "x"), corner.match("a", "y"))
-                await until(lambda: _ended(corner, 3))
+                await eventually(lambda: _ended(corner, 3))
                 assert await states(corner.app, **corner.kept()) == {"delivered": 3}
                 first, *others = partner.requests
                 assert all(request.at - first.at >= 2.0 for request in others)
@@ -132,16 +132,16 @@ class TestRetries:
             await setup.publish(setup.agency("gjf"), person("a", "gjf"), person("b", "gjf"), match("a", "x"))
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await until(lambda: all_ended(app))
+                await eventually(lambda: all_ended(app))
                 refusing = True
                 await setup.publish(match("b", "x"))
-                await until(lambda: _held(app))
+                await eventually(lambda: _held(app))
                 await setup.publish(match("b", "y"), person("a", sequence=2))
                 for failures in (2, 6):
-                    await until(lambda least=failures: stored(app, 1, "subscriptions", failures={"$gte": least}))
+                    await eventually(lambda least=failures: stored(app, 1, "subscriptions", failures={"$gte": least}))
                 refusing, before = False, len(partner.requests)
-                await until(lambda: stored(app, 1, about="recall", state="delivered"))
-                await until(lambda: stored(app, 1, "subscriptions", failures=0))
+                await eventually(lambda: stored(app, 1, about="recall", state="delivered"))
+                await eventually(lambda: stored(app, 1, "subscriptions", failures=0))
                 assert await stored(app, 2, about="notice", state="due")
                 shown = (await gjf.get("/deliveries", params={"state": "undelivered"})).json()["deliveries"]
                 assert [each["because"] for each in shown] == ["endpoint-held"] * 2
@@ -150,7 +150,7 @@ class TestRetries:
                 assert endpoint["held_until"] > datetime.now(UTC) + timedelta(hours=23)
                 await gjf.post(f"/subscriptions/{endpoint['_id']}/pause")
                 await gjf.post(f"/subscriptions/{endpoint['_id']}/resume")
-                await until(lambda: all_ended(app, 4))
+                await eventually(lambda: all_ended(app, 4))
 
     async def test_a_recall_does_not_wait_for_a_notice_that_was_left_behind_and_is_held(self, setup: Setup) -> None:
         """Another replica was killed while that was under way, and the partner had asked for a day without notices."""
@@ -166,14 +166,14 @@ class TestRetries:
                 await database.subscriptions.update_one({}, {"$set": held})
                 await asyncio.sleep(scaled(2 * NOBODY_BELIEVES_SECONDS))
                 await setup.publish(match("a", "x"), match("b", "x"))
-                await until(lambda: stored(app, 2, about="notice", state="due", possibly_sent=False))
+                await eventually(lambda: stored(app, 2, about="notice", state="due", possibly_sent=False))
                 left = {"state": "sending", "owner": f"killed-1/{killed.epoch}", "claim": "c", "possibly_sent": True}
                 a = {"person": hexid("person", "a")}
                 await database.deliveries.update_one(a, {"$set": left | {"possibly_sent_before": False}})
                 await setup.publish(person("a", sequence=2))
-                await until(lambda: stored(app, 1, about="recall", state="waiting"))
+                await eventually(lambda: stored(app, 1, about="recall", state="waiting"))
                 await killed.release()
-                await until(lambda: stored(app, 1, about="recall", state="delivered"))
+                await eventually(lambda: stored(app, 1, about="recall", state="delivered"))
                 assert [each["type"] for each in partner.told] == ["recall"]
                 assert await stored(app, 1, about="notice", state="dropped", reason="superseded")
                 assert await stored(app, 1, about="notice", state="due"), "the other is held"
@@ -193,14 +193,14 @@ class TestRetries:
                 )
                 await asyncio.sleep(scaled(2 * NOBODY_BELIEVES_SECONDS))
                 await setup.publish(match("a", "x"))
-                await until(lambda: stored(app, 1, state="due", possibly_sent=False))
+                await eventually(lambda: stored(app, 1, state="due", possibly_sent=False))
                 left = {"state": "sending", "owner": f"killed-1/{killed.epoch}", "claim": "c", "possibly_sent": True}
                 await database.deliveries.update_one({}, {"$set": left | {"possibly_sent_before": False}})
                 assert (await gjf.delete(address)).status_code == 204
-                await until(lambda: stored(app, 1, "resyncs", second_pass=True))
+                await eventually(lambda: stored(app, 1, "resyncs", second_pass=True))
                 await database.resyncs.delete_many({})
                 await killed.release()
-                await until(lambda: stored(app, 1, state="dropped", reason="unsubscribed"))
+                await eventually(lambda: stored(app, 1, state="dropped", reason="unsubscribed"))
                 shown = (await gjf.get("/deliveries", params={"state": "undelivered"})).json()["deliveries"]
                 assert shown == []
         assert partner.requests == []
@@ -214,12 +214,12 @@ class TestRetries:
             await corner.publish(corner.match("a", "x"), corner.match("a", "y"))
             async with corner.client("gjf") as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await until(lambda: _ended(corner, 2))
+                await eventually(lambda: _ended(corner, 2))
                 assert len(partner.requests) <= 2  # what was on its way when the first answer came
                 (shown,) = (await gjf.get("/subscriptions")).json()["subscriptions"]
                 assert (shown["state"], shown["reason"]) == ("disabled", "gone")
                 await gjf.subscribed("webhook", moved.url)
-                await until(lambda: len(holding(moved.told)) == 2)
+                await eventually(lambda: len(holding(moved.told)) == 2)
                 shown = (await gjf.get("/subscriptions")).json()["subscriptions"]
                 assert {(each["state"], each["url"]) for each in shown} == {
                     ("disabled", partner.url),
@@ -237,13 +237,13 @@ class TestRetries:
                 await gjf.subscribed("webhook", partner.url)
                 openings = [f"o{n}" for n in range(6)]
                 await corner.publish(*(corner.match("a", opening) for opening in openings))
-                await until(lambda: _ended(corner, 6))
+                await eventually(lambda: _ended(corner, 6))
                 await corner.publish(*(corner.match("a", opening, band="low", sequence=2) for opening in openings))
                 await corner.publish(corner.person("a", sequence=2), corner.person("a", "gjf", sequence=3))
-                await until(
+                await eventually(
                     lambda: any(e["type"] == "recall" for e in partner.told) and len(holding(partner.told)) == 6
                 )
-                await until(lambda: _ended(corner))
+                await eventually(lambda: _ended(corner))
                 told = [(e["type"], e["data"].get("opportunity"), e["data"]["version"]) for e in partner.told]
                 recall = next(version for type, _, version in told if type == "recall")
                 newer = [version > recall for _, _, version in told]
@@ -269,10 +269,10 @@ class TestConsentAtTheMomentOfSending:
             await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await until(lambda: len(partner.requests) == 1)
+                await eventually(lambda: len(partner.requests) == 1)
                 well = True
                 await setup.publish(person("a", sequence=2))
-                await until(lambda: all_ended(app, 2))
+                await eventually(lambda: all_ended(app, 2))
                 assert [told["type"] for told in partner.told] == ["notice", "recall"]
 
     async def test_the_database_is_asked_and_not_the_event(self, corner: Corner) -> None:
@@ -282,15 +282,15 @@ class TestConsentAtTheMomentOfSending:
             async with corner.client("gjf") as gjf:
                 made = await gjf.subscribed("webhook", partner.url)
                 await corner.publish(corner.match("hold", "x"), corner.match("a", "x"))
-                await until(lambda: len(partner.requests) == 1)
+                await eventually(lambda: len(partner.requests) == 1)
                 database = corner.app.state.database
                 this = {"_id": made["subscription"]}
                 await database.subscriptions.update_one(this, {"$set": {"held_until": _soon(1.5)}})
                 await corner.publish(corner.match("a", "y"))
-                await until(lambda: corner.stored(2))
+                await eventually(lambda: corner.stored(2))
                 a = {"_id": hexid("person", corner.own("a"))}
                 await database.people.update_one(a, {"$set": {"consents": []}})
-                await until(lambda: _ended(corner, 2))
+                await eventually(lambda: _ended(corner, 2))
                 assert await corner.count(reason="consent-ended") == 1
                 assert len(partner.requests) == 1
 
@@ -309,7 +309,7 @@ class TestHangingPartners:
                 await gjf.subscribed("webhook", hanging.url)
                 await hana.subscribed("webhook", well.url)
                 await setup.publish(*(match(name, "x") for name in names))
-                await until(lambda: len(holding(well.told)) == 20)
+                await eventually(lambda: len(holding(well.told)) == 20)
                 assert 1 <= len(hanging.requests) <= 8  # its own slots, and no answer yet
                 assert await app.state.database.deliveries.count_documents({"state": "delivered"}) <= 20
 
@@ -321,15 +321,15 @@ class TestRightsThatEnd:
             await corner.publish(first, corner.person("a", "gjf"), corner.match("a", "x"))
             async with corner.client("gjf") as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await until(lambda: len(partner.requests) == 1)
+                await eventually(lambda: len(partner.requests) == 1)
                 data = first.data.model_copy(
                     update={"rights": first.data.rights.model_copy(update={"receives": False})}
                 )
                 await corner.publish(event("agency-changed", data, corner.own("gjf"), 2))
-                await until(lambda: len(partner.requests) == 2)
+                await eventually(lambda: len(partner.requests) == 2)
                 assert partner.told[-1]["type"] == "recall"
                 await corner.publish(corner.match("a", "y"))
-                await until(lambda: stored(corner.app, 2, "matches", person=hexid("person", corner.own("a"))))
+                await eventually(lambda: stored(corner.app, 2, "matches", person=hexid("person", corner.own("a"))))
                 assert holding(partner.told) == set()
 
 

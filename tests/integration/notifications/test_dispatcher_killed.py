@@ -17,9 +17,9 @@ from tests.integration.notifications.parts import (
     Setup,
     all_ended,
     child,
+    eventually,
     match,
     person,
-    until,
 )
 from tests.unit.notifications.world import holding
 
@@ -59,8 +59,8 @@ class TestCrash:
             partner.well = True
             port = free_port()
             async with child(setup, port), Client(None, setup.tokens["gjf"], f"http://127.0.0.1:{port}") as gjf:
-                await until(lambda: len(partner.requests) >= 2)
-                await until(lambda: _delivered(gjf))
+                await eventually(lambda: len(partner.requests) >= 2)
+                await eventually(lambda: _delivered(gjf))
             assert len(partner.requests) == 2
             assert {e["id"] for e in partner.told} == {partner.told[0]["id"]}
             partner.verify(secret)
@@ -70,8 +70,8 @@ class TestCrash:
             await killed_while_it_asks(setup, partner)
             await setup.publish(person("a", sequence=2))
             async with setup.running() as app:
-                await until(lambda: partner.told[-1]["type"] == "recall")
-                await until(lambda: all_ended(app, 2))
+                await eventually(lambda: partner.told[-1]["type"] == "recall")
+                await eventually(lambda: all_ended(app, 2))
 
 
 class TestTwoDispatchers:
@@ -90,7 +90,7 @@ class TestTwoDispatchers:
             async with Client(one, setup.tokens["gjf"]) as gjf:
                 await gjf.subscribed("webhook", partner.url)
                 await setup.publish(*(match(name, "x") for name in names))
-                await until(lambda: all_ended(one, 60))
+                await eventually(lambda: all_ended(one, 60))
                 assert Counter(e["id"] for e in partner.told).most_common(1)[0][1] == 1
                 assert len(holding(partner.told)) == 60
 

@@ -21,14 +21,14 @@ class TestWebhook:
             async with corner.client("gjf") as gjf:
                 made = await gjf.subscribed("webhook", partner.url)
                 await corner.publish(corner.match("a", "x"), corner.match("a", "y"), corner.person("a", "gjf"))
-                await eventually(lambda: _true(len(partner.requests) == 2))
+                await eventually(lambda: len(partner.requests) == 2)
                 held = {corner.key("a", opportunity, "gjf") for opportunity in ("x", "y")}
                 assert holding(partner.told) == held
                 partner.verify(made["secret"])
                 assert {len(request.body) for request in partner.requests} == {1024}
                 assert all(request.headers["webhook-id"] == request.event["id"] for request in partner.requests)
                 await corner.publish(corner.person("a", sequence=2))
-                await eventually(lambda: _true(len(partner.requests) == 3))
+                await eventually(lambda: len(partner.requests) == 3)
                 assert holding(partner.told) == set()
                 recall = partner.told[-1]
                 assert recall["type"] == "recall"
@@ -62,12 +62,12 @@ class TestWebhook:
             await corner.publish(corner.agency("gjf"), corner.person("a", "gjf"), corner.match("a", "x"))
             async with corner.client("gjf") as gjf:
                 made = await gjf.subscribed("webhook", first.url)
-                await eventually(lambda: _true(len(first.requests) == 1))
+                await eventually(lambda: len(first.requests) == 1)
                 assert (await gjf.delete(f"/subscriptions/{made['subscription']}")).status_code == 204
                 await corner.publish(corner.match("a", "y"), corner.match("b", "x"), corner.person("b", "gjf"))
                 await eventually(lambda: _heard(corner, "ax", "ay", "bx"))
                 again = await gjf.subscribed("webhook", second.url)
-                await eventually(lambda: _true(len(holding(second.told)) == 3))
+                await eventually(lambda: len(holding(second.told)) == 3)
                 assert len(first.requests) == 1
                 assert first.told[0]["id"] in {event["id"] for event in second.told}
                 second.verify(again["secret"])
@@ -79,7 +79,7 @@ class TestWebhook:
                 old = await gjf.subscribed("webhook", partner.url)
                 new = (await gjf.post(f"/subscriptions/{old['subscription']}/secret")).json()
                 await corner.publish(corner.match("a", "x"))
-                await eventually(lambda: _true(len(partner.requests) == 1))
+                await eventually(lambda: len(partner.requests) == 1)
                 partner.verify(old["secret"])
                 partner.verify(new["secret"])
                 kept = await corner.app.state.database.subscriptions.find_one({"_id": old["subscription"]})
@@ -147,7 +147,7 @@ class TestDoors:
             async with corner.client("hana") as hana, corner.client("gjf") as gjf:
                 made = await gjf.subscribed("webhook", partner.url)
                 await hana.subscribed("feed")
-                await eventually(lambda: _true(len(partner.requests) == 1))
+                await eventually(lambda: len(partner.requests) == 1)
                 (delivery,) = (await gjf.get("/deliveries")).json()["deliveries"]
                 assert (await hana.get("/deliveries")).json()["deliveries"] == []
                 for path in (
@@ -171,10 +171,6 @@ class TestDoors:
                 answer = await gjf.post("/subscriptions", json={"channel": "webhook", "url": url})
                 assert answer.status_code == 422
                 assert url not in answer.text
-
-
-async def _true(value: bool) -> bool:
-    return value
 
 
 async def _types(corner: Corner) -> list[str]:

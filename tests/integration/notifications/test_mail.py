@@ -22,16 +22,12 @@ pytestmark = pytest.mark.integration
 TO = "jobs@partner.example"
 
 
-async def true(value: Any) -> Any:
-    return value
-
-
 class TestTheChannel:
     async def test_a_notice_and_its_recall_are_mailed(self, mailed: Mailed) -> None:
         await mailed.publish(mailed.agency("gjf"), mailed.person("a", "gjf"), mailed.match("a", "x"))
         async with mailed.client("gjf") as gjf:
             made = await gjf.subscribed("email", f"mailto:{mailed.address()}")
-            await eventually(lambda: true(len(mailed.received()) == 1))
+            await eventually(lambda: len(mailed.received()) == 1)
             first = mailed.received()[0]
             assert first.to == [mailed.address()]
             assert first.sender.startswith(f"bounces+{made['subscription']}-")
@@ -39,7 +35,7 @@ class TestTheChannel:
             assert holding(mailed.told()) == {mailed.key("a", "x", "gjf")}
             assert first.mail["Message-ID"].endswith("@ieum.example>")
             await mailed.publish(mailed.person("a", sequence=2))
-            await eventually(lambda: true(len(mailed.received()) == 2))
+            await eventually(lambda: len(mailed.received()) == 2)
             assert holding(mailed.told()) == set()
 
     async def test_what_is_put_off_comes_later_and_once(self, mailed: Mailed) -> None:
@@ -47,7 +43,7 @@ class TestTheChannel:
         await mailed.publish(mailed.agency("gjf"), mailed.person("a", "gjf"), mailed.match("a", "x"))
         async with mailed.client("gjf") as gjf:
             await gjf.subscribed("email", f"mailto:{mailed.address()}")
-            await eventually(lambda: true(len(mailed.received()) == 1))
+            await eventually(lambda: len(mailed.received()) == 1)
             assert mailed.server.tried[mailed.address()] == 2
 
             async def written_down() -> bool:
@@ -75,9 +71,9 @@ class TestTheChannel:
         await mailed.publish(mailed.match("a", "x"), mailed.match("a", "y"))
         async with mailed.client("gjf") as gjf:
             await gjf.subscribed("email", f"mailto:{mailed.address()}")
-            await eventually(lambda: true(mailed.server.tried[mailed.address()] >= 3))
+            await eventually(lambda: mailed.server.tried[mailed.address()] >= 3)
             mailed.server.at_data = None
-            await eventually(lambda: true(len(holding(mailed.told())) == 2))
+            await eventually(lambda: len(holding(mailed.told())) == 2)
             assert len(mailed.received()) == 2
 
     @pytest.mark.parametrize(
@@ -121,7 +117,7 @@ class TestTheDigest:
             assert mailed.received()[0].mail["Subject"] == "알림 2건 / 2 notices"
             assert holding(mailed.told()) == {mailed.key(name, "x", "gjf") for name in "ab"}
             await mailed.publish(mailed.person("a", sequence=2))
-            await eventually(lambda: true(len(mailed.received()) == 2))
+            await eventually(lambda: len(mailed.received()) == 2)
             assert [event["type"] for event in mailed.told()[2:]] == ["recall"]
 
     async def test_a_recall_does_not_wait_for_what_holds_its_notices(
@@ -137,12 +133,12 @@ class TestTheDigest:
                 await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in "ab"), match("a", "x"))
                 async with Client(app, setup.tokens["gjf"]) as gjf:
                     await gjf.subscribed("email-digest", f"mailto:{TO}")
-                    await eventually(lambda: true(len(server.received) == 1))
+                    await eventually(lambda: len(server.received) == 1)
                     now = datetime.now(UTC)
                     held = {"held_until": now + timedelta(hours=1), "recall_at": now, "failures": 6}
                     await subscriptions.update_one({}, {"$set": held})
                     await setup.publish(match("b", "x"), person("a", sequence=2))
-                    await eventually(lambda: true(len(server.received) == 3))
+                    await eventually(lambda: len(server.received) == 3)
                     assert [each["type"] for each in told(server.received)] == ["notice", "recall", "notice"]
 
                     await eventually(lambda: subscriptions.count_documents({"failures": 0}))
@@ -184,7 +180,7 @@ class TestTheDigest:
             await gjf.subscribed("email-digest", f"mailto:{mailed.address()}")
             moment = datetime.now(UTC) + timedelta(seconds=2)
             await mailed.publish(*(mailed.match(name, "x") for name in "abc"))
-            await eventually(lambda: true(len(holding(mailed.told())) == 3))
+            await eventually(lambda: len(holding(mailed.told())) == 3)
 
 
 async def _count(mailed: Mailed, count: int, **query: Any) -> bool:
@@ -219,10 +215,10 @@ async def test_the_owner_of_an_endpoint_is_told_that_it_fails_and_that_it_is_wel
                 return [str(each.mail["Subject"]) for each in mails]
 
             failing = "수신 시스템이 응답하지 않습니다 / Your system does not answer"
-            await eventually(lambda: true(subjects() == [failing]))
+            await eventually(lambda: subjects() == [failing])
             refusing = False
             well = "수신 시스템이 다시 응답합니다 / Your system answers again"
-            await eventually(lambda: true(subjects() == [failing, well]))
+            await eventually(lambda: subjects() == [failing, well])
             assert await mailed.app.state.database.troubles.count_documents({"_id": made["subscription"]}) == 0
 
 
@@ -267,12 +263,12 @@ async def test_the_owner_is_told_when_a_subscription_will_end_the_day_before_and
             since = await failing_for(4.5)
             ends = datetime.fromisoformat((await shown())["ends_at"])
             assert ends == since + timedelta(days=5)
-            await eventually(lambda: true(said("Your subscription is about to end")))
+            await eventually(lambda: said("Your subscription is about to end"))
             local = f"{ends.astimezone(ZoneInfo('Asia/Seoul')):%Y-%m-%d %H:%M} (Asia/Seoul)"
             (warning,) = [mail for mail in mails() if str(mail["Subject"]).endswith("about to end")]
             assert _text(warning).count(local) == 2
             await failing_for(5.1)
-            await eventually(lambda: true(said("Your subscription has ended")))
+            await eventually(lambda: said("Your subscription has ended"))
             assert "given no good answer since" in _text(mails()[-1])
             ended = await shown()
             assert (ended["state"], ended["reason"]) == ("disabled", "failing")
@@ -322,24 +318,24 @@ async def test_an_address_for_alerts_is_sealed_checked_and_told_whatever_the_cha
                     return [str(each.mail["Subject"]).partition(" / ")[2] for each in mails]
 
                 await setup.publish(match("a", "x"))
-                await eventually(lambda: true("Your system does not answer" in told(hook)))
+                await eventually(lambda: "Your system does not answer" in told(hook))
                 refusing = False
-                await eventually(lambda: true("Your system answers again" in told(hook)))
-                await eventually(lambda: true("A web page answered in the place of your system" in told(hook)))
+                await eventually(lambda: "Your system answers again" in told(hook))
+                await eventually(lambda: "A web page answered in the place of your system" in told(hook))
                 first = (await gjf.get("/feed")).json()
                 await gjf.get("/feed", params={"after": first["cursor"]})
                 assert told(reader) == []
                 await setup.publish(person("a", sequence=2))
-                await eventually(lambda: true("Your feed is not read" in told(reader)))
+                await eventually(lambda: "Your feed is not read" in told(reader))
                 read = (await gjf.get("/feed", params={"after": first["cursor"]})).json()
                 await gjf.get("/feed", params={"after": read["cursor"]})
-                await eventually(lambda: true("Your feed is read again" in told(reader)))
+                await eventually(lambda: "Your feed is read again" in told(reader))
                 for to in (hook, reader):
-                    await eventually(lambda to=to: true("A recall was not acknowledged" in told(to)))
+                    await eventually(lambda to=to: "A recall was not acknowledged" in told(to))
                 (recall,) = [event["id"] for event in read["events"] if event["type"] == "recall"]
                 await gjf.post("/acknowledgements", json={"notices": [recall]})
                 for to in (hook, reader):
-                    await eventually(lambda to=to: true("All recalls were acknowledged" in told(to)))
+                    await eventually(lambda to=to: "All recalls were acknowledged" in told(to))
                 assert not [each for each in told(hook) if "feed" in each]
 
 

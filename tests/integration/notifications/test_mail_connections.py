@@ -10,7 +10,7 @@ import pytest
 from services.notifications.channels.mail import smtp_relay
 from services.notifications.channels.mail.smtp_relay import MailAnswer, judge
 from tests.integration.notifications.mail_handover import TAKEN, TO, letter, relay, said, scripted
-from tests.integration.notifications.parts import until
+from tests.integration.notifications.parts import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +33,7 @@ class TestManyMails:
         async with server:
             asking = relay(server.sockets[0].getsockname()[1], total=timedelta(seconds=60))
             sending = [asyncio.create_task(asking.send(TO, letter(), "s")) for _ in range(6)]
-            await until(lambda: open_now == 2)
+            await eventually(lambda: open_now == 2)
             await asyncio.sleep(0.2)
             answered.set()
             assert {each.code for each in await asyncio.gather(*sending)} == {421}
@@ -46,7 +46,7 @@ class TestManyMails:
         async with scripted({b".": None}) as (port, heard):
             asking = relay(port, total=timedelta(seconds=1))
             first = asyncio.create_task(asking.send(TO, letter(), "s"))
-            await until(lambda: b"." in heard)
+            await eventually(lambda: b"." in heard)
             verdict = judge(await asking.send(TO, letter(), "s"))
             assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "mail-server", False)
             assert verdict.ours
@@ -59,7 +59,7 @@ class TestHowItIsLeft:
     async def test_with_quit_once_after_a_mail_that_was_taken(self) -> None:
         async with scripted({}) as (port, heard):
             assert await relay(port).send(TO, letter(), "s") == TAKEN
-            await until(lambda: heard[-1] == b"QUIT")
+            await eventually(lambda: heard[-1] == b"QUIT")
         assert [line.split()[0] for line in heard] == [b"EHLO", b"MAIL", b"RCPT", b"DATA", b".", b"QUIT"]
 
     @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ class TestHowItIsLeft:
         async with scripted({command: answer}) as (port, heard):
             found = await relay(port).send(TO, letter(), "s")
             assert found.code == int(answer[:3])
-            await until(lambda: heard[-1] == b"QUIT")
+            await eventually(lambda: heard[-1] == b"QUIT")
         assert [line.split()[0] for line in heard].count(b"QUIT") == 1
 
     @pytest.mark.parametrize("bye", [None, b"500 what?", b"no smtp at all", b"421 closing"])
@@ -82,8 +82,8 @@ class TestHowItIsLeft:
             asking = relay(port)
             assert await asking.send(TO, letter(), "s") == TAKEN
             assert heard[-1] != b"QUIT", "it is not said before the answer is known"
-            await until(lambda: heard[-1] == b"QUIT")
-            await until(lambda: not asking._parting)
+            await eventually(lambda: heard[-1] == b"QUIT")
+            await eventually(lambda: not asking._parting)
 
     async def test_without_where_no_command_is_expected(self) -> None:
         async with scripted({b".": None}) as (port, heard):
@@ -114,8 +114,8 @@ class TestHowItIsLeft:
             asking = relay(port)
             for _ in range(4):
                 assert await asking.send(TO, letter(), "s") == TAKEN
-            await until(lambda: heard.count(b"QUIT") == 2)
+            await eventually(lambda: heard.count(b"QUIT") == 2)
             assert len(asking._parting) == 2
             await asking.close()
-            await until(lambda: not asking._parting)
+            await eventually(lambda: not asking._parting)
         assert heard.count(b"QUIT") == 2

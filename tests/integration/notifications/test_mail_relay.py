@@ -20,10 +20,6 @@ REFUSED = "554 5.7.1 <someone>: Relay access denied"
 POLICY = "554 5.7.1 not you"
 
 
-async def true(value: Any) -> Any:
-    return value
-
-
 @pytest.mark.parametrize("channel", ["email", "email-digest"])
 @pytest.mark.parametrize("answer", [REFUSED, POLICY, "550 no", "454 4.7.1 <someone>: Relay access denied"])
 async def test_one_that_refuses_everybody_loses_nothing_and_ends_nothing(
@@ -35,10 +31,10 @@ async def test_one_that_refuses_everybody_loses_nothing_and_ends_nothing(
     await mailed.publish(mailed.match("a", "x"))
     async with mailed.client("gjf") as gjf:
         made = await gjf.subscribed(channel, f"mailto:{mailed.address()}")
-        await eventually(lambda: true(len(mailed.received()) == 1))
+        await eventually(lambda: len(mailed.received()) == 1)
         server.at_recipient = answer
         await mailed.publish(mailed.match("b", "x"), mailed.person("a", sequence=2))
-        await eventually(lambda: true(server.tried[mailed.address()] >= 9))
+        await eventually(lambda: server.tried[mailed.address()] >= 9)
         await subscriptions.update_one({"_id": made["subscription"]}, {"$set": {"failures": 20}})
         endpoint = await subscriptions.find_one({"_id": made["subscription"]})
         assert (endpoint["state"], endpoint.get("failing_since")) == ("active", None)
@@ -46,7 +42,7 @@ async def test_one_that_refuses_everybody_loses_nothing_and_ends_nothing(
         waiting = (await gjf.get("/deliveries")).json()["deliveries"]
         assert {each["reason"] for each in waiting if each["state"] == "due"} <= {"mail-server", None}
         server.at_recipient = None
-        await eventually(lambda: true(len(mailed.told()) == 3))
+        await eventually(lambda: len(mailed.told()) == 3)
         assert sorted(each["type"] for each in mailed.told()) == ["notice", "notice", "recall"]
         assert holding(mailed.told()) == {mailed.key("b", "x", "gjf")}
 
@@ -64,17 +60,17 @@ async def test_one_that_refuses_a_mailbox_and_takes_others_fails_its_notice_and_
         await gjf.subscribed("email", f"mailto:{to}")
         await hana.subscribed("email", f"mailto:{mailed.address('other')}")
         await mailed.publish(mailed.match("a", "x"))
-        await eventually(lambda: true(len(mailed.received()) == 2))
+        await eventually(lambda: len(mailed.received()) == 2)
         server.refused[to] = POLICY
         for count in range(50):
             if await stored(state="failed", reason="mail-554"):
                 break
             await mailed.publish(mailed.match("a", f"y{count}"))
-            await eventually(lambda count=count: true(len(mailed.received()) >= 3 + count))
+            await eventually(lambda count=count: len(mailed.received()) >= 3 + count)
         assert await stored(state="failed", reason="mail-554")
         before = server.tried[to]
         await mailed.publish(mailed.person("a", sequence=2))
-        await eventually(lambda: true(server.tried[to] >= before + 5))
+        await eventually(lambda: server.tried[to] >= before + 5)
         assert not await stored(about="recall", state="failed")
         del server.refused[to]
         await eventually(lambda: stored(about="recall", state="delivered", recipient=mailed.own("gjf")))
@@ -116,18 +112,18 @@ async def test_a_recall_that_becomes_due_while_digests_leave_waits_for_none_of_t
         async with mailed.client(name) as client:
             await client.subscribed("email-digest", f"mailto:{mailed.address(name)}")
     await mailed.publish(mailed.match("a", "x"))
-    await eventually(lambda: true(len(mailed.received()) == 1))
+    await eventually(lambda: len(mailed.received()) == 1)
     window = datetime(2090, 1, 1, tzinfo=UTC)
     await mailed.publish(mailed.match("b", "y"))
     await eventually(lambda: _count(mailed, 3, due=window))
     mailed.server.on_taken = waits
     await mailed.become_due(datetime.now(UTC), due=window)
-    await eventually(lambda: true(len(mailed.received()) == 2))
+    await eventually(lambda: len(mailed.received()) == 2)
     await mailed.publish(mailed.person("a", sequence=2))
     await eventually(lambda: _count(mailed, 1, about="recall", state="sending"))
     assert len(mailed.received()) == 2, "the first of them is not answered yet"
     go.set()
-    await eventually(lambda: true(len(mailed.received()) == 5))
+    await eventually(lambda: len(mailed.received()) == 5)
     assert sorted(each["type"] for each in mailed.told()) == ["notice"] * 4 + ["recall"]
 
 

@@ -18,7 +18,7 @@ from services.notifications.channels.mail.smtp_relay import MailAnswer, Security
 from services.notifications.channels.mail.tls_files import TlsFiles
 from shared.kit.base.metrics import REGISTRY
 from tests.integration.notifications.mail_handover import TAKEN, TO, letter, relay, said, scripted
-from tests.integration.notifications.parts import until
+from tests.integration.notifications.parts import eventually
 from tests.support.certificates import Authority
 from tests.support.mail_server import MailServer
 
@@ -54,7 +54,7 @@ class TestWhoItIs:
     ) -> None:
         with MailServer(tls=serving(authority), implicit=security == "tls") as server:
             assert await relay(server.port, trusting(authority), security=security).send(TO, letter(), "s") == TAKEN
-            await until(lambda: server.quits == 1)
+            await eventually(lambda: server.quits == 1)
         assert len(server.received) == 1
 
     @pytest.mark.parametrize("security", BOTH)
@@ -122,7 +122,7 @@ class TestTheLogin:
                 verdict = judge(await asking.send(TO, letter(), "s"))
                 assert (verdict.outcome, verdict.reason, verdict.disable) == ("again", "mail-server", False)
                 assert not verdict.possibly_sent
-            await until(lambda: server.quits == 3)
+            await eventually(lambda: server.quits == 3)
         assert server.logins == ["PLAIN"] * 3
         assert said(capsys) == ["login"], "not with every mail"
 
@@ -130,7 +130,7 @@ class TestTheLogin:
         async with scripted({}) as (port, heard):
             asking = relay(port, user=USER, password=PASSWORD)
             assert (await asking.send(TO, letter(), "s")).about == "server"
-            await until(lambda: b"QUIT" in heard)
+            await eventually(lambda: b"QUIT" in heard)
         assert b"AUTH" not in b"".join(heard)
         assert said(capsys) == ["unencrypted"]
 
@@ -139,7 +139,7 @@ class TestTheLogin:
         async with scripted({}) as (port, heard):
             asking = relay(port, security="starttls", user=USER, password=PASSWORD)
             assert await asking.send(TO, letter(), "s") == MailAnswer("server", None)
-            await until(lambda: b"QUIT" in heard)
+            await eventually(lambda: b"QUIT" in heard)
         assert [line.split()[0] for line in heard] == [b"EHLO", b"QUIT"]
         assert said(capsys) == ["no-starttls"]
 
@@ -189,7 +189,7 @@ class TestTrouble:
             await asking.send(TO, letter(), "s")
             assert self.shown() == ["no-connection"]
             await asyncio.sleep(0.05)
-        await until(lambda: self.shown() == [])
+        await eventually(lambda: self.shown() == [])
         await asking.close()
 
 

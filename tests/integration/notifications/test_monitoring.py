@@ -200,9 +200,6 @@ async def test_a_failing_endpoint_and_a_reader_that_stopped_are_seen_while_it_la
     hook = {"channel": "webhook", "recipient_class": "service", "kind": "recall"}
     feed = {"channel": "feed", "recipient_class": "case", "kind": "recall"}
 
-    async def is_true(check: Any) -> bool:
-        return bool(check())
-
     def unwell() -> float:
         return sum(value("endpoints", channel="webhook", status=status) for status in ("failing", "down"))
 
@@ -218,23 +215,23 @@ async def test_a_failing_endpoint_and_a_reader_that_stopped_are_seen_while_it_la
             await gjf.subscribed("webhook", partner.url)
             await hana.subscribed("feed")
             await setup.publish(person("a", "gjf", "hana"), match("a", "x"))
-            await eventually(lambda: is_true(lambda: len(partner.requests) == 1))
+            await eventually(lambda: len(partner.requests) == 1)
             page = await eventually(lambda: _events(hana))
             refusing = True
             await setup.publish(person("a", sequence=2))
-            await eventually(lambda: is_true(lambda: value("undelivered", **hook) == 1 and unwell() == 1))
-            await eventually(lambda: is_true(lambda: value("undelivered", **feed) == 1))
-            await eventually(lambda: is_true(lambda: value("undelivered_oldest_seconds", **feed) > 0.2))
+            await eventually(lambda: value("undelivered", **hook) == 1 and unwell() == 1)
+            await eventually(lambda: value("undelivered", **feed) == 1)
+            await eventually(lambda: value("undelivered_oldest_seconds", **feed) > 0.2)
             assert value("delivery_attempts_total", **refused) > before
             refusing = False
-            await eventually(lambda: is_true(lambda: value("undelivered", **hook) == 0 and unwell() == 0))
+            await eventually(lambda: value("undelivered", **hook) == 0 and unwell() == 0)
             assert value("undelivered_oldest_seconds", **hook) == 0
             recalled = (await hana.get("/feed", params={"after": page["cursor"]})).json()
             await hana.get("/feed", params={"after": recalled["cursor"]})
-            await eventually(lambda: is_true(lambda: value("undelivered", **feed) == 0))
-            await eventually(lambda: is_true(lambda: value("recalls_unacknowledged", recipient_class="service") == 1))
+            await eventually(lambda: value("undelivered", **feed) == 0)
+            await eventually(lambda: value("recalls_unacknowledged", recipient_class="service") == 1)
             await gjf.post("/acknowledgements", json={"notices": [partner.told[-1]["id"]]})
-            await eventually(lambda: is_true(lambda: value("recalls_unacknowledged", recipient_class="service") == 0))
+            await eventually(lambda: value("recalls_unacknowledged", recipient_class="service") == 0)
 
 
 async def _events(reader: Client) -> dict[str, Any] | None:
