@@ -18,6 +18,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
+from deploy.local.ports import free_port
 from deploy.local.stack import LocalStack
 from shared.access.agencies import AGENCIES, agency_document
 from shared.access.api_keys import make_key
@@ -37,13 +38,6 @@ KEYS = {"id_key": A_KEY, "sealing_key": ANOTHER_KEY, "instance": "small-1"}
 NO_ONE = {
     "kafka": NOBODY, "kafka_security_protocol": "SASL_SSL", "kafka_user": "small", "kafka_password": "none",
 }  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(**settings: object) -> dict[str, str]:

@@ -253,19 +253,11 @@ class TestWhatItAnswers:
                 assert (verdict.outcome, verdict.reason, verdict.possibly_sent) == ("again", "mail-server", False)
         assert server.received == []
 
-    async def test_one_that_is_away_or_never_answers_ends_in_time(self, unused_port: int, hanging_port: int) -> None:
-        away = await relay(unused_port).send(TO, letter(), "s1")
+    async def test_one_that_is_away_or_never_answers_ends_in_time(self, hanging_port: int) -> None:
+        away = await relay(free_port()).send(TO, letter(), "s1")
         assert (away.about, away.code, away.handed) == ("server", None, False)
         hangs = await relay(hanging_port, total=timedelta(seconds=0.5)).send(TO, letter(), "s1")
         assert (hangs.about, hangs.code, hangs.handed) == ("server", None, False)
-
-
-@pytest.fixture
-def unused_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-    return port
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -15,6 +14,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
+from deploy.local.ports import free_port
 from services.notifications.domain.retry_schedule import OUTAGE
 from tests.integration.notifications.corner import Corner
 from tests.integration.notifications.parts import (
@@ -33,12 +33,6 @@ from tests.unit.notifications.world import hexid
 
 pytestmark = pytest.mark.integration
 PEOPLE = [f"p{number}" for number in range(12)]
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -66,7 +60,7 @@ class TestExplained:
             await patient.publish(patient.agency("gjf"), patient.person("a", "gjf"), patient.match("a", "x"))
             async with patient.client("gjf") as gjf:
                 one = await gjf.subscribed("webhook", partner.url)
-                nobody = await gjf.subscribed("webhook", f"http://127.0.0.1:{_free_port()}/")
+                nobody = await gjf.subscribed("webhook", f"http://127.0.0.1:{free_port()}/")
                 await eventually(lambda: patient.stored(2, attempts=1, state="due"))
                 found = {}
                 for subscription in (one["subscription"], nobody["subscription"]):
