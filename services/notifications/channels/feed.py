@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 
 from services.notifications.channel import Channel, Configuration
@@ -23,7 +24,6 @@ from services.notifications.documents import (
 )
 from services.notifications.domain.feed_days import begun
 from services.notifications.mappers import day_entries, days_of
-from shared.kit.base.backoff import wait_or_stop
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.web.problems import Problem
 
@@ -71,12 +71,13 @@ class Feed(Channel):
         for waiting in self._waiting.get(recipient, ()):
             waiting.set()
 
-    async def wait(self, recipient: str, seconds: float) -> None:
-        """Until something may be new for this recipient, or the time is over."""
+    @contextmanager
+    def waiting(self, recipient: str) -> Iterator[asyncio.Event]:
+        """What is set as soon as something may be new for this recipient, by this replica."""
         event = asyncio.Event()
         self._waiting[recipient].add(event)
         try:
-            await wait_or_stop(event, seconds)
+            yield event
         finally:
             self._waiting[recipient].discard(event)
             if not self._waiting[recipient]:

@@ -16,6 +16,7 @@ from typing import Any
 from services.notifications import metrics
 from services.notifications.channels.feed import Feed
 from services.notifications.channels.feed_admission import FeedAdmission
+from services.notifications.channels.feed_watch import FeedWatch
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery_queues import Queues, leave_untold, mark_tried
 from services.notifications.documents import (
@@ -42,7 +43,6 @@ from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.web.problems import unavailable
 
-POLL_SECONDS = 1.0  # entries that another replica wrote are seen this late
 MOST_AT_ONCE = 200
 MOST_IN_PAGE = 500
 LAST = "last"  # in place of a cursor: where the reader is by our own book
@@ -130,8 +130,8 @@ class FeedReader:
         self._messages = messages
         self._sealer = sealer
         self._today = today
-        self._stopping = stopping
         self._admission = FeedAdmission()
+        self._watch = FeedWatch(repository, stopping)
 
     async def read(
         self,
@@ -162,14 +162,13 @@ class FeedReader:
     ) -> Stretch:
         """The entries after a place; as `read`, but nothing is taken to have arrived except ``arrived``."""
         end = asyncio.get_running_loop().time() + wait
-        while True:
-            found = await self._page(recipient, place, limit, arrived)
-            place, arrived = found.end, ()
-            left = end - asyncio.get_running_loop().time()
-            if found.events or left <= 0 or self._stopping.is_set():
-                return found
-            await self._feed.wait(recipient, min(left, POLL_SECONDS))
-            await still()
+        with self._feed.waiting(recipient) as woken:
+            while True:
+                woken.clear()
+                found = await self._page(recipient, place, limit, arrived)
+                place, arrived = found.end, ()
+                if found.events or not await self._watch.something_new(recipient, place, woken, end, still):
+                    return found
 
     async def place(self, recipient: str, after: str | None) -> Place:
         """What a cursor means. The reader's place (`LAST`) is before the first entry that is not known to have arrived:

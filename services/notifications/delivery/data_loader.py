@@ -13,11 +13,13 @@ MOST_AT_ONCE = 1_000  # ids in one query
 class DataLoader(Generic[D]):
     """One query at a time; who asks meanwhile shares the next one. So every answer was read after it was asked for.
 
-    ``read`` finds the documents with these ids, by id; what it raises, all who shared it get.
+    ``read`` finds the documents with these ids, by id; what it raises, all who shared it get. Each query waits
+    ``linger`` seconds for others to share it.
     """
 
-    def __init__(self, read: Callable[[Sequence[str]], Awaitable[Mapping[str, D]]]) -> None:
+    def __init__(self, read: Callable[[Sequence[str]], Awaitable[Mapping[str, D]]], linger: float = 0.0) -> None:
         self._read = read
+        self._linger = linger
         self._asked: list[tuple[Sequence[str], asyncio.Future[Mapping[str, D]]]] = []
         self._reading: asyncio.Task[None] | None = None
 
@@ -34,6 +36,8 @@ class DataLoader(Generic[D]):
 
     async def _read_all(self) -> None:
         while self._asked:
+            if self._linger:
+                await asyncio.sleep(self._linger)
             group, ids = [], set[str]()
             while self._asked and len(ids) < MOST_AT_ONCE:
                 wanted, answer = self._asked.pop(0)

@@ -90,6 +90,13 @@ class FeedQueries:
         found = await RECIPIENTS.of(self._database).find_one({"_id": recipient}, max_time_ms=TIME_LIMIT_MS)
         return 0 if found is None else found["position"]
 
+    async def feed_positions(self, recipients: Sequence[str]) -> dict[str, int]:
+        """The last position that was given in the feed of each of these, but for those of which nobody heard yet."""
+        found = RECIPIENTS.of(self._database).find(
+            {"_id": {"$in": list(recipients)}}, {"position": 1}, max_time_ms=TIME_LIMIT_MS
+        )
+        return {each["_id"]: each["position"] async for each in found}
+
     async def recipient(self, recipient: str) -> RecipientDocument | None:
         """Where its feed stands."""
         return await RECIPIENTS.of(self._database).find_one({"_id": recipient}, max_time_ms=TIME_LIMIT_MS)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.notifications.channels.feed import Feed
 from services.notifications.channels.feed_admission import MOST_TOGETHER, FeedAdmission
 from services.notifications.channels.feed_reader import FeedReader, ServedPage
 from services.notifications.channels.feed_snapshot import MOST_ENTRIES, FeedSnapshot
@@ -71,7 +72,8 @@ def snapshot(busy: Any) -> FeedSnapshot:
 async def test_many_readers_with_much_to_read_share_no_transaction_that_is_too_large() -> None:
     busy: Any = Busy()
     unused: Any = None
-    reader = FeedReader(unused, busy, busy, unused, unused, Sealer(b"s" * 32), unused, asyncio.Event())
+    feed = Feed(lambda now: now.date())
+    reader = FeedReader(feed, busy, busy, unused, unused, Sealer(b"s" * 32), unused, asyncio.Event())
     await asyncio.gather(*(reader.read(f"agency-{n}", None, 100, 0, still) for n in range(60)))
     assert (busy.served, busy.most) == (60, MOST_TOGETHER)
 

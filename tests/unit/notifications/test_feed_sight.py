@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
 
+from services.notifications.channels import feed_watch
 from services.notifications.channels.feed_reader import FeedReader
-from services.notifications.documents import DELIVERIES
+from services.notifications.documents import DELIVERIES, RECIPIENTS
 from shared.kit.web.authentication import unauthorised
 from shared.kit.web.problems import Problem
 from tests.unit.notifications.world import World, agency_of, match_of, person_of
@@ -41,6 +43,9 @@ class Late:
 
     async def served_until(self, recipient: str, position: int, limit: int) -> list[dict[str, Any]]:
         return []
+
+    async def feed_positions(self, recipients: Sequence[str]) -> dict[str, int]:
+        return {each["_id"]: each["position"] for each in self.world.all(RECIPIENTS) if each["_id"] in recipients}
 
 
 def reader_of(world: World, late: Late) -> FeedReader:
@@ -79,7 +84,10 @@ async def test_a_view_that_stays_behind_gives_an_empty_page_whose_cursor_stands_
     assert len(after.events) == 3
 
 
-async def test_who_waits_with_a_key_that_is_taken_away_is_given_nothing_more(told: World) -> None:
+async def test_who_waits_with_a_key_that_is_taken_away_is_given_nothing_more(
+    told: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_watch, "POLL_SECONDS", 0.001)
     reader, asked = reader_of(told, Late(told, behind=0)), 0
     cursor = (await reader.read("gjf", None, limit=10, wait=0, still=_still)).cursor
 
@@ -88,12 +96,8 @@ async def test_who_waits_with_a_key_that_is_taken_away_is_given_nothing_more(tol
         asked += 1
         if asked == 2:
             raise unauthorised()
+        asyncio.get_running_loop().call_soon(told.hear, told.event("match-found", match_of("a", "w"), "a", 1))
 
-    async def something_new(recipient: str, seconds: float) -> None:
-        if asked:
-            told.hear(told.event("match-found", match_of("a", "w"), "a", 1))
-
-    told.feed.wait = something_new  # type: ignore[method-assign]  # nobody waits in a test
     with pytest.raises(Problem) as problem:
         await reader.read("gjf", cursor, limit=10, wait=30, still=taken_away)
     assert (problem.value.status, asked) == (401, 2)
