@@ -1,9 +1,10 @@
 """Who may do what at Kafka: made from `deploy/rights`, which the services print of themselves.
 
-A service may read and describe the topics that it reads, write, describe and create those that it writes, and read in
-its own consumer groups. Nothing else: no delete, no alter, nothing of the cluster. Literal names, no wildcard, but for
-the one who only reads (the oracle of the demo), and for the topics of partners, which notifications may write and
-describe by how their names begin (`deploy/rights/partner.py` makes them).
+A service may read and describe the topics that it reads, write, describe and create those that it writes (intake may
+read these, too, for its command after a restore), and read in its own consumer groups. Nothing else: no delete, no
+alter, nothing of the cluster. Literal names, no wildcard, but for the one who only reads (the oracle of the demo), and
+for the topics of partners, which notifications may write and describe by how their names begin
+(`deploy/rights/partner.py` makes them).
 
 Topics are made by the service that writes them, not by this set-up: a topic that was lost is so declared again within
 about a second, without an administrator.
@@ -49,6 +50,8 @@ def rules_of(service: str, prefix: str = "", folder: Path = RIGHTS) -> Iterator[
     for topic in rights["reads"]:
         for operation in ("Read", "Describe"):
             yield Rule(user, "Topic", prefix + topic, operation)
+    for topic in rights["rereads"]:
+        yield Rule(user, "Topic", prefix + topic, "Read")
     for names, act in (("writes_under", "Write"), ("reads_under", "Read")):
         for beginning in rights[names]:
             for operation in (act, "Describe"):

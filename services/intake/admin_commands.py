@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from services.intake.event_handlers import topic_handlers
 from services.intake.event_handlers.publish import again
 from services.intake.repository import Repository
+from services.intake.restoration.command import restored
 from services.intake.settings import IntakeSettings
 from shared.kit.base.ids import Ids
 from shared.kit.runtime.admin_commands import AdminCommand, republish_all
@@ -26,4 +27,4 @@ async def _tellings(repository: Repository, ids: Ids) -> AsyncIterator[Operation
             yield again(handler.STORED, id, ids)
 
 
-COMMANDS: Mapping[str, AdminCommand[IntakeSettings]] = {"republish": republish}
+COMMANDS: Mapping[str, AdminCommand[IntakeSettings]] = {"republish": republish, "restored": restored}

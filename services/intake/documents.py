@@ -35,13 +35,14 @@ AGENCIES = "agencies"
 AUDIT = "audit"
 OPPORTUNITIES = "opportunities"
 PEOPLE = "people"
+LEAVING = "leaving"  # no name of a consent
 REFERENCES = "references"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAgency:
     """`recipient`: keyed hash of its id (`References.recipient`); `sender`: the sender's own version of the
-    registration."""
+    registration; `taken_at`: of people whom it brought and who are not known any more, as in `StoredPerson`."""
 
     COLLECTION: ClassVar[str] = AGENCIES
     id: str
@@ -50,6 +51,7 @@ class StoredAgency:
     state: Agency
     sender: int | None = None
     last: LastPublished | None = None
+    taken_at: Mapping[str, datetime] = field(default_factory=dict)
 
     @staticmethod
     def kept_in(document: Document) -> StoredAgency:
@@ -61,12 +63,14 @@ class StoredAgency:
             state=held_agency(document),
             sender=document.get("sender"),
             last=LastPublished.kept_in(document),
+            taken_at=document.get("taken_at", {}),
         )
 
     def document(self) -> Document:
         """As it is stored."""
         document = agency_document(self.state, self.sequence)
-        return {**document, "recipient": self.recipient, "sender": self.sender, **told(self.last)}
+        more = {"taken_at": dict(self.taken_at)} if self.taken_at else {}
+        return {**document, "recipient": self.recipient, "sender": self.sender, **more, **told(self.last)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,8 @@ class StoredPerson:
     """`sender`: the owner's version of the profile; `opened`, `ended`: its highest versions of arriving and of leaving;
     `arrival`, `profile`: content of the arrival and of what last said the profile, as keyed hashes; `consent_senders`:
     its version of each consent, by its name (`References.consent`); `taken`: by the same names the version up to which
-    a consent was taken back."""
+    a consent was taken back; `taken_at`: the time up to which it was, where the version is not known any more (the
+    database was put back from a copy; `LEAVING`: all of it)."""
 
     COLLECTION: ClassVar[str] = PEOPLE
     id: str
@@ -88,6 +93,7 @@ class StoredPerson:
     ended: int | None = None
     consent_senders: Mapping[str, int | None] = field(default_factory=dict)
     taken: Mapping[str, int] = field(default_factory=dict)
+    taken_at: Mapping[str, datetime] = field(default_factory=dict)
     floors: KeptFloors | None = None
     last: LastPublished | None = None
 
@@ -106,6 +112,7 @@ class StoredPerson:
             ended=document["ended"],
             consent_senders=document["consent_senders"],
             taken=document["taken"],
+            taken_at=document.get("taken_at", {}),
             floors=KeptFloors.kept_in(document),
             last=LastPublished.kept_in(document),
         )
@@ -125,6 +132,7 @@ class StoredPerson:
             "consent_senders": dict(self.consent_senders),
             "taken": dict(self.taken),
             "ends": first_end(self.state),
+            **({"taken_at": dict(self.taken_at)} if self.taken_at else {}),
             **({} if self.floors is None else {"floors": self.floors.document()}),
             **told(self.last),
         }

@@ -46,11 +46,14 @@ async def first_administrator(
         if any(other["_id"] != agency.agency for other in work.find(AGENCIES, KEY_ID, key_id)):
             return False
         document = work.get(AGENCIES, agency.agency)
-        sequence = 1 if document is None else StoredAgency.kept_in(document).sequence + 1
+        held = None if document is None else StoredAgency.kept_in(document)
+        sequence, taken_at = (1, {}) if held is None else (held.sequence + 1, held.taken_at)
         recipient = dependencies.references.recipient(agency.agency)
         effect = Effect(
             {},
-            thing=StoredAgency(id=agency.agency, recipient=recipient, sequence=sequence, state=agency),
+            thing=StoredAgency(
+                id=agency.agency, recipient=recipient, sequence=sequence, state=agency, taken_at=taken_at
+            ),
             emitted=[Emission(AGENCY_REGISTERED, agency.agency, sequence, agency)],
         )
         causation = Causation(correlationid=random_id(), causationid=random_id(), time=work.now, recordedtime=work.now)

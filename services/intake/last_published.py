@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.events import EventType
+from shared.events import Event, EventType
 from shared.events.topics.prohibitions import Floors
 from shared.kit.store.mongo import Document
 
@@ -22,6 +22,18 @@ class Causation:
     recordedtime: datetime
     actor: str | None = None
     traceparent: str | None = None
+
+    @staticmethod
+    def of(event: Event[Any]) -> Causation:
+        """What an event of ours says."""
+        return Causation(
+            correlationid=event.correlationid or "",
+            causationid=event.causationid or "",
+            time=event.time,
+            recordedtime=event.recordedtime or event.time,
+            actor=event.actor,
+            traceparent=event.traceparent,
+        )
 
     def document(self) -> Document:
         """As it is kept. By hand: `asdict` copies every value deeply, which took a fifth of an event's whole time."""

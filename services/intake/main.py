@@ -29,6 +29,7 @@ from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys
 from services.intake.repository import Repository
 from services.intake.request_admission import Admission
+from services.intake.restoration.command import refuse_unfinished
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
 from services.intake.worker.client import WorkerProcess
@@ -55,6 +56,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         sayings=pack.problem,
         streams=(make_stream(),),
         writes=WRITES,
+        rereads=WRITES,  # after its database was put back from a copy
         writes_under=(ANSWERS,),
         reads_under=(INBOUND,),
         indexes=INDEXES,
@@ -76,6 +78,7 @@ def build(settings: IntakeSettings) -> FastAPI:
 
     async def put_together() -> None:
         warn_of_an_old_wage_table(pack, dependencies.day(runtime.clock.calendar()))
+        await refuse_unfinished(runtime.database)
         repository = Repository(runtime.database)
         await repository.prepare()
         given = settings.first_admin.get_secret_value() if settings.first_admin else None

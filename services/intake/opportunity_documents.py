@@ -179,6 +179,7 @@ def _source(kept: Mapping[str, Any], state: Opportunity) -> Source:
         sender=kept["sender"],
         opened=kept["opened"],
         ended=kept["ended"],
+        ended_at=kept.get("ended_at"),
     )
 
 
@@ -192,6 +193,7 @@ def _kept(source: Source, *, told_first: bool) -> Document:
         "sender": source.sender,
         "opened": source.opened,
         "ended": source.ended,
+        **({} if source.ended_at is None else {"ended_at": source.ended_at}),
     }
 
 

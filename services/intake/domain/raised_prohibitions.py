@@ -15,16 +15,32 @@ from shared.events.topics.prohibitions import Floor, Floors, merged
 def raised(floors: Floors, before: Person, after: Person, sequence: int) -> Floors:
     """The person's floors once their state ``before`` has become ``after``, which has this number. Equal to ``floors``
     when nothing was taken away."""
-    left = before.status == "active" and after.status != "active"
-    given = _last_days(after)
+    left = has_left(before, after)
     taken = tuple(
-        Floor(purpose=purpose, recipient=recipient, below=sequence)
-        for (purpose, recipient), until in _last_days(before).items()
-        if given.get((purpose, recipient), date.min) < until  # taken back, or made shorter
+        Floor(purpose=purpose, recipient=recipient, below=sequence) for purpose, recipient in taken_back(before, after)
     )
     if not left and not taken:
         return floors
     return merged(floors, Floors(person=floors.person, whole=sequence if left else 0, consents=taken))
+
+
+def has_left(before: Person, after: Person) -> bool:
+    """Whether nothing is done for the person any more."""
+    return before.status == "active" and after.status != "active"
+
+
+def taken_back(before: Person, after: Person) -> list[tuple[str, str | None]]:
+    """Purpose and recipient of the consents that were taken back, or made shorter."""
+    given = _last_days(after)
+    return [name for name, until in _last_days(before).items() if given.get(name, date.min) < until]
+
+
+def permitted(person: Person, sequence: int, floors: Floors) -> Person:
+    """As much of a state with this number as the floors still allow."""
+    if floors.forbid_all(sequence):
+        person = person.model_copy(update={"status": "left"})
+    consents = tuple(c for c in person.consents if not floors.forbid(sequence, c.purpose, c.recipient))
+    return person if consents == person.consents else person.model_copy(update={"consents": consents})
 
 
 def _last_days(person: Person) -> dict[tuple[str, str | None], date]:

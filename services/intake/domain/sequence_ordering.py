@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 MOST_NAMES = 50  # consents taken back that are remembered one by one, for a person who is not here yet
 MOST_NAMES_OF_A_PERSON = 200  # and of one who is: as many as may stand
@@ -47,6 +48,13 @@ def widened(numbers: Mapping[str, int]) -> dict[str, int]:
         everybody = for_everybody(name)
         wide[everybody] = max(number, wide.get(everybody, number))
     return wide
+
+
+def said_before(said: datetime, taken_at: Mapping[str, datetime], *names: str) -> bool:
+    """Whether something was said, by the sender's clock, up to the time at which one of these names was taken back;
+    what is kept has milliseconds."""
+    said = said.replace(microsecond=said.microsecond // 1_000 * 1_000)
+    return any(said <= taken_at[name] for name in names if name in taken_at)
 
 
 @dataclass(frozen=True, slots=True)

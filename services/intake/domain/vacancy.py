@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from services.intake.domain.record_linkage import Facts, compared
 from shared.events.topics.opportunities import Opportunity
@@ -18,7 +18,8 @@ _kept: dict[int, tuple[Opportunity, Facts | None]] = {}  # of adverts, which are
 class Source:
     """One agency's advert. `index`: keyed hash of agency and reference; `words`: the advert as one that is open;
     `open`: whether the agency says so; `heard`: the day on which it last spoke; `reference`: sealed; `sender`: its
-    version of the advert; `opened`, `ended`: its highest versions of an opening and of a closing act."""
+    version of the advert; `opened`, `ended`: its highest versions of an opening and of a closing act; `ended_at`: up to
+    when it was closed by an act whose version is not known any more (the database was put back from a copy)."""
 
     index: str
     open: bool
@@ -28,6 +29,7 @@ class Source:
     sender: int | None = None
     opened: int | None = None
     ended: int | None = None
+    ended_at: datetime | None = None
 
     @property
     def agency(self) -> str:

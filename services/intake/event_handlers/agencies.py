@@ -73,6 +73,7 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
             sequence=sequence,
             state=agency,
             sender=sender,
+            taken_at={} if held is None else held.taken_at,
         ),
         emitted=[Emission(event.incoming.event_type, agency.agency, sequence, agency)],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from services.intake.dependencies import Dependencies
 from services.intake.documents import AGENCIES, StoredAgency, StoredPerson
@@ -15,6 +16,7 @@ from services.intake.domain.sequence_ordering import (
     for_everybody,
     is_older,
     latest,
+    said_before,
     widened,
 )
 from services.intake.event_handlers.effect import DoorEvent
@@ -61,7 +63,7 @@ def check_recipients(event: DoorEvent, work: UnitOfWork, dependencies: Dependenc
 
 
 def given(
-    data: ConsentGivenAtDoor, held: StoredPerson, number: int | None, references: References
+    data: ConsentGivenAtDoor, held: StoredPerson, number: int | None, references: References, *, said: datetime
 ) -> tuple[StoredPerson, Person | None]:
     """The person's record, and the state with these consents; None when all of it is old. Raises Refused."""
     if held.state.status == "left":
@@ -70,7 +72,7 @@ def given(
         for index, consent in enumerate(data.consents):
             if floor_of(held.taken, kept_name(consent, references)) is not None:
                 raise Refused(Refusal("sequence-needed", f"/data/consents/{index}"))
-    fresh = not_older(data.consents, held, number, references)
+    fresh = not_older(data.consents, held, number, references, said=said)
     if not fresh:
         return held, None
     names = [kept_name(consent, references) for consent in fresh]
@@ -97,14 +99,17 @@ def withdrawn(
 
 
 def not_older(
-    given: Sequence[ConsentAtDoor], held: StoredPerson, number: int | None, references: References
+    given: Sequence[ConsentAtDoor], held: StoredPerson, number: int | None, references: References, *, said: datetime
 ) -> list[ConsentAtDoor]:
-    """Those about which the sender has not said something newer, by name or by taking back from everybody."""
+    """Those about which the sender has not said something newer, by name or by taking back from everybody. ``said``:
+    the sender's time, which is looked at only where the number of what took back is not known any more."""
 
     def holds(consent: ConsentAtDoor) -> bool:
         name = kept_name(consent, references)
         floor = floor_of(held.taken, name)
         if floor is not None and (number is None or number <= floor):
+            return False
+        if said_before(said, held.taken_at, name, for_everybody(name)):
             return False
         senders = held.consent_senders
         return not is_older(number, latest(senders.get(name), senders.get(for_everybody(name))))

@@ -138,6 +138,8 @@ def _opened_again(event: DoorEvent, advert: PreparedAdvert, held: Source, vacanc
     number = event.sequence
     if number is not None and held.ended is not None and number <= held.ended:
         return Effect(vacancies.answer(held.words.opportunity), "superseded")
+    if held.ended_at is not None and event.incoming.time <= held.ended_at:
+        return Effect(vacancies.answer(held.words.opportunity), "superseded")
     if event.name not in _OPENING or number is None:
         raise Refused(Refusal("opportunity-closed", "/data/reference"))
     return _said(held, replace(_worded(event, advert, held), open=True, opened=number), vacancies)

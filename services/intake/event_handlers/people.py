@@ -8,14 +8,16 @@ from typing import Any
 
 from services.intake.dependencies import Dependencies
 from services.intake.documents import (
+    AGENCIES,
     IDENTITIES,
+    LEAVING,
     PEOPLE,
     REFERENCES,
     Reference,
     StoredPerson,
 )
 from services.intake.domain import identity_rules, person_state
-from services.intake.domain.sequence_ordering import is_older, latest
+from services.intake.domain.sequence_ordering import is_older, latest, said_before
 from services.intake.event_handlers import consents, tombstones
 from services.intake.event_handlers.effect import DoorEvent, Effect, Emission
 from services.intake.identity import Family
@@ -109,7 +111,7 @@ def _of_unknown(
 ) -> Effect:
     """Who arrives, arrives under what was ended or taken back before; what ends or takes back leaves a tombstone."""
     if isinstance(data, PersonAtDoor):
-        return _new(event, data, known, dependencies)
+        return _new(event, data, known, work, dependencies)
     if isinstance(data, PersonLeftAtDoor):
         return tombstones.keep(event, known, known.tombstone.with_end(event.sequence), work)
     if isinstance(data, ConsentWithdrawnAtDoor):
@@ -131,11 +133,13 @@ def _of_known(
     return _updated(event, data, held, answer, work, dependencies)
 
 
-def _new(event: DoorEvent, data: PersonAtDoor, known: Reference, dependencies: Dependencies) -> Effect:
+def _new(
+    event: DoorEvent, data: PersonAtDoor, known: Reference, work: UnitOfWork, dependencies: Dependencies
+) -> Effect:
     number, tombstone = event.sequence, known.tombstone
     person = person_state.arrived(random_id(), event.agency, event.features, random_id)
     answer: Answer = {"alias": person_state.alias_of(person, event.agency) or ""}
-    left = tombstone.forbids(number)
+    left, agency = tombstone.forbids(number), work.get(AGENCIES, event.agency, shared=True) or {}
     held = StoredPerson(
         id=person.person,
         sequence=0,
@@ -145,6 +149,7 @@ def _new(event: DoorEvent, data: PersonAtDoor, known: Reference, dependencies: D
         profile=event.content,
         ended=tombstone.end(number),
         taken=tombstone.floors(number),
+        taken_at=agency.get("taken_at", {}),  # it may be one of those whom nobody knows any more
     )
     given = [c for c in data.consents if not tombstone.took(consents.kept_name(c, dependencies.references), number)]
     after = person_state.left(person) if left else person
@@ -179,6 +184,8 @@ def _arrived_again(
         if same:
             return Effect(answer, "duplicate", thing=opened)
         raise Refused(Refusal("already-known", "/data/reference"))
+    if said_before(event.incoming.time, held.taken_at, LEAVING):
+        return Effect(answer, "superseded")
     if held.ended is not None:
         if number is None:
             raise Refused(Refusal("sequence-needed", "/sequence"))
@@ -207,7 +214,7 @@ def _arrival(
 ) -> Effect:
     """`withheld` in the answer: the consents that somebody has taken back since they were given."""
     number, references = event.sequence, dependencies.references
-    given = consents.not_older(consents_given, held, number, references)
+    given = consents.not_older(consents_given, held, number, references, said=event.incoming.time)
     withheld = [consents.answered_name(consent) for consent in data.consents if consent not in given]
     if person.status == "left":
         states = [(PERSON_LEFT, consents.with_given(person, given))]
@@ -265,7 +272,7 @@ def _consent_changed(
     dependencies: Dependencies,
 ) -> Effect:
     if isinstance(data, ConsentGivenAtDoor):
-        record, after = consents.given(data, held, event.sequence, dependencies.references)
+        record, after = consents.given(data, held, event.sequence, dependencies.references, said=event.incoming.time)
     else:
         record, after = consents.withdrawn(data, held, event.sequence, dependencies.references)
     if after is None:

@@ -196,7 +196,7 @@ class Vacancies:
             if id not in self._untold and (before is None or after.state != before.state):
                 if before is not None:
                     after = replace(after, sequence=after.sequence + 1)
-                kind = _told_as(None if before is None else before.state, after.state)
+                kind = told_as(None if before is None else before.state, after.state)
                 effect.emitted.append(Emission(kind, id, after.sequence, after.state))
             effect.others.append(after)
         effect.saves += self._index.saves()
@@ -383,7 +383,7 @@ class Vacancies:
 _NONE = Vetting(verdict="checked")
 
 
-def _told_as(before: Opportunity | None, after: Opportunity) -> EventType:
+def told_as(before: Opportunity | None, after: Opportunity) -> EventType:
     """By what became of it; what was never open and is closed from its first word on is told as closed."""
     if after.vetting != (None if before is None else before.vetting) or after.status == "held":
         return OPPORTUNITY_VETTED

@@ -30,7 +30,7 @@ def needs_of_same(facts: Facts, agency: str, work: UnitOfWork) -> Iterator[Need]
         if held is not None:
             yield from _needs_of_judged(held)
             for source in held.sources:  # any of them may be the next whose words are told
-                yield from _needs_of_words(source.words)
+                yield from needs_of_words(source.words)
 
 
 def needs_of_opportunity(id: str, work: UnitOfWork) -> Iterator[Need]:
@@ -40,10 +40,10 @@ def needs_of_opportunity(id: str, work: UnitOfWork) -> Iterator[Need]:
     if held is None:
         return
     for source in held.sources:
-        yield from _needs_of_words(source.words)
+        yield from needs_of_words(source.words)
         if (facts := facts_of(source.words)) is not None:
             yield from needs_of_same(facts, source.agency, work)
-    yield from _needs_of_words(held.state)
+    yield from needs_of_words(held.state)
     yield from _needs_of_judged(held)
 
 
@@ -76,7 +76,7 @@ def _needs_of_judged(held: StoredOpportunity) -> Iterator[Need]:
         yield from advert_index.needs(each.facts)
 
 
-def _needs_of_words(words: Opportunity) -> Iterator[Need]:
+def needs_of_words(words: Opportunity) -> Iterator[Need]:
     """To judge these words, and to list them."""
     if key := employer_key(words.employer):
         yield EMPLOYERS.by_id(employer_id(key))

@@ -25,6 +25,8 @@ _READ, _WRITE = 3, 4  # codes of Kafka's operations
 class Rights:
     """Topics and consumer groups without prefix. What is written is made, too; nothing else may be.
 
+    ``rereads``: of those that are written the ones that are read, too, by nobody who runs: what was said is taken in
+    again once it was forgotten.
     ``writes_under``, ``reads_under``: how the names of topics begin that others make, and that this service may only
     write, or read.
     """
@@ -33,6 +35,7 @@ class Rights:
     writes: tuple[str, ...]
     reads: tuple[str, ...]
     groups: tuple[str, ...]
+    rereads: tuple[str, ...] = ()
     writes_under: tuple[str, ...] = ()
     reads_under: tuple[str, ...] = ()
 
@@ -54,7 +57,7 @@ async def check_granted(topics: Topics, rights: Rights) -> None:
     refused = {f"see topic {kafka.physical(topic)}" for topic in topics.hidden}
     refused |= {f"create topic {kafka.physical(topic)}" for topic in topics.refused.intersection(rights.writes)}
     if kafka.security.authenticated:
-        for act, code, names in (("write", _WRITE, rights.writes), ("read", _READ, rights.reads)):
+        for act, code, names in (("write", _WRITE, rights.writes), ("read", _READ, (*rights.reads, *rights.rereads))):
             refused |= {
                 f"{act} topic {kafka.physical(topic)}"
                 for topic in names

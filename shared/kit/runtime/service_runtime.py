@@ -106,6 +106,7 @@ class ServiceRuntime:
         streams: Sequence[Stream] = (),
         held_streams: Sequence[Stream] = (),
         writes: Sequence[str] = (),
+        rereads: Sequence[str] = (),
         writes_under: Sequence[str] = (),
         reads_under: Sequence[str] = (),
         indexes: Mapping[str, Sequence[IndexModel]] | None = None,
@@ -131,6 +132,7 @@ class ServiceRuntime:
         self._make_authenticator = authenticator
         self._remedies, self._sayings = remedies, sayings
         self._writes = sorted({*writes, *(dead_topic(topic) for each in self._all_streams for topic in each.topics)})
+        self._rereads = tuple(sorted(rereads))
         self._writes_under, self._reads_under = tuple(writes_under), tuple(reads_under)
         self._watchdog = Watchdog(settings.stalled_seconds)
         self._loops: list[asyncio.Task[None]] = []
@@ -144,6 +146,7 @@ class ServiceRuntime:
             writes=tuple(self._writes),
             reads=tuple(sorted({topic for each in self._all_streams for topic in each.topics})),
             groups=tuple(sorted({each.service for each in self._all_streams if not each.everywhere})),
+            rereads=self._rereads,
             writes_under=self._writes_under,
             reads_under=self._reads_under,
         )

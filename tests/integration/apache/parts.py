@@ -29,7 +29,7 @@ WRITES = {
     "stranger": set(),
 }
 READS = {
-    "intake": {"matches", "deliveries"},
+    "intake": {"matches", "deliveries", "people", "opportunities", "agencies", "prohibitions"},
     "matching": {"people", "opportunities", "agencies", "prohibitions"},
     "notifications": {"people", "matches", "agencies", "prohibitions"},
     "reader": {name for names in WRITES.values() for name in names},

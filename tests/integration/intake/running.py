@@ -153,7 +153,7 @@ class Process:
         root = Path(__file__).resolve().parents[3]
         command = [sys.executable, "-m", "services.intake", *arguments]
         if crash_at:
-            command = [sys.executable, str(Path(__file__).with_name("crashing.py"))]
+            command = [sys.executable, str(Path(__file__).with_name("crashing.py")), *arguments]
         self._process = subprocess.Popen(
             command, cwd=root, env={**environment, "PYTHONPATH": str(root)}, stdout=self._log, stderr=self._log
         )

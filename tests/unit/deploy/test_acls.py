@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     told = {"user": "small", "writes": ["matches"], "reads": ["people"], "groups": ["small"]}
-    told |= {"writes_under": ["answers."], "reads_under": ["inbound."]}
+    told |= {"rereads": ["matches"], "writes_under": ["answers."], "reads_under": ["inbound."]}
     (tmp_path / "small.json").write_text(json.dumps(told))
     return tmp_path
 
@@ -27,6 +27,7 @@ def test_a_service_is_given_what_it_declares_under_its_prefix(folder: Path) -> N
         Rule("small", "Topic", "t.matches", "Write"),
         Rule("small", "Topic", "t.matches", "Create"),
         Rule("small", "Topic", "t.matches", "Describe"),
+        Rule("small", "Topic", "t.matches", "Read"),
         Rule("small", "Topic", "t.people", "Read"),
         Rule("small", "Topic", "t.people", "Describe"),
         Rule("small", "Group", "t.small", "Read"),
@@ -41,7 +42,7 @@ def test_a_service_is_given_what_it_declares_under_its_prefix(folder: Path) -> N
 def test_the_same_as_commands(folder: Path) -> None:
     how = "kafka-acls.sh --bootstrap-server $KAFKA --command-config admin.properties --add --allow-principal User:small"
     assert list(commands(rules_of("small", "", folder))) == [
-        f"{how} --operation Write --operation Describe --operation Create --topic matches",
+        f"{how} --operation Write --operation Describe --operation Create --operation Read --topic matches",
         f"{how} --operation Read --operation Describe --topic people",
         f"{how} --operation Write --operation Describe --topic answers. --resource-pattern-type prefixed",
         f"{how} --operation Read --operation Describe --topic inbound. --resource-pattern-type prefixed",

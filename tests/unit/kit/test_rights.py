@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,9 +29,9 @@ def topics(monkeypatch: pytest.MonkeyPatch, *, authenticated: bool = True, group
     return Topics(KafkaSettings(bootstrap="k:1", instance="small-1", prefix="t.", security=security))
 
 
-async def refusals(made: Topics) -> set[str]:
+async def refusals(made: Topics, rights: Rights = RIGHTS) -> set[str]:
     with pytest.raises(NotGranted) as found:
-        await check_granted(made, RIGHTS)
+        await check_granted(made, rights)
     return set(str(found.value).split(", "))
 
 
@@ -44,6 +45,12 @@ async def test_each_right_that_is_missing_is_named(monkeypatch: pytest.MonkeyPat
     made = topics(monkeypatch, groups=("t.small",))
     made.operations = {"matches": READ | DESCRIBE, "people": WRITE | DESCRIBE}
     assert await refusals(made) == {"write topic t.matches", "read topic t.people", "read group t.small"}
+
+
+async def test_what_is_written_and_read_again_is_asked_for_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = topics(monkeypatch)
+    made.operations = {"matches": WRITE | DESCRIBE, "people": READ | DESCRIBE}
+    assert await refusals(made, replace(RIGHTS, rereads=("matches",))) == {"read topic t.matches"}
 
 
 async def test_what_may_not_be_seen_or_made_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +76,6 @@ async def test_a_broker_that_tells_no_rights_is_believed(monkeypatch: pytest.Mon
 
 def test_the_print_is_what_deploy_reads() -> None:
     assert json.loads(RIGHTS.as_json()) == {
-        "user": "small", "writes": ["matches"], "reads": ["people"], "groups": ["small"], "writes_under": [],
-        "reads_under": [],
+        "user": "small", "writes": ["matches"], "reads": ["people"], "groups": ["small"], "rereads": [],
+        "writes_under": [], "reads_under": [],
     }  # fmt: skip
