@@ -16,7 +16,7 @@ BEGAN := $(shell date +%s.%N)
 PYTHON ?= $(eval PYTHON := $(shell sh deploy/find_python.sh))$(PYTHON)
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
+INSTALL = $(BIN)/python deploy/install.py
 COMPILE = $(BIN)/python -c "from services.matching.domain.columns.kernel import compile_kernels as compiled; compiled()" # kept beside the source
 
 .PHONY: help run demo test setup setup-run installed doctor lint types walls schemas schemas-check samples-page samples-page-check tests format lock clean check-tools
@@ -46,12 +46,12 @@ installed: $(VENV)/dev.installed
 
 $(VENV)/dev.installed: requirements/dev.txt | $(BIN)/python
 	@echo "setting up $(VENV) for development"
-	@$(INSTALL) -r $<
+	@$(INSTALL) $<
 	@touch $@ $(VENV)/run.installed
 
 $(VENV)/run.installed: requirements/run.txt | $(BIN)/python
 	@echo "setting up $(VENV)"
-	@$(INSTALL) -r $<
+	@$(INSTALL) $<
 	@touch $@
 
 # half a minute of one processor: beside the checks

@@ -1,4 +1,4 @@
-"""`make lock`: requirements/*.txt anew from requirements/*.in, with a uv of its own in a throw-away environment.
+"""`make lock`: requirements/*.txt anew from requirements/*.in, with the uv that is locked, in a throw-away environment.
 
 dev.txt comes first and binds the versions of all others, so that a service alone is tested on what it runs with.
 Neither this machine's package index nor its paths end up in the files.
@@ -11,7 +11,6 @@ import tempfile
 import venv
 from pathlib import Path
 
-UV = "uv==0.13.9"
 OPTIONS = [
     "--universal",
     "--python-version",
@@ -29,7 +28,8 @@ def main() -> None:
     names = sorted(source.stem for source in requirements.glob("*.in") if source.stem not in ("shared", "dev"))
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
-        subprocess.run([f"{folder}/bin/python", "-m", "pip", "install", "--quiet", UV], check=True)
+        locked = ["--quiet", "--require-hashes", "--requirement", "requirements/uv.txt"]
+        subprocess.run([f"{folder}/bin/python", "-m", "pip", "install", *locked], check=True)
         for name in ["dev", *names]:
             bound = [] if name == "dev" else ["--constraint", "requirements/dev.txt"]
             source, target = (str(requirements / f"{name}.{end}") for end in ("in", "txt"))

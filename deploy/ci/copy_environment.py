@@ -2,7 +2,7 @@
 
     python deploy/ci/copy_environment.py FOLDER requirements/intake.txt requirements/test.txt
 
-pip has checked their hashes when it installed the one that is copied, from a lock file that holds every line of these
+Their hashes were checked when the one that is copied was installed, from a lock file that holds every line of these
 (tests/unit/deploy/test_tests_of_one_service.py). So they need not be fetched, unpacked and compiled once more. Ends
 with an error when one is not there in the version that is named: an environment that is out of date.
 """
@@ -15,6 +15,7 @@ import sysconfig
 import venv
 from collections.abc import Iterator, Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -53,11 +54,19 @@ def here(named: Requirement) -> Distribution:
 
 
 def copy(package: Distribution, packages: Path) -> None:
-    """All its files but its commands, which name another Python. Times are kept: what is compiled counts."""
+    """All its files but its commands, which name another Python, and what is compiled of them. Times are kept: it
+    counts."""
     for file in package.files or ():
-        if ".." not in file.parts:
-            (packages / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file.locate(), packages / file)
+        if ".." not in file.parts and "__pycache__" not in file.parts:  # not every installer lists what is compiled
+            copy_file(Path(file.locate()), packages / file)
+            if file.suffix == ".py" and (compiled := Path(cache_from_source(file.locate()))).exists():
+                copy_file(compiled, Path(cache_from_source(packages / file)))
+
+
+def copy_file(old: Path, new: Path) -> None:
+    """It, in the folder that it needs."""
+    new.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(old, new)
 
 
 if __name__ == "__main__":

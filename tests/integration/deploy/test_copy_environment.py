@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import version
+from importlib.util import cache_from_source
 from pathlib import Path
 
+import h11
 import pytest
 
 pytestmark = pytest.mark.integration
@@ -22,6 +24,14 @@ def copied(folder: Path, *lines: str) -> subprocess.CompletedProcess[str]:
 def imports(folder: Path, name: str) -> bool:
     run = subprocess.run([folder / "new/bin/python", "-c", f"import {name}"], cwd=folder, check=False)
     return run.returncode == 0
+
+
+def test_what_is_compiled_comes_along(tmp_path: Path) -> None:
+    compiled = Path(cache_from_source(h11.__file__))
+    assert compiled.exists()
+    assert copied(tmp_path, f"h11=={version('h11')}").returncode == 0
+    (copy,) = (tmp_path / "new").rglob(f"h11/__pycache__/{compiled.name}")
+    assert copy.stat().st_mtime_ns == compiled.stat().st_mtime_ns
 
 
 def test_holds_what_is_named_for_this_python_and_nothing_else(tmp_path: Path) -> None:
