@@ -176,7 +176,9 @@ class CodeMeanings(Data):
     secure_employment: the contracts people strive for. ordinary_shifts: times of day that nobody has to be asked about.
     title_shifts: words of titles with the plain shifts they name, none for a longer word that means something else;
     title_shifts_not: words that take back a time before them ("none").
-    elementary: occupations that need no training. leads_to: by course the groups of occupations that it is for.
+    elementary: occupations that need no training. usual_certificates: of groups of occupations the certificates and
+    licences of which one is usually needed there, none for a smaller group that needs none.
+    leads_to: by course the groups of occupations that it is for.
     """
 
     paid_kinds: tuple[str, ...]
@@ -186,6 +188,7 @@ class CodeMeanings(Data):
     title_shifts: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     title_shifts_not: tuple[str, ...] = ()
     elementary: tuple[str, ...] = ()
+    usual_certificates: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     leads_to: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     lodging: tuple[str, ...] = ()
     commuter_bus: tuple[str, ...] = ()
@@ -199,8 +202,8 @@ class CodeMeanings(Data):
         """Every code it names, so that the loader can check that the pack knows it."""
         yield from (*self.lodging, *self.commuter_bus, *self.driving_licences, *self.own_car, *self.secure_employment)
         yield from (*self.ordinary_shifts, *self.elementary)
-        for licence, certificates in self.licence_certificates.items():
-            yield from (licence, *certificates)
+        for code, certificates in (*self.licence_certificates.items(), *self.usual_certificates.items()):
+            yield from (code, *certificates)
         for course, occupations in self.leads_to.items():
             yield from (course, *occupations)
         for shifts in self.title_shifts.values():

@@ -1,6 +1,6 @@
 """How near two occupations are, and how hard the work is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from shared.reference.manifest import OccupationTree
 
@@ -33,6 +33,12 @@ class Occupations:
         if first == second:
             return 1.0
         return next((nearness for depth, nearness in self._levels if _share(first, second, depth)), 0.0)
+
+    def group_of(self, code: str, groups: Iterable[str]) -> str | None:
+        """Of these groups the smallest that the code lies in; None: in none."""
+        path = self.path(code)
+        around = [group for group in groups if path and path.startswith(self.path(group))]
+        return max(around, key=lambda group: len(self.path(group)), default=None)
 
     def strength(self, code: str) -> float | None:
         """Mean strength of the work, 1 (very light) to 5 (very hard), of the nearest group above; None if not known."""

@@ -14,7 +14,7 @@ def answer(pair: Pair) -> Answer:
         return "yes"
     minutes = pair.minutes()
     if minutes is None:
-        return "ask"
+        return "yes" if around_home(pair) else "ask"
     if wish is None:
         usual, data = usual_way(pair), pair.pack.matching
         if minutes <= usual:
@@ -27,6 +27,12 @@ def answer(pair: Pair) -> Answer:
     if minutes <= data.way_out_reach * wish and way_out:
         return "ask"
     return "ask" if by_car_within(pair, wish) or may_be_within(pair, wish) else "no"
+
+
+def around_home(pair: Pair) -> bool:
+    """Not paid work, somewhere in an area in which the person lives."""
+    home, area = pair.person.residence, pair.opening.region
+    return not pair.paid and home is not None and area is not None and pair.pack.lies_in(home, area)
 
 
 def usual_way(pair: Pair) -> int:
@@ -101,6 +107,6 @@ def near_the_edge(pair: Pair) -> str | None:
 def why_unsaid(pair: Pair) -> str:
     """What kind of programme names no place: one for people of an area, a training, or another kind of help."""
     home, areas = pair.person.residence, pair.opening.rules.residence
-    if home is not None and any(pair.pack.lies_in(home, area) for area in areas):
+    if around_home(pair) or (home is not None and any(pair.pack.lies_in(home, area) for area in areas)):
         return "unsaid_area"
     return "unsaid" if pair.opening.kind in pair.pack.matching.learning_kinds else "unsaid_support"

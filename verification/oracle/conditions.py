@@ -256,11 +256,56 @@ def why_asked(pair: Pair, name: str) -> str:
         return "some" if pair.opening.shifts else ""
     if name == "needs":
         return "" if any(_against_work(pair, code) for code in pair.person.counselling.needs) else "way"
+    if name == "usual-certificate":
+        drivers = any(code in pair.pack.matching.driving_licences for code in usually_needed(pair))
+        return "driving" if drivers and pair.drives is None else ""
     if name == "education":
         return str(pair.pack.education_rank(pair.opening.rules.education_min or ""))
     if name == "wage-floor":
         return "between" if pair.hourly() is not None else ""
     return commute.why_asked(pair) if name == "commute" else ""
+
+
+def usual_certificate(pair: Pair) -> Answer:
+    usual = usually_needed(pair)
+    if not usual:
+        return "yes"
+    data = pair.pack.matching
+    for code in usual:
+        if code in data.driving_licences and pair.drives:
+            return "yes"
+        if any(proof in pair.person.certificates for proof in (code, *data.licence_certificates.get(code, ()))):
+            return "yes"
+    worked = [known.code for known in pair.person.occupations if known.months > 0]
+    group = _group(pair, pair.opening.occupation or "")
+    return "yes" if any(_group(pair, code) == group for code in worked) else "ask"
+
+
+def usually_needed(pair: Pair) -> tuple[str, ...]:
+    """Of paid work whose advert speaks of no certificate or licence: those of which one is usually needed."""
+    opening = pair.opening
+    said = (*opening.certificates, *opening.certificates_wanted, *opening.rules.licences)
+    if said or not pair.paid:
+        return ()
+    return pair.pack.matching.usual_certificates.get(_group(pair, opening.occupation or ""), ())
+
+
+def _group(pair: Pair, occupation: str) -> str:
+    """Among the groups of which the pack says what is usually needed the longest around this occupation."""
+    path, found = pair.pack.occupations.path, ""
+    for group in pair.pack.matching.usual_certificates:
+        inside = path(occupation).startswith(path(group)) if path(occupation) else False
+        if inside and (not found or len(path(group)) > len(path(found))):
+            found = group
+    return found
+
+
+def already_held(pair: Pair) -> Answer:
+    if pair.opening.kind not in pair.pack.matching.learning_kinds:
+        return "yes"
+    named = [code for code, well in pair.pack.named("skill", pair.opening.title) if well == 1]
+    named = [code for code in named if code in pair.pack.codes("certificate")]
+    return "ask" if named and all(code in pair.person.certificates for code in named) else "yes"
 
 
 def experience(pair: Pair) -> Answer:
@@ -335,6 +380,8 @@ CONDITIONS: dict[str, Callable[[Pair], Answer]] = {
     "wage-floor": wage_floor,
     "commute": commute.answer,
     "experience": experience,
+    "usual-certificate": usual_certificate,
+    "already-held": already_held,
     "employment": employment,
     "needs": needs,
 }

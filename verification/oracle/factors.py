@@ -160,7 +160,7 @@ def certainty(pair: Pair) -> float | None:
             value *= shares.get("shifts.unsaid", 1.0)
         elif name == "commute" and lodges(pair):
             continue  # it is certain
-        elif name == "commute" and answer == "yes" and pair.opening.region is None:
+        elif name == "commute" and answer == "yes" and pair.minutes() is None:
             value *= shares.get(f"commute.{why_unsaid(pair)}", 1.0)
         elif name == "commute" and answer == "yes":
             value *= shares.get(f"commute.{near_the_edge(pair)}", 1.0)

@@ -208,8 +208,8 @@ def lot(person: str, opening: str) -> float:
 
 def has_room(pair: Pair, found: list[Pair]) -> bool:
     """Whether it is not one more of an employer or a kind that has its share, nor beneath the person."""
-    data, employer, kind = pair.pack.matching, employer_of(pair), pair.opening.kind
-    same = sum(employer_of(other) == employer for other in found) if employer else 0
+    data, kind = pair.pack.matching, pair.opening.kind
+    same = sum(same_employer(pair, other) for other in found)
     of_kind = sum(other.opening.kind == kind for other in found)
     return same < data.most_of_employer and of_kind < data.most_of_kind.get(kind, of_kind + 1) and not beneath(pair)
 
@@ -225,6 +225,16 @@ def employer_of(pair: Pair) -> str:
     if employer is None:
         return ""
     return employer.number.replace("-", "").casefold() if employer.number else folded(employer.name)
+
+
+def same_employer(pair: Pair, other: Pair) -> bool:
+    """By number where both give one, else by name."""
+    one, two = pair.opening.employer, other.opening.employer
+    if one is None or two is None:
+        return False
+    if one.number and two.number:
+        return employer_of(pair) == employer_of(other)
+    return folded(one.name) == folded(two.name) != ""
 
 
 def likeness(pair: Pair) -> object:

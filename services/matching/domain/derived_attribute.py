@@ -26,11 +26,13 @@ def _minutes(person: PersonFacts, opening: OpeningFacts, context: AssessmentCont
 
 
 def _way(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Hashable:
-    """With those by car where nobody asked for one; where no place is named, whether it is for other areas."""
+    """With those by car where nobody asked for one; where no place is named, whether it is for other areas, and where
+    the way is not known whether it is somewhere around the home."""
     if opening.region is None:
         return "nowhere", person.areas.isdisjoint(opening.rules.residence)
     by_car = context.minutes(person.residence, opening.region, True) if person.car is None else None
-    return context.way_of(person, opening.region), by_car
+    way = context.way_of(person, opening.region)
+    return way, by_car, way is None and opening.region in person.areas
 
 
 def _minutes_for_needs(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Hashable:

@@ -187,21 +187,18 @@ class _Varied:
     def __init__(self, person: PersonFacts, context: AssessmentContext) -> None:
         self._person, self._context = person, context
         self._data = context.pack.matching
-        self._employers: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
         self.taken: list[OpeningFacts] = []
 
     def take(self, opening: OpeningFacts) -> bool:
         """Choose it, if it is not passed over."""
-        data, employer, kind = self._data, opening.crowd.employer, opening.kind
-        if employer is not None and self._employers[employer] >= data.most_of_employer:
+        data, kind = self._data, opening.kind
+        if sum(map(opening.same_employer, self.taken)) >= data.most_of_employer:
             return False
         if kind in data.most_of_kind and self._kinds[kind] >= data.most_of_kind[kind]:
             return False
         if self.beneath(opening):
             return False
-        if employer is not None:
-            self._employers[employer] += 1
         self._kinds[kind] += 1
         self.taken.append(opening)
         return True
@@ -317,8 +314,7 @@ def passed_over(
     if is_beneath(person, opening, context):
         return "beneath"
     data = context.pack.matching
-    same = sum(one.crowd.employer == opening.crowd.employer for one in standing)
-    if opening.crowd.employer and same >= data.most_of_employer:
+    if sum(map(opening.same_employer, standing)) >= data.most_of_employer:
         return "employer"
     same, most = sum(one.kind == opening.kind for one in standing), data.most_of_kind.get(opening.kind)
     return "kind" if most is not None and same >= most else None

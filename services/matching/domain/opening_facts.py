@@ -35,6 +35,9 @@ class OpeningFacts:
     ``title_shifts``: plain shifts that are not ordinary and that only its title names;
     ``named_...``: codes that the words of its title name, with how well; ``taught_occupations``: groups that what it
     teaches is for; ``elementary``: paid work that needs no training;
+    ``leads_to_certificates``: of teaching those that its title names in full;
+    ``usual_certificates_of``: of paid work that asks for no certificate or licence the group of occupations that
+    usually needs one;
     ``crowd``: of what it is one of many (who hires: by number or else by name); ``bounded``: people are shown a few of
     its kind only; ``leads_on``: a kind that leads to other work; ``helpful_...``: what helps and is not asked for.
     """
@@ -48,6 +51,7 @@ class OpeningFacts:
     last_day: date | None
     places: int | None
     employer: str | None
+    employer_name: str
     crowd: Crowd
     bounded: bool
     leads_on: bool
@@ -79,6 +83,8 @@ class OpeningFacts:
     other_licences: tuple[str, ...]
     education: int
     certificates: frozenset[str]
+    usual_certificates_of: str | None
+    leads_to_certificates: frozenset[str]
     helpful_certificates: frozenset[str]
     helpful_courses: frozenset[str]
     helpful_strengths: frozenset[str]
@@ -107,6 +113,12 @@ class OpeningFacts:
         """Who hires; openings of different ones never stand in each other's way in a list. None: it is of a crowd that
         has bounds whoever hires."""
         return None if self.bounded or self.elementary else self.crowd.employer or self.crowd.alike
+
+    def same_employer(self, other: OpeningFacts) -> bool:
+        """By number where both adverts give one, else by name."""
+        if self.employer and other.employer:
+            return self.employer == other.employer
+        return bool(self.employer_name) and self.employer_name == other.employer_name
 
     def takes_people(self, today: date) -> bool:
         """Not closed, and its last day not over."""
@@ -139,6 +151,7 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         last_day=o.closes or (None if o.until_filled else o.starts),
         places=o.places,
         employer=plain_number(number) if number else None,
+        employer_name=name,
         crowd=Crowd(
             o.kind,
             employer,
@@ -174,11 +187,29 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         other_licences=tuple(code for code in rules.licences if code not in car | driving),
         education=(pack.education_rank(rules.education_min) or 0) if rules.education_min else 0,
         certificates=frozenset(o.certificates),
+        leads_to_certificates=_certificates_named(o, pack) if o.kind in data.learning_kinds else frozenset(),
+        usual_certificates_of=_usual_certificates_of(o, pack) if paid else None,
         helpful_certificates=frozenset(o.certificates) | frozenset(o.certificates_wanted),
         helpful_courses=frozenset(o.courses_wanted),
         helpful_strengths=frozenset(o.strengths),
         teaches=frozenset(o.teaches),
     )
+
+
+def _usual_certificates_of(o: Opportunity, pack: Pack) -> str | None:
+    """The group of its occupation that usually needs a certificate, where the advert says nothing of any."""
+    if o.occupation is None or o.certificates or o.certificates_wanted or o.rules.licences:
+        return None
+    usual = pack.matching.usual_certificates
+    group = pack.occupations.group_of(o.occupation, usual)
+    return group if group and usual[group] else None
+
+
+def _certificates_named(o: Opportunity, pack: Pack) -> frozenset[str]:
+    """Certificates that the title names in full."""
+    certificates = pack.schemes_for("certificate")
+    named = pack.named("skill", o.title)
+    return frozenset(code for code, well in named if well == 1 and code.partition(":")[0] in certificates)
 
 
 def _agrees(occupation: str, taught: tuple[str, ...], pack: Pack) -> bool:

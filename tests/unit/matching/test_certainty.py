@@ -13,7 +13,7 @@ from services.matching.domain.conditions import CONDITIONS
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from shared.reference.commuting import Way
-from tests.support.matching import GWANGMYEONG, TODAY, YEONCHEON, a_job, a_person
+from tests.support.matching import GWANGMYEONG, GYEONGGI, TODAY, YEONCHEON, a_job, a_person
 from tests.unit.matching.asking import PACK, assessed, value
 from verification.oracle.factors import floor_met
 from verification.oracle.pair import Pair
@@ -43,6 +43,7 @@ class TestCertainty:
         yes, course = PACK.matching.answered_yes, {"kind": "training", "wage": None}
         assert value("certainty", {}, course) == 1.0
         assert value("certainty", {}, {**course, "region": None}) == pytest.approx(yes["commute.unsaid"])
+        assert value("certainty", {}, {**course, "region": GYEONGGI}) == pytest.approx(yes["commute.unsaid_area"])
 
     def test_a_way_that_is_longer_than_a_need_says_is_not_work_that_goes_against_one(self) -> None:
         yes, paid = PACK.matching.answered_yes, {"wage": {"minimum": 9_000_000}}

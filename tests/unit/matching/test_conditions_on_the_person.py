@@ -7,9 +7,18 @@ from typing import Any
 import pytest
 
 from tests.support.matching import GWANGMYEONG, SUWON
-from tests.unit.matching.asking import DAY, NIGHT, PACK, answer, said
+from tests.unit.matching.asking import DAY, NIGHT, PACK, answer, assessed, said
 
 pytestmark = pytest.mark.unit
+AIDE, TRUCK = "work24-2024-occupation:307500", "work24-2024-occupation:622301"
+CAR = "kr-certificate-2020:driving-2-ordinary"
+
+
+def chance(person: dict[str, Any], job: dict[str, Any]) -> float:
+    """How likely the question is answered yes."""
+    found = assessed(person, job)
+    result = next(one for one in found.answers if one.condition.name == "usual-certificate")
+    return result.condition.chance(found.person, found.opening, found.context, result.answer)
 
 
 class TestQualification:
@@ -19,6 +28,51 @@ class TestQualification:
         assert answer("certificate", job=needed) == "no"
         assert answer("certificate", {"certificates": None, "occupations": None}, needed) == "ask"
         assert "Care worker licence" in said("certificate", job=needed)
+
+    @pytest.mark.parametrize(
+        ("person", "job", "expected"),
+        [
+            ({}, {}, "ask"),
+            ({"certificates": ["kr-certificate-2020:nursing-assistant"]}, {}, "yes"),
+            ({"occupations": [{"code": "work24-2024-occupation:307501", "months": 1}]}, {}, "yes"),  # who worked has it
+            ({"occupations": [{"code": AIDE, "months": 0, "interest": 1.0}]}, {}, "ask"),
+            ({"occupations": [{"code": "keco-2018:3040", "months": 24}]}, {}, "ask"),
+            ({}, {"certificates": ["kr-certificate-2020:7910"]}, "yes"),  # who says what is needed is believed
+            ({}, {"certificates_wanted": ["kr-certificate-2020:nursing-assistant"]}, "yes"),
+            ({}, {"kind": "training"}, "yes"),
+            ({}, {"occupation": "work24-2024-occupation:871100"}, "yes"),
+            ({}, {"occupation": "work24-2024-occupation:550104"}, "ask"),
+            ({}, {"occupation": "work24-2024-occupation:550102"}, "yes"),  # of the same group, and needs none
+            ({"has": {"driving_licence": False}}, {"occupation": TRUCK}, "ask"),
+            ({"has": {"driving_licence": True}}, {"occupation": TRUCK}, "yes"),
+            ({"has": {"driving_licence": None}, "certificates": [CAR]}, {"occupation": TRUCK}, "yes"),
+        ],
+    )
+    def test_what_work_usually_needs_is_asked_about_where_the_advert_does_not_say(
+        self, person: dict[str, Any], job: dict[str, Any], expected: str
+    ) -> None:
+        assert answer("usual-certificate", person, {"occupation": AIDE, **job}) == expected
+
+    def test_a_licence_that_nobody_asked_for_is_likelier_than_one_that_is_not_listed(self) -> None:
+        yes, driver = PACK.matching.answered_yes, {"occupation": TRUCK, "wage": {"minimum": 9_000_000}}
+        asked = {has: chance({"has": {"driving_licence": has}}, driver) for has in (None, False)}
+        assert asked == {None: yes["usual-certificate.ask_driving"], False: yes["usual-certificate"]}
+        assert "Nursing assistant licence" in said("usual-certificate", job={"occupation": AIDE})
+
+    @pytest.mark.parametrize(
+        ("held", "title", "expected"),
+        [
+            (["care-worker"], "요양보호사 양성과정", "ask"),
+            (["care-worker"], "제과제빵 과정", "yes"),
+            ([], "요양보호사 양성과정", "yes"),
+            (["7937"], "미용사(일반) 국가자격", "yes"),  # it names other certificates of hairdressers as well
+            (["7937", "7947", "7957"], "미용사(일반) 국가자격", "ask"),
+        ],
+    )
+    def test_a_training_for_what_somebody_has_is_asked_about(self, held: list[str], title: str, expected: str) -> None:
+        person = {"certificates": [f"kr-certificate-2020:{code}" for code in held]}
+        assert answer("already-held", person, training={"title": title}) == expected
+        assert answer("already-held", person, {"title": title}) == "yes"
 
     @pytest.mark.parametrize(("has", "expected"), [(True, "yes"), (False, "no"), (None, "ask")])
     def test_a_driving_licence(self, has: bool | None, expected: str) -> None:
@@ -125,6 +179,7 @@ class TestNeeds:
         [
             ("childcare-hours", {"shifts": [NIGHT]}, {"shifts": [DAY]}),
             ("childcare-hours", {"title": "제과제빵원 3교대"}, {"title": "제과제빵원 (야간 없음)"}),
+            ("childcare-hours", {"title": "제과제빵원 주말"}, {"title": "제과제빵원 (주말 휴무)"}),
             ("near-home", {"region": GWANGMYEONG}, {"region": SUWON}),
             ("public-transport", {"rules": {"car": True}}, {"rules": {"car": False}}),
             ("lighter-work", {"occupation": "keco-2018:9011"}, {"occupation": "keco-2018:0264"}),

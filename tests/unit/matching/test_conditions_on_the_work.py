@@ -124,6 +124,9 @@ class TestWageFloor:
         assert "2,550,000" in text
 
 
+WEEKEND = "kr-gyeonggi-1:weekend"
+
+
 class TestSchedule:
     @pytest.mark.parametrize(
         ("able", "needed", "expected"),
@@ -158,6 +161,9 @@ class TestSchedule:
             ([DAY], [DAY], "사무원 (주말·야간 근무 없음)", "yes"),
             ([DAY], [DAY], "주·야간보호센터 요양보호사", "yes"),
             ([DAY], [DAY], "카페 직원 (교대역)", "yes"),
+            ([DAY], [DAY], "카페 직원 (주말)", "ask"),
+            ([DAY, WEEKEND], [DAY], "카페 직원 (주말)", "yes"),
+            ([DAY], [DAY, WEEKEND], "카페 직원", "ask"),
             ([DAY], [DAY], "생산직 주간전담 (야간수당 별도)", "yes"),
             ([DAY], [DAY], "생산직 (야간) 초보 가능, 경력 무관", "ask"),
         ],
@@ -226,6 +232,21 @@ class TestPlace:
     )
     def test_commute_up_to_the_wish(self, wish: int | None, region: str | None, expected: str) -> None:
         assert answer("commute", {"wants": {"commute_minutes": wish}}, {"region": region}) == expected
+
+    @pytest.mark.parametrize(
+        ("kind", "home", "region", "expected"),
+        [
+            ("consulting", SUWON, GYEONGGI, "yes"),
+            ("training", SUWON, GYEONGGI, "yes"),
+            ("job", SUWON, GYEONGGI, "ask"),  # to paid work somebody goes every day
+            ("consulting", SUWON, SEOUL, "ask"),
+            ("consulting", None, GYEONGGI, "ask"),
+        ],
+    )
+    def test_a_programme_somewhere_around_the_home_is_one_that_names_no_place(
+        self, kind: str, home: str | None, region: str, expected: str
+    ) -> None:
+        assert answer("commute", {"residence": home}, {"kind": kind, "region": region}) == expected
 
     @pytest.mark.parametrize(("wish", "expected"), [(36, "yes"), (35, "ask"), (15, "ask"), (14, "no")])
     def test_between_towns_that_touch_only_a_mean_is_known(self, wish: int, expected: str) -> None:

@@ -91,6 +91,26 @@ class TestChosen:
         own = [of(n, 0, occupation=code) for n, code in enumerate((BAKER, CARE, "keco-2018:5312", "keco-2018:8712"))]
         assert choice(*own, *(of(n, n) for n in range(10, 30))) == [0, 1, 2, *range(4, 11)]
 
+    @pytest.mark.parametrize(
+        ("name", "expected"), [("예시 제과", [0, 1, 2, *range(4, 11)]), ("다른 제과", [0, 1, 2, 3])]
+    )
+    def test_an_employer_that_one_advert_names_without_its_number_is_the_same(
+        self, name: str, expected: list[int]
+    ) -> None:
+        trades = (BAKER, CARE, "keco-2018:5312", "keco-2018:8712")
+        whose = [{"name": "예시제과", "number": "000-22-33333"}] * 3 + [{"name": name, "number": None}]
+        own = [a_job(n, employer=whose[n], occupation=code) for n, code in enumerate(trades)]
+        others = [a_job(n, employer={"name": f"회사 {n}", "number": f"{n:03d}-22-33333"}) for n in range(10, 30)]
+        assert choice(*own, *others)[: len(expected)] == expected
+
+    def test_two_numbers_are_two_employers_whatever_their_name(self) -> None:
+        trades = (BAKER, CARE, "keco-2018:5312", "keco-2018:8712")
+        own = [
+            a_job(n, employer={"name": "예시제과", "number": f"{n:03d}-22-33333"}, occupation=code)
+            for n, code in enumerate(trades)
+        ]
+        assert choice(*own) == [0, 1, 2, 3]
+
     def test_of_a_kind_that_states_little_a_few(self) -> None:
         teaching = [a_training(n, title=f"과정 {n}") for n in range(5)]
         assert choice(*teaching, *(of(n, n) for n in range(20)))[:4] == [0, 1, 2, 5]

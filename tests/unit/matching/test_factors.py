@@ -24,8 +24,8 @@ class TestTheModelOfAPack:
     @pytest.mark.parametrize(
         ("name", "version", "digest"),
         [
-            ("kr-gyeonggi", "kr-gyeonggi-weights-12", "6a54cffedad7cb672e184804"),
-            ("xx-island", "xx-island-weights-9", "d68ecfcbf332a0f2260de8d3"),
+            ("kr-gyeonggi", "kr-gyeonggi-weights-13", "b0ade4cdd73515a7de643244"),
+            ("xx-island", "xx-island-weights-10", "bc1137b4364633c7b94f0de8"),
         ],
     )
     def test_has_a_version_of_its_own(self, name: str, version: str, digest: str) -> None:

@@ -27,6 +27,11 @@ pytestmark = pytest.mark.unit
         ("야간작업 無, 주간 고정", set()),
         ("야간대학 조교", set()),
         ("주야간보호센터 조리원", set()),
+        ("카페 주말 아르바이트", {"weekend"}),
+        ("매장 판매 (토·일)", {"weekend"}),
+        ("사무원 (토요일, 일요일 휴무)", set()),
+        ("주말 근무 없음, 물류 포장", set()),
+        ("주말농장 관리", set()),
         ("교대역 5분 카페", set()),
         ("초등학교 대체 조리실무사", set()),  # what two words make together is neither
         ("중학교대체인력", set()),

@@ -78,6 +78,68 @@ class Licence(Condition):
         return {"licence": context.labels(tuple(code for code, one in parts.items() if one is worst), language)}
 
 
+@condition
+class UsualCertificate(Condition):
+    """What work of this occupation usually needs by law or custom, where the advert says nothing of any certificate.
+
+    The pack says of which groups of occupations. Who has one of them, or has worked in that group, has what it takes;
+    of anybody else it is asked and never refused: the employer may train people, or want somebody to assist.
+    """
+
+    name = "usual-certificate"
+    cost = 15
+    opens = "learning"
+    of_person = ("certificates", "driving", "experience")
+    of_opening = ("usual_certificates_of",)
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
+        group, data = opening.usual_certificates_of, context.pack.matching
+        if group is None:
+            return YES
+        for code in data.usual_certificates[group]:
+            if _proved(code, person, context) or (code in data.driving_licences and person.driving):
+                return YES
+        groups, group_of = data.usual_certificates, context.pack.occupations.group_of
+        return YES if any(group_of(code, groups) == group for code, _ in person.experience) else ASK
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return opening.usual_certificates_of is None
+
+    def case(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
+    ) -> str | None:
+        """Of many nobody has asked yet whether they drive."""
+        usual = context.pack.matching.usual_certificates.get(opening.usual_certificates_of or "", ())
+        drives = not set(usual).isdisjoint(context.pack.matching.driving_licences)
+        return "ask_driving" if answer is ASK and drives and person.driving is None else None
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        usual = context.pack.matching.usual_certificates.get(opening.usual_certificates_of or "", ())
+        return {"certificate": context.labels(usual, language)}
+
+
+@condition
+class AlreadyHeld(Condition):
+    """A training whose title names certificates of which the person has every one teaches nothing new, unless it is a
+    refresher: asked, never refused."""
+
+    name = "already-held"
+    cost = 16
+    opens = "wish"
+    of_person = ("certificates",)
+    of_opening = ("leads_to_certificates",)
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
+        names = opening.leads_to_certificates
+        return ASK if names and names <= person.certificates else YES
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return not opening.leads_to_certificates
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        return {"certificate": context.labels(opening.leads_to_certificates, language)}
+
+
 def lacks(code: str, person: PersonFacts, context: AssessmentContext) -> bool:
     """Whether somebody is known not to have this permit: one that certificates prove is of the same kind as they are,
     so who does not drive and has none of them lacks it."""

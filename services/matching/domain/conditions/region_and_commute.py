@@ -45,7 +45,8 @@ class Region(Condition):
 class Commute(Condition):
     """The way to work is not longer than the person wants.
 
-    A way that is not known is asked about; what is not paid work and names no place may be anywhere. Too long a way
+    A way that is not known is asked about; what is not paid work and names no place may be anywhere, or anywhere in the
+    wide area around the person's home that it names. Too long a way
     is asked about when the advert has lodging or a commuter bus and the way is not longer than the pack's
     ``way_out_reach`` times the wish, when a car would make it short enough and nobody asked for one yet, or when only a
     mean is known (inside one's own town) and the way may be as short as the wish; else no.
@@ -69,7 +70,7 @@ class Commute(Condition):
             return YES
         minutes, (wish, usual) = context.minutes_of(person, opening.region), person.way
         if minutes is None:
-            return ASK
+            return YES if _somewhere_around_home(person, opening) else ASK
         if wish is None and usual is not None and minutes > usual:
             near = minutes <= context.pack.matching.way_out_reach * usual
             return ASK if near or might_live_there(person, opening) else NO
@@ -116,8 +117,8 @@ class Commute(Condition):
             return None  # which is certain, also where no place is named
         if answer is ASK and might_live_there(person, opening) and context.minutes_of(person, opening.region) is None:
             return "ask_anywhere"  # who would live there may come from anywhere
-        if answer is YES and opening.region is None:  # a programme that names no place
-            if not person.areas.isdisjoint(opening.rules.residence):
+        if answer is YES and context.minutes_of(person, opening.region) is None:  # a programme that names no place
+            if _somewhere_around_home(person, opening) or not person.areas.isdisjoint(opening.rules.residence):
                 return "unsaid_area"  # it is for people of an area, so somewhere there
             return "unsaid" if opening.learning else "unsaid_support"  # nobody goes to a grant every day
         return self._edge(person, opening, context, answer) or super().case(person, opening, context, answer)
@@ -149,3 +150,8 @@ class Commute(Condition):
             "wanted": context.word("any", language) if person.commute_wish is None else person.commute_wish,
             "place": context.pack.label(opening.region, language) if opening.region else unknown,
         }
+
+
+def _somewhere_around_home(person: PersonFacts, opening: OpeningFacts) -> bool:
+    """What is not paid work and names an area in which the person lives."""
+    return not opening.paid and opening.region in person.areas

@@ -27,6 +27,7 @@ DAYS = [TODAY, date(2026, 12, 30), date(2027, 1, 2), date(2023, 6, 1)]  # other 
 NEVER = {
     *(("active", "ask"), ("consent", "ask"), ("open", "ask"), ("places", "ask"), ("dates", "ask")),
     *(("employment", "no"), ("needs", "no"), ("legal-hours", "no")),
+    *(("usual-certificate", "no"), ("already-held", "no")),
 }
 
 
