@@ -52,21 +52,23 @@ class TitleWords:
                 elif f"({name})" not in label:  # "hairdresser (general)": no name of its own
                     short[key].add(code)
         self._codes = {name: tuple(sorted(codes)) for name, codes in codes_of.items() if len(codes) <= OF_MANY}
-        often = Counter(piece for name in codes_of for piece in _pieces(name, _size(name)))
-        weights = {piece: log(1 + len(codes_of) / count) for piece, count in often.items()}
+        # rare among the names of one script: a translation more makes nothing rarer in the other
+        names = Counter(_size(name) for name in codes_of)
+        often = Counter((_size(name), piece) for name in codes_of for piece in _pieces(name, _size(name)))
+        weights = {(size, piece): log(1 + names[size] / count) for (size, piece), count in often.items()}
         self._shares: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
         for name in self._codes:
-            pieces = _pieces(name, _size(name))
-            whole = sum(weights[piece] for piece in pieces)
-            for piece in sorted(pieces):
-                self._shares[piece].append((name, weights[piece] / whole, weights[piece]))
+            heavy = {piece: weights[_size(name), piece] for piece in _pieces(name, _size(name))}
+            whole = sum(heavy.values())
+            for piece in sorted(heavy):
+                self._shares[piece].append((name, heavy[piece] / whole, heavy[piece]))
         said: dict[str, set[str]] = defaultdict(set)
         for code, saying in sayings:
             if len(key := folded(saying)) >= SAYING and code not in codes_of.get(key, ()):
                 said[key].add(code)
             elif endings and len(key) >= MIN_SIGNS and _is_short(key):
                 short[key].add(code)
-        rarest = log(1 + len(codes_of))
+        rarest = log(1 + max(names.values(), default=0))
         self._sayings = [(key, tuple(sorted(codes)), rarest * (len(key) - 1)) for key, codes in sorted(said.items())]
         self._short = {key: (tuple(sorted(codes)), rarest) for key, codes in short.items() if len(codes) <= OF_MANY}
         self._short_words = _own_words(self._short, additions) if self._short else None

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from services.matching.domain import explanations
-from tests.unit.matching.asking import DAY, assessed
+from services.matching.domain.assessment_context import AssessmentContext
+from shared.reference.codes import Entry
+from tests.support.matching import TODAY
+from tests.unit.matching.asking import DAY, PACK, assessed
 
 pytestmark = pytest.mark.unit
 TRAINING: dict[str, Any] = {"kind": "training", "wage": None, "employment": None, "shifts": None, "region": None}
@@ -86,7 +91,10 @@ def test_of_the_pay(person: dict[str, Any], job: dict[str, Any], expected: tuple
 
 
 def test_what_two_codes_name_alike_is_said_once_also_without_a_translation() -> None:
-    """ "Tax accountant" is a unit group and an occupation, and has no English name in either list."""
-    context = assessed().context
+    """ "Tax accountant" is a unit group and an occupation of two lists."""
     codes = ("keco-2018:0232", "work24-2024-occupation:023200")
-    assert [context.labels(codes, language) for language in ("ko", "en")] == ["세무사", "0232 세무사"]
+    untranslated = copy(PACK.lists)
+    untranslated.entries = {code: Entry(code, ("occupation",), {"ko": "세무사"}) for code in codes}
+    for lists, expected in ((PACK.lists, "Tax accountant"), (untranslated, "0232 세무사")):
+        context = AssessmentContext(replace(PACK, lists=lists), TODAY)
+        assert [context.labels(codes, language) for language in ("ko", "en")] == ["세무사", expected]

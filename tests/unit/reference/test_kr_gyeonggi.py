@@ -216,8 +216,14 @@ class TestRegions:
         assert PACK.label(place("41270"), "en") == "Ansan-si"
 
     def test_a_missing_translation_falls_back_to_the_first_language(self) -> None:
-        assert PACK.label("work24-2024-occupation:307600", "ko") == "안마사"
-        assert PACK.label("work24-2024-occupation:307600", "en") == "307600 안마사"
+        assert PACK.label("kr-certificate-2020:2142", "ko") == "가구제작산업기사"
+        assert PACK.label("kr-certificate-2020:2142", "en") == "2142 가구제작산업기사"
+
+    def test_every_occupation_has_an_english_name(self) -> None:
+        assert PACK.label("keco-2018:3040", "en") == "Nurse"
+        assert PACK.label("work24-2024-occupation:813201", "en") == "CNC lathe operator"
+        assert PACK.label("work24-2024-occupation:304000", "en") == PACK.label("keco-2018:3040", "en")
+        assert all(PACK.label(code, "en").isascii() for code in PACK.codes("occupation"))
 
     def test_every_region_has_an_english_name(self) -> None:
         assert PACK.label(place("51110"), "en") == "Chuncheon-si, Gangwon State"

@@ -24,6 +24,14 @@ WORDS = TitleWords(
 )
 
 
+class TestRarity:
+    def test_translations_make_no_piece_of_the_other_script_rarer(self) -> None:
+        names = [("a", "전기 설비 조작원"), ("b", "전기 설비 점검원"), ("c", "기계 설비 조작원")]
+        english = [(f"x{number}", f"worker of sort {number:03d}") for number in range(200)]
+        title = "기계 조작원 모집"
+        assert TitleWords(names).named(title) == TitleWords([*names, *english]).named(title) != ()
+
+
 class TestSayings:
     def test_name_as_a_whole_only(self) -> None:
         words = TitleWords([("driver", "화물차 운전원")], [("courier", "배송 기사"), ("short", "배달")])
