@@ -175,7 +175,8 @@ class CodeMeanings(Data):
     leading_kinds: kinds that lead to other work. licence_certificates: certificates that prove a licence.
     secure_employment: the contracts people strive for. ordinary_shifts: times of day that nobody has to be asked about.
     title_shifts: words of titles with the plain shifts they name, none for a longer word that means something else;
-    title_shifts_not: words that take back a time before them ("none").
+    title_benefits: words of titles with the benefits they name, likewise; title_shifts_not: words that take back a time
+    or a benefit before them ("none").
     elementary: occupations that need no training. usual_certificates: of groups of occupations the certificates and
     licences of which one is usually needed there, none for a smaller group that needs none.
     leads_to: by course the groups of occupations that it is for.
@@ -186,6 +187,7 @@ class CodeMeanings(Data):
     leading_kinds: tuple[str, ...] = ()
     ordinary_shifts: tuple[str, ...]
     title_shifts: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    title_benefits: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     title_shifts_not: tuple[str, ...] = ()
     elementary: tuple[str, ...] = ()
     usual_certificates: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -206,8 +208,8 @@ class CodeMeanings(Data):
             yield from (code, *certificates)
         for course, occupations in self.leads_to.items():
             yield from (course, *occupations)
-        for shifts in self.title_shifts.values():
-            yield from shifts
+        for named in (*self.title_shifts.values(), *self.title_benefits.values()):
+            yield from named
         for need, rule in self.needs.items():
             yield from (need, *rule.shifts_not)
 

@@ -325,6 +325,14 @@ class Pack:
         """The plain shifts that the words of a title name (`title_times`)."""
         return self._title_times.named(title)
 
+    def benefits_named(self, title: str) -> frozenset[str]:
+        """The benefits that the words of a title name."""
+        return self._title_benefits.named(title)
+
+    @cached_property
+    def _title_benefits(self) -> TitleTimes:
+        return TitleTimes(self.matching.title_benefits, self.matching.title_shifts_not)
+
     @cached_property
     def _title_times(self) -> TitleTimes:
         return TitleTimes(self.matching.title_shifts, self.matching.title_shifts_not)

@@ -1,5 +1,5 @@
-"""Which times of day the words of a title name ("night shift"), since titles often say what the fields of an advert
-leave out or contradict. The words are data of the pack."""
+"""Which times of day, or benefits, the words of a title name ("night shift", "with lodging"), since titles often say
+what the fields of an advert leave out or contradict. The words are data of the pack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TitleTimes:
         self._words = re.compile(rf"({words}){taken_back}" if words else r"(?!)")
 
     def named(self, title: str) -> frozenset[str]:
-        """The plain shifts that the title names and does not take back."""
+        """The codes that the title names and does not take back."""
         found = self._words.finditer(_plain(title))
         return frozenset[str]().union(*(self._times[_letters(word[1])] for word in found))
 

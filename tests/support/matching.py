@@ -112,13 +112,14 @@ TITLES = [
     "직원 모집합니다",
     "ITQ 강사",
     "주방보조 (야간)",
+    "주방보조 (기숙사 제공)",
 ]
 SHIFTS = ["kr-gyeonggi-1:day", "kr-gyeonggi-1:evening", "kr-gyeonggi-1:night", "work24-2024-shift:6"]
 CERTIFICATES = ["kr-certificate-2020:7910", "kr-certificate-2020:care-worker", "kr-certificate-2020:driving-1-large"]
 COURSES = ["ncs-2026:21", "ncs-2026:06", "ncs-2026:15"]
 STRENGTHS = ["kr-gyeonggi-1:precision", "kr-gyeonggi-1:teamwork", "kr-gyeonggi-1:service"]
 NEEDS = ["childcare-hours", "near-home", "public-transport", "lighter-work"]
-LICENCES = ["kr-gyeonggi-1:driving-licence", "kr-gyeonggi-1:driving-licence-large", "kr-gyeonggi-1:own-car"]
+LICENCES = [f"kr-gyeonggi-1:{name}" for name in ("driving-licence", "driving-licence-large", "own-car", "food-handler")]
 CONTRACTS = ["work24-2024-employment:10", "work24-2024-employment:20"]
 EMPLOYERS = ["111-22-33333", "222-22-33333"]
 KINDS = ["job", "internship", "training", "consulting"]

@@ -169,6 +169,21 @@ def licence(pair: Pair) -> Answer:
     return "ask" if "ask" in parts else "yes"
 
 
+def _asks_for_more_than_permits(pair: Pair) -> bool:
+    """Whether a car or a licence that certificates could prove is asked about."""
+    data = pair.pack.matching
+    if pair.needs_car and pair.car is None:
+        return True
+    for code in pair.opening.rules.licences:
+        proofs = data.licence_certificates.get(code, ())
+        driving = code in data.driving_licences
+        if any(proof in pair.person.certificates for proof in (code, *proofs)):
+            continue
+        if code not in data.own_car and ((driving and pair.drives is None) or (proofs and not driving)):
+            return True
+    return False
+
+
 def _as_said(known: bool | None) -> Answer:
     if known is None:
         return "ask"
@@ -256,6 +271,8 @@ def why_asked(pair: Pair, name: str) -> str:
         return "some" if pair.opening.shifts else ""
     if name == "needs":
         return "" if any(_against_work(pair, code) for code in pair.person.counselling.needs) else "way"
+    if name == "licence":
+        return "" if _asks_for_more_than_permits(pair) else "permit"
     if name == "usual-certificate":
         drivers = any(code in pair.pack.matching.driving_licences for code in usually_needed(pair))
         return "driving" if drivers and pair.drives is None else ""

@@ -63,7 +63,8 @@ class Pair:
         return False if self.drives is False else self.person.has.car
 
     def offers(self, benefits: tuple[str, ...]) -> bool:
-        return any(code in benefits for code in self.opening.benefits)
+        offered = (*self.opening.benefits, *self.pack.benefits_named(self.opening.title))
+        return any(code in benefits for code in offered)
 
     @property
     def blank(self) -> bool:

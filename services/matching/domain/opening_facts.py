@@ -138,6 +138,7 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
     ordinary = frozenset(data.ordinary_shifts)
     unusual = any(not pack.means(code) <= ordinary for code in o.shifts)
     by_title = frozenset() if unusual else pack.times_named(o.title) - ordinary  # who states such times is believed
+    benefits = pack.benefits_named(o.title).union(o.benefits)
     taught = tuple(dict.fromkeys(group for code in o.teaches for group in data.leads_to.get(code, ())))
     car, driving, paid = frozenset(data.own_car), frozenset(data.driving_licences), o.kind in data.paid_kinds
     return OpeningFacts(
@@ -169,8 +170,8 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         strength=pack.work_strength(o.occupation) if o.occupation else None,
         region=o.region,
         areas=frozenset(pack.lists.ancestors(o.region)) if o.region else frozenset(),
-        lodging=not frozenset(data.lodging).isdisjoint(o.benefits),
-        commuter_bus=not frozenset(data.commuter_bus).isdisjoint(o.benefits),
+        lodging=not benefits.isdisjoint(data.lodging),
+        commuter_bus=not benefits.isdisjoint(data.commuter_bus),
         wage=wage,
         hourly_min=None if wage is None else pack.hourly(wage.minimum, wage.per, hours, o.hours_per_day),
         hourly_max=None if wage is None or most is None else pack.hourly(most, wage.per, hours, o.hours_per_day),

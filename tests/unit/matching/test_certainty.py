@@ -39,6 +39,20 @@ class TestCertainty:
             assert value("certainty", {}, pay) == pytest.approx(share)
         assert value("certainty", {}, {"wage": None}) == 1.0
 
+    @pytest.mark.parametrize(
+        ("licences", "case"),
+        [
+            (["food-handler"], "licence.ask_permit"),
+            (["food-handler", "driving-licence"], "licence"),
+            (["food-handler", "own-car"], "licence"),
+            (["driving-licence-large"], "licence"),
+        ],
+    )
+    def test_a_permit_that_no_certificate_proves_is_soon_there(self, licences: list[str], case: str) -> None:
+        rules = {"rules": {"licences": [f"kr-gyeonggi-1:{name}" for name in licences]}, "wage": {"minimum": 9_000_000}}
+        unknown = {"has": {"driving_licence": None, "car": None}}
+        assert value("certainty", unknown, rules) == pytest.approx(PACK.matching.answered_yes[case])
+
     def test_a_programme_that_names_no_place_may_be_far_away(self) -> None:
         yes, course = PACK.matching.answered_yes, {"kind": "training", "wage": None}
         assert value("certainty", {}, course) == 1.0

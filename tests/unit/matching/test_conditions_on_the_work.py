@@ -234,6 +234,24 @@ class TestPlace:
         assert answer("commute", {"wants": {"commute_minutes": wish}}, {"region": region}) == expected
 
     @pytest.mark.parametrize(
+        ("title", "would", "expected"),
+        [
+            ("전자부품 조립원 (기숙사 제공)", True, "yes"),
+            ("전자부품 조립원, 숙식제공", None, "ask"),
+            ("전자부품 조립원 (기숙사 제공)", False, "no"),
+            ("기숙사 조리원", True, "no"),
+            ("전자부품 조립원 (기숙사 제공 없음)", True, "no"),
+        ],
+    )
+    def test_lodging_that_only_the_title_names_is_there(self, title: str, would: bool | None, expected: str) -> None:
+        assert answer("commute", {"wants": {"lodging": would}}, {"region": YEONCHEON, "title": title}) == expected
+
+    def test_a_bus_that_only_the_title_names_is_there(self) -> None:
+        person = {"wants": {"commute_minutes": 50}}
+        assert answer("commute", person, {"region": GWANGMYEONG, "title": "포장 (통근버스 운행)"}) == "ask"
+        assert answer("commute", person, {"region": GWANGMYEONG, "title": "통근버스 운전기사"}) == "no"
+
+    @pytest.mark.parametrize(
         ("kind", "home", "region", "expected"),
         [
             ("consulting", SUWON, GYEONGGI, "yes"),

@@ -24,8 +24,8 @@ class TestTheModelOfAPack:
     @pytest.mark.parametrize(
         ("name", "version", "digest"),
         [
-            ("kr-gyeonggi", "kr-gyeonggi-weights-13", "b0ade4cdd73515a7de643244"),
-            ("xx-island", "xx-island-weights-10", "bc1137b4364633c7b94f0de8"),
+            ("kr-gyeonggi", "kr-gyeonggi-weights-14", "ef09094a46ef1eb4e960c2c5"),
+            ("xx-island", "xx-island-weights-11", "1efc51cee638287013277207"),
         ],
     )
     def test_has_a_version_of_its_own(self, name: str, version: str, digest: str) -> None:

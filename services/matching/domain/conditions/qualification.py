@@ -72,6 +72,15 @@ class Licence(Condition):
                 parts[code] = NO if lacks(code, person, context) else ASK
         return parts
 
+    def case(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
+    ) -> str | None:
+        """A permit that no certificate proves (a health check) is soon there, other than a licence."""
+        asked = [code for code, one in self._parts(person, opening, context).items() if one is ASK]
+        provable = context.pack.matching.licence_certificates
+        soon = all(code in opening.other_licences and code not in provable for code in asked)
+        return "ask_permit" if answer is ASK and soon else super().case(person, opening, context, answer)
+
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         parts = self._parts(person, opening, context)
         worst = all_of(*parts.values())
