@@ -99,7 +99,7 @@ def near_the_edge(pair: Pair) -> str | None:
         return None
     if wish is not None:
         return "edge" if minutes > 0.9 * wish else None
-    if minutes <= 0.75 * usual_way(pair):
+    if minutes <= 0.8 * usual_way(pair):
         return None
     return "edge_stays" if stays(pair) else "edge_usual"
 

@@ -8,7 +8,7 @@ from services.matching.domain.lodging import lives_there, might_live_there
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
-NEAR_WISH, NEAR_USUAL, FARTHER, NEAR_MEAN = 0.9, 0.75, 1.25, 0.75
+NEAR_WISH, NEAR_USUAL, FARTHER, NEAR_MEAN = 0.9, 0.8, 1.25, 0.75
 """From which share of the way on that is wished, or that is usual, it may turn out too long; of the usual way what is
 much farther; and from which share of a mean on a wish is not much shorter than it."""
 
