@@ -29,7 +29,9 @@ from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys
 from services.intake.repository import Repository
 from services.intake.request_admission import Admission
+from services.intake.restoration import forgotten
 from services.intake.restoration.command import refuse_unfinished
+from services.intake.restoration.own_topics import OwnTopics
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
 from services.intake.worker.client import WorkerProcess
@@ -105,6 +107,10 @@ def build(settings: IntakeSettings) -> FastAPI:
         job = AdvertExpiryJob(runtime.store, Repository(runtime.database), dependencies)
         await job.run(settings.lapse_seconds, runtime.stopping)
 
+    async def look_for_a_forgotten_restore() -> None:
+        own = OwnTopics(settings.kafka_settings, runtime.database)
+        await forgotten.look(own, runtime.database, runtime.observer, runtime.stopping)
+
     async def run_worker() -> None:
         await worker.run(runtime.stopping)
 
@@ -137,7 +143,7 @@ def build(settings: IntakeSettings) -> FastAPI:
             operators_api.make_router(endpoints),
         ),
         before_streams=(put_together,),
-        loops=(run_worker, lapse_consents, look_at_adverts, read_inbound),
+        loops=(run_worker, lapse_consents, look_at_adverts, read_inbound, look_for_a_forgotten_restore),
     )
 
 

@@ -25,6 +25,9 @@ inbound_lag = gauge("inbound_lag", "Records of an agency's topic not yet decided
 inbound_failures = counter(
     "inbound_failures", "Readings of an agency's topic that failed and begin again", ["agency", "reason"]
 )
+database_older_than_topics = gauge(
+    "database_older_than_topics", "1 where this replica began on a database older than what intake has said: restored?"
+)
 worker_running = gauge("worker_running", "1 while the process runs that reads files and validates events")
 worker_bypassed = counter(
     "worker_bypassed", "Batches and files that the service read itself: the worker did not run, or had enough open"

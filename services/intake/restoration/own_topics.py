@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.intake.restoration.to_do import STARTED, TO_DO
 from shared.events import Event
 from shared.kit.base.clock import machine_time
 from shared.kit.kafka.aiokafka_internals import close, consumer_of, fetched, next_offset
@@ -46,6 +48,10 @@ class OwnTopics:
         alive: Any = {"$gt": ["$seen", {"$subtract": ["$$NOW", int(since.total_seconds() * 1000)]}]}
         if await self._database[OWNERS].find_one({"$expr": alive}) is not None:
             raise _refused("a replica runs, or was stopped within the last seconds: stop all of them, then again.")
+        if await TO_DO.of(self._database).find_one({"_id": STARTED}) is not None:
+            raise _refused(
+                "intake was started on this copy, and counted on from it: put the copy back again, then this."
+            )
         ids = await self._ids(topics)
         opened = {row["_id"]: row["topic_id"] async for row in self._database[OPENED].find({})}
         for topic in topics:
@@ -66,6 +72,35 @@ class OwnTopics:
     async def said(self, topic: str) -> AsyncIterator[list[Event[Any]]]:
         """Its events, those of one thing in their order; what nobody could read is left out here, too. Raises
         CannotStart."""
+        try:
+            async with self._consumer() as consumer:
+                async for events in self._from_the_beginning(topic, consumer):
+                    yield events
+        except KAFKA_ERRORS as error:
+            remedy = f"Kafka failed ({type(error).__name__}). A part was done; run it again, that is safe."
+            raise CannotStart(KAFKA_MISSING, "Kafka", remedy) from None
+
+    async def last_said(self, topic: str) -> list[Event[Any]]:
+        """The newest event of each partition. Raises KafkaError, TimeoutError."""
+        places, codec = self._places(topic), CloudEventCodec()
+        ends = await log_ends(self._kafka, places)
+        async with self._consumer() as consumer:
+            consumer.assign(places)
+            for place in places:
+                consumer.seek(place, max(0, ends[place] - 1))
+            records = []
+            while any((next_offset(consumer, place) or 0) < ends[place] for place in places):
+                found = await fetched(consumer, wait_ms=WAIT_MS, most=AT_ONCE)
+                if not found:
+                    raise TimeoutError
+                records += found
+        return [event for event in (codec.decode(record, topic) for record in records) if isinstance(event, Event)]
+
+    def _places(self, topic: str) -> list[TopicPartition]:
+        return [TopicPartition(self._kafka.physical(topic), number) for number in range(self._kafka.partitions)]
+
+    @asynccontextmanager
+    async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
         consumer = consumer_of(
             **connection(self._kafka),
             client_id=f"{self._kafka.instance}-restored",
@@ -77,16 +112,12 @@ class OwnTopics:
         )
         try:
             await consumer.start()
-            async for events in self._from_the_beginning(topic, consumer):
-                yield events
-        except KAFKA_ERRORS as error:
-            remedy = f"Kafka failed ({type(error).__name__}). A part was done; run it again, that is safe."
-            raise CannotStart(KAFKA_MISSING, "Kafka", remedy) from None
+            yield consumer
         finally:
             await close(consumer)
 
     async def _from_the_beginning(self, topic: str, consumer: AIOKafkaConsumer) -> AsyncIterator[list[Event[Any]]]:
-        places = [TopicPartition(self._kafka.physical(topic), number) for number in range(self._kafka.partitions)]
+        places = self._places(topic)
         consumer.assign(places)
         begins, ends = await consumer.beginning_offsets(places), await log_ends(self._kafka, places)
         if any(begins.values()) and not await self._is_young():

@@ -51,8 +51,8 @@ def state_told(event: Event[Any], references: References) -> Operation[None]:
         if newer and _milliseconds(moment) >= _milliseconds(known):
             work.save(PEOPLE, _following(held, event, references).document())
             return
-        told, other = (person, held.state) if newer else (held.state, person)  # by number: so the others hold it
-        _note(work, person.person, taken_back(told, other), left=other.status != "active")
+        either = {*taken_back(held.state, person), *taken_back(person, held.state)}  # from here on, whatever follows
+        _note(work, person.person, either, left="left" in (held.state.status, person.status))
         if newer:
             work.save(PEOPLE, _following(held, event, references).document())
 

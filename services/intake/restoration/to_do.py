@@ -11,7 +11,8 @@ from typing import Any, NotRequired, TypedDict
 
 from shared.kit.store.typed_collection import Collection
 
-UNFINISHED = "unfinished"
+UNFINISHED = "unfinished"  # a restoration was begun
+STARTED = "started"  # intake was, on a copy that was not restored
 
 
 class ToDo(TypedDict):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from services.intake import metrics
 from services.intake.admin_commands import COMMANDS
 from services.intake.documents import PEOPLE
 from shared.access.api_keys import make_key
@@ -23,6 +24,7 @@ from shared.kit.runtime.connect import CannotStart
 from tests.integration.intake.running import Partner, Process, intake, on_the_bus, register, settings
 from tests.integration.intake.world import graduate
 from tests.support.database_copy import DatabaseCopy
+from tests.support.waiting import eventually
 from tests.unit.intake.memory import example
 
 pytestmark = pytest.mark.integration
@@ -55,6 +57,11 @@ class Place:
     async def restored(self) -> str:
         async with store_beside(self.chosen) as store:
             return await COMMANDS["restored"](store, self.chosen)
+
+    @staticmethod
+    def older() -> float:
+        """Whether the one that runs has seen that its database is older."""
+        return float(metrics.database_older_than_topics.of()._value.get())
 
     def killed(self, times: int) -> Process:
         """The command, two things at a time, that is gone at this commit."""
@@ -188,6 +195,31 @@ async def test_who_withdrew_since_the_copy_stays_so_and_what_is_said_from_then_o
     assert now[people["AGAIN"]].data.wants.start == "2027-08"
     newer = {key for key, event in held["people"].items() if (now[key].sequence or 0) > (event.sequence or 0)}
     assert newer == {people[each] for each in ("STAYS", "TAKES", "AGAIN", "NEW", "NEW-TAKES")}
+
+
+async def test_who_forgot_it_is_told_and_what_is_in_doubt_by_then_is_held_back(place: Place) -> None:
+    async with place.running():
+        hanawon, _ = await place.agency("hanawon"), await place.agency("gjf", "service")
+        await accepted(await hanawon.send("trainee-graduated", arriving("TAKES", "gjf")))
+        person = await place.known_by(hanawon, "TAKES")
+        assert place.older() == 0
+    copy = await DatabaseCopy.of(place.database)
+    async with place.running():
+        await accepted(await hanawon.send("consent-withdrawn", {"reference": "TAKES", "consents": [NOTICE]}))
+    await copy.put_back(place.database)
+    async with place.running():
+        await eventually(place.older)
+        for month in (3, 4):  # the second one's number is higher than that of the withdrawal
+            changed = example("person-updated", reference="TAKES", wants={"kinds": ["job"], "from": f"2027-{month:02}"})
+            await accepted(await hanawon.send("person-updated", changed))
+    assert await place.notice_for(person) == ["gjf"]
+    with pytest.raises(CannotStart, match="was started on this copy"):
+        await place.restored()
+    await copy.put_back(place.database)
+    assert "done: 1" in await place.restored()
+    async with place.running():
+        await expect_notice(place, {"TAKES": person}, TAKES=[])
+        assert place.older() == 0
 
 
 async def test_it_is_refused_while_a_replica_runs_and_where_the_topics_are_others(place: Place) -> None:
