@@ -231,11 +231,14 @@ def _notify(
                 held[opportunity] = replace(before, sent_via=via | set(told), behind=behind - set(told))
                 messages.append(OutboundMessage(thread.alias, before.version, before.month, told, now, "proposed"))
         elif before is not None:
-            version += 1
             del held[opportunity]
             # who was told may be gone: then whoever is there
             told = tuple(s for s in to_all if s in via or s in behind) or to_all
-            ended[opportunity] = Held(before.summary, version, month, frozenset(), left_behind)
+            if via:
+                version += 1
+                ended[opportunity] = Held(before.summary, version, month, frozenset(), left_behind)
+            else:  # told by none: that is this end itself, which one that has gone was still to tell
+                ended[opportunity] = replace(before, behind=left_behind)
             messages += _messages(thread.alias, ended[opportunity], told, before, behind, subscriptions, "ended")
         elif past is not None:
             told = tuple(s for s in to_all if s in behind)

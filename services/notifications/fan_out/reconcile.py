@@ -25,6 +25,7 @@ from services.notifications.documents import (
     TAKING_PART,
     THREADS,
     CauseEntry,
+    HeldEntry,
     MatchDocument,
     PersonDocument,
     RecallEntry,
@@ -253,8 +254,11 @@ class Reconciler:
             for delivery in self.queues.open(work, thread):
                 if delivery["subscription"] not in active and delivery["match_state"] == "ended":
                     yield from (DELIVERIES.by_id(self._delivery(delivery["notice"], each)) for each in active)
-        for end in thread.get("ended", {}).values():
-            for each in active & {successors.get(each, each) for each in end.get("behind", ())}:
+        ends: list[tuple[HeldEntry, Set[str]]] = [(end, frozenset()) for end in thread.get("ended", {}).values()]
+        ends += [(end, active) for end in thread["held"].values() if not end["sent_via"]]  # by whoever is there
+        for end, others in ends:
+            behind = active & {successors.get(each, each) for each in end.get("behind", ())}
+            for each in behind or others:
                 notice = self._notice(thread["recipient"], thread["alias"], end["version"])
                 yield DELIVERIES.by_id(self._delivery(notice, each))
 
@@ -288,6 +292,8 @@ class Reconciler:
                 told_by_others = any(self._tells(work, delivery["notice"], each) for each in active)
                 kept = ended if told_by_others and told.opportunity not in held else held
                 known = kept.get(told.opportunity, ending)
+                if not known.sent_via and known.version < ending.version:
+                    known = replace(ending, behind=known.behind)
                 behind = known.behind | {delivery["subscription"]} - known.sent_via
                 kept[told.opportunity] = replace(known, behind=behind)
         return replace(thread, held=held, ended=ended)

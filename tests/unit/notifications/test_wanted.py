@@ -103,6 +103,7 @@ def test_the_end_by_which_its_subscription_ended_is_told_to_whoever_else_is_ther
     assert case.world.all(DELIVERIES, _id=end["_id"])[0]["state"] == "dropped"
     assert case.told(case.high) == [("y", "low", "ended")]
     assert holding(case.world.partners["gjf"]) == set()
+    assert {each["notice"] for each in case.world.all(DELIVERIES, match_state="ended")} == {end["notice"]}
 
 
 @pytest.mark.parametrize("arrived", [False, True])
