@@ -41,6 +41,9 @@ class Answers(ResponseHandler):
     leave over another connection. Of a reset nobody knows, for that acknowledges nothing: what was read and then reset
     looks as if it had never come. Only one that the kernel has seen before the request leaves is known (`was_reset`).
 
+    Whoever has closed its own half alone, and reads on, gets that request twice, under one id. What acknowledges it
+    would not tell them apart: servers that linger, as Apache, acknowledge what they throw away unread.
+
     Behind an interim answer that says ``connection: close`` (or HTTP/1.0) aiohttp's parser takes no other; the
     connection ends with the answer itself. So what comes behind one is read by a parser of its own.
     """
