@@ -9,8 +9,9 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
 from starlette.requests import ClientDisconnect
 
+from services.notifications.channels.feed_cursors import UnknownCursor
 from services.notifications.channels.feed_files import FeedFiles
-from services.notifications.channels.feed_reader import MOST_IN_PAGE, FeedReader, UnknownCursor
+from services.notifications.channels.feed_reader import MOST_IN_PAGE, FeedReader
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.channels.feed_stream import EventStream, FeedStream
 from services.notifications.documents import FEED

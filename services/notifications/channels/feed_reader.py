@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -16,6 +13,7 @@ from typing import Any
 from services.notifications import metrics
 from services.notifications.channels.feed import Feed
 from services.notifications.channels.feed_admission import FeedAdmission
+from services.notifications.channels.feed_cursors import FeedCursors
 from services.notifications.channels.feed_watch import FeedWatch
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery_queues import Queues, leave_untold, mark_tried
@@ -38,7 +36,7 @@ from services.notifications.domain.permission import alias_to_tell
 from services.notifications.mappers import agency_receives, subject_of
 from services.notifications.repository import Repository
 from shared.access.prohibition_floors import the_floors
-from shared.kit.base.sealing import SealBroken, Sealer
+from shared.kit.base.sealing import Sealer
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.web.problems import unavailable
@@ -48,10 +46,6 @@ MOST_IN_PAGE = 500
 LAST = "last"  # in place of a cursor: where the reader is by our own book
 _GIVEN = frozenset({POSTED, SERVED, DELIVERED})  # states of what a reader is given, for the first time or again
 MOST_PAGES = 20  # of passed-over entries, before an empty answer with a new cursor is given
-
-
-class UnknownCursor(ValueError):
-    """Not a cursor of ours, or not this recipient's."""
 
 
 class _NotYetVisible(Exception):
@@ -128,7 +122,7 @@ class FeedReader:
         self._repository = repository
         self._queues = queues
         self._messages = messages
-        self._sealer = sealer
+        self._cursors = FeedCursors(sealer)
         self._today = today
         self._admission = FeedAdmission()
         self._watch = FeedWatch(repository, stopping)
@@ -177,15 +171,14 @@ class FeedReader:
         if after is None:
             return Place(0)
         if after != LAST:
-            return self._opened(after, recipient)
+            return self._cursors.opened(after, recipient)
         end = await self._repository.feed_position(recipient)  # first: what is written meanwhile is not passed over
         first = await self._repository.first_unread(recipient)
         return Place(end if first is None else first - 1)
 
     def cursor(self, recipient: str, place: Place) -> str:
         """A place, for the reader to give back."""
-        sealed = self._sealer.seal(place.to_bytes(), *_sealed_for(place.until is not None, recipient))
-        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        return self._cursors.sealed(place, recipient)
 
     async def _page(self, recipient: str, place: Place, limit: int, arrived: Sequence[DeliveryReference]) -> Stretch:
         for _ in range(MOST_PAGES):
@@ -390,21 +383,6 @@ class FeedReader:
                     THREADS.save(work, thread)
 
         return Operation(needs, do)
-
-    def _opened(self, cursor: str, recipient: str) -> Place:
-        try:
-            sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        except (binascii.Error, ValueError):
-            raise UnknownCursor from None
-        for within in (False, True):
-            with contextlib.suppress(SealBroken):
-                return Place.of_bytes(self._sealer.open(sealed, *_sealed_for(within, recipient)))
-        raise UnknownCursor
-
-
-def _sealed_for(within: bool, recipient: str) -> tuple[str, str]:
-    """Apart from each other: a replica of before takes a place within a page for none, and not for a far position."""
-    return ("feed-cursor-within" if within else "feed-cursor"), recipient
 
 
 def _stretch(start: Place, entries: Sequence[DeliveryDocument], served: ServedPage) -> Stretch:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.notifications.channels.feed_reader import FeedReader, UnknownCursor, feed_of, given
+from services.notifications.channels.feed_cursors import UnknownCursor
+from services.notifications.channels.feed_reader import FeedReader, feed_of, given
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery_queues import Queues, mark_untold, recalls_of
 from services.notifications.documents import (

@@ -11,7 +11,8 @@ from typing import Any, cast
 import pytest
 
 from services.notifications.channels import feed_stream
-from services.notifications.channels.feed_reader import FeedReader, UnknownCursor
+from services.notifications.channels.feed_cursors import UnknownCursor
+from services.notifications.channels.feed_reader import FeedReader
 from services.notifications.channels.feed_stream import FeedStream
 from services.notifications.documents import DELIVERED, DELIVERIES, SERVED
 from services.notifications.domain.feed_place import Place
